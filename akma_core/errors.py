@@ -1,0 +1,31 @@
+"""The two kinds of failure a user sees, each told in one line that says what is wrong and how to mend it."""
+
+
+class AkmaError(Exception):
+    """Base of both. `message` is one line; `code` a stable snake_case word; `field` the setting at fault, if one is."""
+
+    code = "error"
+    exit_code = 1
+
+    def __init__(self, message: str, *, code: str | None = None, field: str | None = None) -> None:
+        super().__init__(" ".join(message.split()))
+        self.code = code or self.code
+        self.field = field
+
+    @property
+    def message(self) -> str:
+        return str(self)
+
+
+class RequestError(AkmaError):
+    """What was asked for cannot be done as asked: a bad file, a bad setting. Exit code 2, HTTP 4xx."""
+
+    code = "bad_request"
+    exit_code = 2
+
+
+class FailureError(AkmaError):
+    """The request was right and the machine failed: disk full, device lost. Exit code 1, HTTP 5xx."""
+
+    code = "failure"
+    exit_code = 1

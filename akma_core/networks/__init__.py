@@ -1,0 +1,1 @@
+"""Networks: one package a kind, one small interface for all."""
