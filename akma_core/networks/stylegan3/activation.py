@@ -1,0 +1,97 @@
+"""The filtered leaky ReLU: upsample, activate, downsample, so that the nonlinearity makes no aliases.
+
+Karras et al. 2021, section 3.1. Two forms of the same arithmetic: the compiled one (kernel.py) where it applies, else
+plain torch, depthwise convolutions on any device.
+"""
+
+import importlib.util
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from .config import Layer
+from .filters import lowpass, radial_lowpass
+
+SLOPE = 0.2
+COMPILED = importlib.util.find_spec("numba") is not None
+
+
+class FilteredLeakyReLU(nn.Module):
+    """down(clamp(lrelu(up(x * scale + bias)))) * out_scale; its filters follow from the layer's geometry."""
+
+    up_filter: Tensor
+    down_filter: Tensor
+
+    def __init__(self, layer: Layer, clamp: float | None) -> None:
+        super().__init__()
+        self.layer = layer
+        self.clamp = clamp
+        up = lowpass(layer.up_taps, layer.in_cutoff, layer.in_half_width, layer.tmp_rate)
+        design = radial_lowpass if layer.radial else lowpass
+        down = design(layer.down_taps, layer.out_cutoff, layer.out_half_width, layer.tmp_rate)
+        self.register_buffer("up_filter", torch.from_numpy(up), persistent=False)
+        self.register_buffer("down_filter", torch.from_numpy(down), persistent=False)
+        self.plan = None
+        if COMPILED and layer.up in (2, 4) and layer.down == 2 and layer.up_taps == 6 * layer.up and len(down) == 12:
+            from . import kernel
+
+            self.plan = kernel.make_plan(layer.conv_size, layer.out_size, layer.up, layer.pad_lo, up, down, clamp)
+
+    def forward(self, x: Tensor, scale: Tensor, bias: Tensor, out_scale: Tensor) -> Tensor:
+        """[B, C, conv, conv] -> [B, C, out, out], channels last; scale and out_scale [B, C], bias [C]."""
+        if self.plan is None or x.device.type != "cpu" or x.dtype != torch.float32:
+            return self.reference(x, scale, bias, out_scale)
+        from . import kernel
+
+        rows = x.permute(0, 2, 3, 1).contiguous().numpy()
+        arguments = (scale.contiguous().numpy(), bias.numpy(), out_scale.contiguous().numpy())
+        out = kernel.filtered_lrelu(rows, *arguments, self.plan, torch.get_num_threads())
+        return torch.from_numpy(out).permute(0, 3, 1, 2)
+
+    def reference(self, x: Tensor, scale: Tensor, bias: Tensor, out_scale: Tensor) -> Tensor:
+        """The same in plain torch: polyphase depthwise convolutions, any filter size and rate."""
+        layer = self.layer
+        x = x * scale[:, :, None, None] + bias[:, None, None]
+        x = _upsample(x, self.up_filter, layer.up, layer.pad_lo, layer.pad_hi, 2)
+        x = _upsample(x, self.up_filter, layer.up, layer.pad_lo, layer.pad_hi, 3)
+        x = F.leaky_relu(x, SLOPE) * math.sqrt(2)
+        if self.clamp is not None:
+            x = x.clamp(-self.clamp, self.clamp)
+        channels, taps = x.shape[1], self.down_filter
+        if taps.ndim == 2:
+            x = F.conv2d(x, taps.expand(channels, 1, *taps.shape), stride=layer.down, groups=channels)
+        else:
+            x = F.conv2d(x, taps[:, None].expand(channels, 1, -1, 1), stride=(layer.down, 1), groups=channels)
+            x = F.conv2d(x, taps[None].expand(channels, 1, 1, -1), stride=(1, layer.down), groups=channels)
+        return x * out_scale[:, :, None, None]
+
+
+def _upsample(x: Tensor, taps: Tensor, up: int, lo: int, hi: int, dim: int) -> Tensor:
+    """Zero-insert, pad by (lo, hi), filter with gain `up`, along `dim`; one small convolution a phase."""
+    if up == 1 and len(taps) == 1:
+        return F.pad(x, (lo, hi, 0, 0) if dim == 3 else (0, 0, lo, hi))
+    n = x.shape[dim]
+    length = n * up + lo + hi - len(taps) + 1
+    offset = len(taps) - 1 - lo
+    branch = -(-len(taps) // up)
+    first = min((p + offset) // up for p in range(up)) - (branch - 1)
+    last = (length - 1 + offset) // up
+    pad = (max(-first, 0), max(last - n + 1, 0))
+    x = F.pad(x, (*pad, 0, 0) if dim == 3 else (0, 0, *pad))
+    channels = x.shape[1]
+    phases = []
+    for p in range(up):
+        weights = F.pad(taps[(p + offset) % up :: up], (0, branch))[:branch].flip(0) * up
+        count = (length - p + up - 1) // up
+        begin = (p + offset) // up - (branch - 1) + pad[0]
+        part = x.narrow(dim, begin, count + branch - 1)
+        shape = (1, branch) if dim == 3 else (branch, 1)
+        phases.append(F.conv2d(part, weights.view(1, 1, *shape).expand(channels, 1, *shape), groups=channels))
+    shape_out = list(x.shape)
+    shape_out[dim] = length
+    out = x.new_empty(shape_out)
+    for p, part in enumerate(phases):
+        (out[:, :, :, p::up] if dim == 3 else out[:, :, p::up]).copy_(part)
+    return out

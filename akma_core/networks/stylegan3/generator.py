@@ -1,0 +1,214 @@
+"""The StyleGAN3 generator, for inference: Karras et al., "Alias-Free Generative Adversarial Networks", NeurIPS 2021.
+
+Written from the paper's mathematics. Two exact reformulations make it fast: the style multiplies the input and
+demodulation the output of ONE constant convolution that a whole batch shares, and the next layer's style is applied
+while this layer's result is written. Activations are channels last.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from .activation import FilteredLeakyReLU
+from .config import GeneratorConfig, Layer
+
+
+class FullyConnected(nn.Module):
+    """y = x W^T g + b m, with g = m / sqrt(in_features) and m the learning-rate multiplier."""
+
+    def __init__(self, in_features: int, out_features: int, lr_multiplier: float = 1.0, bias_init: float = 0.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full([out_features], float(bias_init)))
+        self.weight_gain = lr_multiplier / math.sqrt(in_features)
+        self.bias_gain = lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
+
+
+class MappingNetwork(nn.Module):
+    """z (and class vector c) -> ws."""
+
+    w_avg: Tensor
+
+    def __init__(self, cfg: GeneratorConfig) -> None:
+        super().__init__()
+        self.cfg = cfg
+        self.num_ws = cfg.num_ws
+        features = cfg.z_dim
+        if cfg.c_dim:
+            self.embed = FullyConnected(cfg.c_dim, cfg.w_dim)
+            features += cfg.w_dim
+        for j in range(cfg.mapping_layers):
+            self.add_module(f"fc{j}", FullyConnected(features, cfg.w_dim, cfg.lr_multiplier))
+            features = cfg.w_dim
+        self.register_buffer("w_avg", torch.zeros(cfg.w_dim))
+
+    def forward(
+        self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1, truncation_cutoff: int | None = None
+    ) -> Tensor:
+        """[B, z_dim], [B, c_dim] -> [B, num_ws, w_dim], float32; truncation moves the first `truncation_cutoff` rows."""
+        x = _normalize(z.to(torch.float32))
+        if self.cfg.c_dim:
+            if c is None:
+                raise ValueError("a conditional network needs c, a class vector")
+            x = torch.cat([x, _normalize(self.embed(c.to(torch.float32)))], dim=1)
+        for j in range(self.cfg.mapping_layers):
+            x = F.leaky_relu(self.get_submodule(f"fc{j}")(x), 0.2) * math.sqrt(2)
+        ws = x[:, None, :].repeat(1, self.num_ws, 1)
+        if truncation_psi != 1:
+            ws[:, :truncation_cutoff] = self.w_avg.lerp(ws[:, :truncation_cutoff], truncation_psi)
+        return ws
+
+
+class SynthesisInput(nn.Module):
+    """Fourier features whose rotation and translation w decides."""
+
+    freqs: Tensor
+    phases: Tensor
+    transform: Tensor
+
+    def __init__(self, cfg: GeneratorConfig) -> None:
+        super().__init__()
+        first = cfg.layers[0]
+        channels, self.size, self.rate, self.cutoff = first.in_channels, first.in_size, first.in_rate, first.in_cutoff
+        direction = torch.randn(channels, 2)
+        radius = direction.square().sum(1, keepdim=True).sqrt()
+        self.weight = nn.Parameter(torch.randn(channels, channels))
+        self.affine = FullyConnected(cfg.w_dim, 4)
+        nn.init.zeros_(self.affine.weight)
+        self.affine.bias.data.copy_(torch.tensor([1.0, 0, 0, 0]))
+        self.register_buffer("freqs", direction / (radius * radius.square().exp().pow(0.25)) * self.cutoff)
+        self.register_buffer("phases", torch.rand(channels) - 0.5)
+        self.register_buffer("transform", torch.eye(3))
+
+    def forward(self, w: Tensor, out_scale: Tensor) -> Tensor:
+        """[B, w_dim], [B, C] -> [B, C, size, size]."""
+        t = self.affine(w)
+        t = t / t[:, :2].norm(dim=1, keepdim=True)
+        cos, sin, dx, dy = t.unbind(1)
+        zero, one = torch.zeros_like(cos), torch.ones_like(cos)
+        rotate = torch.stack([cos, -sin, zero, sin, cos, zero, zero, zero, one], 1).view(-1, 3, 3)
+        shift = torch.stack([one, zero, -dx, zero, one, -dy, zero, zero, one], 1).view(-1, 3, 3)
+        m = rotate @ shift @ self.transform
+        phases = self.phases + (self.freqs @ m[:, :2, 2:]).squeeze(2)  # [B, C]
+        freqs = self.freqs @ m[:, :2, :2]  # [B, C, 2]
+        amplitude = (1 - (freqs.norm(dim=2) - self.cutoff) / (self.rate / 2 - self.cutoff)).clamp(0, 1)
+        u = (torch.arange(self.size, device=w.device, dtype=torch.float32) + 0.5 - self.size / 2) / self.rate
+        angle = (freqs[:, None, :, 1] * u[:, None])[:, :, None] + (freqs[:, None, :, 0] * u[:, None])[:, None]
+        features = torch.sin(2 * math.pi * (angle + phases[:, None, None])) * amplitude[:, None, None]  # [B, y, x, C]
+        x = features @ (self.weight.t() / math.sqrt(self.weight.shape[1])) * out_scale[:, None, None]
+        return x.permute(0, 3, 1, 2)
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated convolution, bias and filtered leaky ReLU; the last one (ToRGB) has no filters and no demodulation."""
+
+    magnitude_ema: Tensor
+    kernel: Tensor
+    squares: Tensor
+
+    def __init__(self, cfg: GeneratorConfig, layer: Layer) -> None:
+        super().__init__()
+        self.geometry = layer
+        self.clamp = cfg.conv_clamp
+        k = layer.kernel
+        self.affine = FullyConnected(cfg.w_dim, layer.in_channels, bias_init=1)
+        self.weight = nn.Parameter(torch.randn(layer.out_channels, layer.in_channels, k, k))
+        self.bias = nn.Parameter(torch.zeros(layer.out_channels))
+        self.register_buffer("magnitude_ema", torch.ones([]))
+        self.register_buffer("kernel", torch.empty(0), persistent=False)
+        self.register_buffer("squares", torch.empty(0), persistent=False)
+        self.activation = None if layer.is_torgb else FilteredLeakyReLU(layer, self.clamp)
+        self.register_load_state_dict_post_hook(lambda module, _: module.fold())
+        self.fold()
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Compute the constants that follow from the weights; call it after changing them by hand."""
+        weight = self.weight.detach()
+        if not self.geometry.is_torgb:
+            weight = weight * weight.square().mean([1, 2, 3], keepdim=True).rsqrt()
+            self.squares = weight.square().sum([2, 3]).t().contiguous()
+        self.gain = float(self.magnitude_ema.rsqrt())
+        self.kernel = weight.contiguous(memory_format=torch.channels_last)
+
+    def style(self, w: Tensor) -> Tensor:
+        """[B, w_dim] -> [B, C_in]: what this layer's input is to be multiplied by."""
+        s: Tensor = self.affine(w)
+        if self.geometry.is_torgb:
+            return s / math.sqrt(self.geometry.in_channels)
+        # Per sample; the original divides by the whole batch's, equal but for demodulation's 1e-8.
+        return s * s.square().mean(1, keepdim=True).rsqrt()
+
+    def forward(self, x: Tensor, style: Tensor, out_scale: Tensor) -> Tensor:
+        """[B, C_in, in, in] already multiplied by `style` -> [B, C_out, out, out] multiplied by `out_scale` [B, C_out]."""
+        geometry = self.geometry
+        x = F.conv2d(x, self.kernel, padding=geometry.kernel - 1)
+        if self.activation is None:
+            x = x * self.gain + self.bias[:, None, None]
+            return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
+        demodulation = (style.square() @ self.squares + 1e-8).rsqrt() * self.gain
+        return self.activation(x, demodulation, self.bias, out_scale)
+
+
+class SynthesisNetwork(nn.Module):
+    """ws -> pictures."""
+
+    def __init__(self, cfg: GeneratorConfig) -> None:
+        super().__init__()
+        self.cfg = cfg
+        self.num_ws = cfg.num_ws
+        self.input = SynthesisInput(cfg)
+        self.layer_names = [layer.name for layer in cfg.layers]
+        for layer in cfg.layers:
+            self.add_module(layer.name, SynthesisLayer(cfg, layer))
+
+    @property
+    def layers(self) -> list[SynthesisLayer]:
+        """Layers in order, ToRGB last."""
+        return [getattr(self, name) for name in self.layer_names]
+
+    def forward(self, ws: Tensor, **_: Any) -> Tensor:
+        """[B, num_ws, w_dim] -> [B, img_channels, R, R], nominal range -1..1. Keywords of other StyleGANs are ignored."""
+        ws = ws.to(torch.float32)
+        layers = self.layers
+        styles = [layer.style(ws[:, 1 + i]) for i, layer in enumerate(layers)]
+        x = self.input(ws[:, 0], styles[0])
+        for layer, style, following in zip(layers, styles, [*styles[1:], torch.empty(0)], strict=True):
+            x = layer(x, style, following)
+        return x * self.cfg.output_scale
+
+
+class Generator(nn.Module):
+    """mapping and synthesis, under the names that StyleGAN users know."""
+
+    def __init__(self, cfg: GeneratorConfig) -> None:
+        super().__init__()
+        self.cfg = cfg
+        self.z_dim, self.c_dim, self.w_dim = cfg.z_dim, cfg.c_dim, cfg.w_dim
+        self.img_resolution, self.img_channels, self.num_ws = cfg.img_resolution, cfg.img_channels, cfg.num_ws
+        self.mapping = MappingNetwork(cfg)
+        self.synthesis = SynthesisNetwork(cfg)
+        self.requires_grad_(False).eval()
+
+    def forward(
+        self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1, truncation_cutoff: int | None = None
+    ) -> Tensor:
+        """[B, z_dim] -> [B, img_channels, R, R]."""
+        picture: Tensor = self.synthesis(self.mapping(z, c, truncation_psi, truncation_cutoff))
+        return picture
+
+
+def _normalize(x: Tensor) -> Tensor:
+    """Divide each row by its root mean square."""
+    return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+
+
+def to_uint8(img: Tensor) -> Tensor:
+    """[B, 3, H, W] nominal -1..1 -> [B, H, W, 3] uint8, truncated as the published tools do."""
+    return (img * 127.5 + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
