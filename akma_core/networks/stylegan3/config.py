@@ -91,7 +91,7 @@ class GeneratorConfig(BaseModel):
 
     @property
     def flavour(self) -> str:
-        """"R" (rotation equivariant: 1x1 convolutions, radial filters), else "T"."""
+        """ "R" (rotation equivariant: 1x1 convolutions, radial filters), else "T"."""
         return "R" if self.conv_kernel == 1 and self.use_radial_filters else "T"
 
 

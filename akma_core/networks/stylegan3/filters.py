@@ -19,4 +19,5 @@ def radial_lowpass(taps: int, cutoff: float, half_width: float, rate: float) -> 
     beta = signal.kaiser_beta(signal.kaiser_atten(taps, 4 * half_width / rate))
     window = np.kaiser(taps, beta)
     h = special.j1(2 * np.pi * cutoff * r) / (np.pi * r) * window[:, None] * window[None, :]
-    return (h / h.sum()).astype(np.float32)
+    normalised: NDArray[np.float32] = (h / h.sum()).astype(np.float32)
+    return normalised

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from .activation import FilteredLeakyReLU
 from .config import GeneratorConfig, Layer
@@ -49,9 +49,13 @@ class MappingNetwork(nn.Module):
         self.register_buffer("w_avg", torch.zeros(cfg.w_dim))
 
     def forward(
-        self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1, truncation_cutoff: int | None = None
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        truncation_psi: float = 1,
+        truncation_cutoff: int | None = None,
     ) -> Tensor:
-        """[B, z_dim], [B, c_dim] -> [B, num_ws, w_dim], float32; truncation moves the first `truncation_cutoff` rows."""
+        """[B, z_dim], [B, c_dim] -> [B, num_ws, w_dim], float32; the first `truncation_cutoff` rows are truncated."""
         x = _normalize(z.to(torch.float32))
         if self.cfg.c_dim:
             if c is None:
@@ -75,7 +79,12 @@ class SynthesisInput(nn.Module):
     def __init__(self, cfg: GeneratorConfig) -> None:
         super().__init__()
         first = cfg.layers[0]
-        channels, self.size, self.rate, self.cutoff = first.in_channels, first.in_size, first.in_rate, first.in_cutoff
+        channels, self.size, self.rate, self.cutoff = (
+            first.in_channels,
+            first.in_size,
+            first.in_rate,
+            first.in_cutoff,
+        )
         direction = torch.randn(channels, 2)
         radius = direction.square().sum(1, keepdim=True).sqrt()
         self.weight = nn.Parameter(torch.randn(channels, channels))
@@ -101,7 +110,7 @@ class SynthesisInput(nn.Module):
         u = (torch.arange(self.size, device=w.device, dtype=torch.float32) + 0.5 - self.size / 2) / self.rate
         angle = (freqs[:, None, :, 1] * u[:, None])[:, :, None] + (freqs[:, None, :, 0] * u[:, None])[:, None]
         features = torch.sin(2 * math.pi * (angle + phases[:, None, None])) * amplitude[:, None, None]  # [B, y, x, C]
-        x = features @ (self.weight.t() / math.sqrt(self.weight.shape[1])) * out_scale[:, None, None]
+        x: Tensor = features @ (self.weight.t() / math.sqrt(self.weight.shape[1])) * out_scale[:, None, None]
         return x.permute(0, 3, 1, 2)
 
 
@@ -124,7 +133,7 @@ class SynthesisLayer(nn.Module):
         self.register_buffer("kernel", torch.empty(0), persistent=False)
         self.register_buffer("squares", torch.empty(0), persistent=False)
         self.activation = None if layer.is_torgb else FilteredLeakyReLU(layer, self.clamp)
-        self.register_load_state_dict_post_hook(lambda module, _: module.fold())
+        self.register_load_state_dict_post_hook(lambda module, _: module.fold())  # type: ignore[no-untyped-call]
         self.fold()
 
     @torch.no_grad()
@@ -146,14 +155,15 @@ class SynthesisLayer(nn.Module):
         return s * s.square().mean(1, keepdim=True).rsqrt()
 
     def forward(self, x: Tensor, style: Tensor, out_scale: Tensor) -> Tensor:
-        """[B, C_in, in, in] already multiplied by `style` -> [B, C_out, out, out] multiplied by `out_scale` [B, C_out]."""
+        """[B, C_in, in, in], multiplied by `style` already -> [B, C_out, out, out], times `out_scale` [B, C_out]."""
         geometry = self.geometry
         x = F.conv2d(x, self.kernel, padding=geometry.kernel - 1)
         if self.activation is None:
             x = x * self.gain + self.bias[:, None, None]
             return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
         demodulation = (style.square() @ self.squares + 1e-8).rsqrt() * self.gain
-        return self.activation(x, demodulation, self.bias, out_scale)
+        y: Tensor = self.activation(x, demodulation, self.bias, out_scale)
+        return y
 
 
 class SynthesisNetwork(nn.Module):
@@ -174,14 +184,15 @@ class SynthesisNetwork(nn.Module):
         return [getattr(self, name) for name in self.layer_names]
 
     def forward(self, ws: Tensor, **_: Any) -> Tensor:
-        """[B, num_ws, w_dim] -> [B, img_channels, R, R], nominal range -1..1. Keywords of other StyleGANs are ignored."""
+        """[B, num_ws, w_dim] -> [B, img_channels, R, R], nominal -1..1. Keywords of other StyleGANs are ignored."""
         ws = ws.to(torch.float32)
         layers = self.layers
         styles = [layer.style(ws[:, 1 + i]) for i, layer in enumerate(layers)]
         x = self.input(ws[:, 0], styles[0])
         for layer, style, following in zip(layers, styles, [*styles[1:], torch.empty(0)], strict=True):
             x = layer(x, style, following)
-        return x * self.cfg.output_scale
+        picture: Tensor = x * self.cfg.output_scale
+        return picture
 
 
 class Generator(nn.Module):
@@ -197,7 +208,11 @@ class Generator(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(
-        self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1, truncation_cutoff: int | None = None
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        truncation_psi: float = 1,
+        truncation_cutoff: int | None = None,
     ) -> Tensor:
         """[B, z_dim] -> [B, img_channels, R, R]."""
         picture: Tensor = self.synthesis(self.mapping(z, c, truncation_psi, truncation_cutoff))

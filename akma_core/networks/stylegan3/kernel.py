@@ -1,4 +1,4 @@
-"""The filtered leaky ReLU on a CPU: one pass over channels-last data, compiled by Numba (performance.md's largest gain).
+"""The filtered leaky ReLU on a CPU: one pass over channels-last data, compiled by Numba.
 
 Sixteen channels are worked at a time, one row after another: a ring of scaled input rows, upsampled vertically then
 horizontally by six polyphase taps, activated, kept in a ring of `2 * taps` rows and filtered down by folding the
@@ -45,7 +45,7 @@ class Plan:
 def make_plan(
     in_size: int, out_size: int, up: int, pad_lo: int, up_filter: Rows, down_filter: Rows, clamp: float | None
 ) -> Plan:
-    """Plan for a layer with `up` in (2, 4), down 2 and six taps a branch. `down_filter` is [12] or, radial, [12, 12]."""
+    """For a layer with `up` in (2, 4), down 2 and six taps a branch; `down_filter` is [12] or, radial, [12, 12]."""
     taps = up_filter.astype(np.float64) * up
     phases = np.stack([taps[p::up] for p in range(up)])
     half = down_filter[:TAPS, :TAPS] if down_filter.ndim == 2 else np.zeros((TAPS, TAPS), F32)
@@ -63,7 +63,7 @@ def make_plan(
     )
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})  # type: ignore[misc]
+@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})
 def _load(x, scale, bias, c0, width, row):  # type: ignore[no-untyped-def]
     """row[pad:] <- x * scale + bias for one block of channels of one picture row."""
     n = x.shape[0]
@@ -79,7 +79,7 @@ def _load(x, scale, bias, c0, width, row):  # type: ignore[no-untyped-def]
                 row[i * LANES + c] = x[i, c0 + c] * scale[c] + bias[c]
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})  # type: ignore[misc]
+@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})
 def _six(a, b, c, d, e, f, taps, gain, out):  # type: ignore[no-untyped-def]
     """out <- weighted sum of six rows."""
     k0, k1, k2, k3, k4, k5 = (
@@ -89,11 +89,18 @@ def _six(a, b, c, d, e, f, taps, gain, out):  # type: ignore[no-untyped-def]
         out[i] = k0 * a[i] + k1 * b[i] + k2 * c[i] + k3 * d[i] + k4 * e[i] + k5 * f[i]
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})  # type: ignore[misc]
+@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})
 def _activate(row, taps, clamp, out):  # type: ignore[no-untyped-def]
     """out <- clamp(lrelu_0.2(six horizontal taps of row)); row starts at the oldest tap's sample."""
     k0, k1, k2, k3, k4, k5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
-    r0, r1, r2, r3, r4, r5 = row, row[LANES:], row[2 * LANES :], row[3 * LANES :], row[4 * LANES :], row[5 * LANES :]
+    r0, r1, r2, r3, r4, r5 = (
+        row,
+        row[LANES:],
+        row[2 * LANES :],
+        row[3 * LANES :],
+        row[4 * LANES :],
+        row[5 * LANES :],
+    )
     slope = F32(0.2)
     low = -clamp
     for i in range(out.shape[0]):
@@ -104,13 +111,13 @@ def _activate(row, taps, clamp, out):  # type: ignore[no-untyped-def]
         out[i] = v if v > low else low
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})  # type: ignore[misc]
+@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})
 def _fold(a, b, out):  # type: ignore[no-untyped-def]
     for i in range(out.shape[0]):
         out[i] = a[i] + b[i]
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})  # type: ignore[misc]
+@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})
 def _twelve(a0, a1, a2, a3, a4, a5, b5, b4, b3, b2, b1, b0, taps, out):  # type: ignore[no-untyped-def]
     """out += twelve horizontal taps, folded: a is the left half, b the mirrored right half."""
     k0, k1, k2, k3, k4, k5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
@@ -121,13 +128,13 @@ def _twelve(a0, a1, a2, a3, a4, a5, b5, b4, b3, b2, b1, b0, taps, out):  # type:
         )  # fmt: skip
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[misc]
+@numba.njit(nogil=True, cache=True)
 def _at(planes, up, t):  # type: ignore[no-untyped-def]
     """Upsampled samples t, t + up, t + 2 up, ... of a row stored as [up, samples * LANES]."""
     return planes[t % up, (t // up) * LANES :]
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})  # type: ignore[misc]
+@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})
 def _store(acc, scale, c0, width, phase, phases, out):  # type: ignore[no-untyped-def]
     """out row [out_size, C] <- acc * scale; acc holds every `phases`-th sample from `phase` on."""
     n = (out.shape[0] - phase + phases - 1) // phases
@@ -143,7 +150,7 @@ def _store(acc, scale, c0, width, phase, phases, out):  # type: ignore[no-untype
                 out[i * phases + phase, c0 + c] = acc[i * LANES + c] * scale[c]
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[misc]
+@numba.njit(nogil=True, cache=True)
 def _strip(x, scale, bias, out_scale, out, c0, first, last, up, offset, up_taps, down_taps, separable, clamp):  # type: ignore[no-untyped-def]
     """Rows first..last of `out` [n_out, n_out, C] from x [n_in, n_in, C], channels c0..c0+16."""
     n_in, n_out, channels = x.shape[0], out.shape[0], x.shape[2]
@@ -191,7 +198,17 @@ def _strip(x, scale, bias, out_scale, out, c0, first, last, up, offset, up_taps,
                 source[(newest - 4) % (TAPS + 2)] if 0 <= newest - 4 < n_in else zero,
                 source[(newest - 5) % (TAPS + 2)] if 0 <= newest - 5 < n_in else zero,
             )
-            _six(rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], up_taps[(made + offset) % up], gain, mixed)
+            _six(
+                rows[0],
+                rows[1],
+                rows[2],
+                rows[3],
+                rows[4],
+                rows[5],
+                up_taps[(made + offset) % up],
+                gain,
+                mixed,
+            )
             into = ring[made % N]
             for p in range(up):
                 start = (p + offset) // up - (TAPS - 1) + pad

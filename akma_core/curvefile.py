@@ -1,0 +1,56 @@
+"""The curve as a file: a picture, or one value a frame as JSON, CSV or a float64 array."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akma_core.audio import AudioReader
+from akma_core.envelope import Curve
+from akma_core.errors import RequestError
+from akma_core.plan import crop
+from akma_core.settings import RenderSettings
+
+FORMATS = (".png", ".json", ".csv", ".npy")
+
+
+def write_curve(
+    path: Path, suffix: str, curve: Curve, peaks: NDArray[np.float64], settings: RenderSettings, reader: AudioReader
+) -> None:
+    """Write `curve` to `path` in the format of `suffix`; numbers are those of the frames that `settings` show."""
+    first, count = crop(settings, len(curve.values), reader.info.duration)
+    values = curve.values[first : first + count]
+    fps = float(settings.fps)
+    if suffix == ".npy":
+        with path.open("wb") as file:
+            np.save(file, values)
+    elif suffix == ".csv":
+        rows = (f"{k},{k / fps:.6f},{value!r}\n" for k, value in enumerate(values.tolist(), first))
+        with path.open("w", encoding="utf-8") as text:
+            text.write("frame,second,curve\n")
+            text.writelines(rows)
+    elif suffix == ".json":
+        facts = {
+            "fps": str(settings.fps),
+            "window_length": curve.window_length,
+            "polyorder": curve.polyorder,
+            "compression": settings.compression,
+            "original": settings.original,
+            "first_frame": first,
+            "notes": list(curve.notes),
+            "curve": values.tolist(),
+        }
+        path.write_text(json.dumps(facts) + "\n", encoding="utf-8")
+    elif suffix == ".png":
+        from akma_core.plot import plot_curve
+
+        shown = (first / fps, (first + count) / fps) if count < len(curve.values) else None
+        path.write_bytes(
+            plot_curve(
+                curve, peaks, name=reader.path.name, fps=settings.fps, duration=reader.info.duration,
+                compression=settings.compression, crop=shown,
+            )
+        )  # fmt: skip
+    else:
+        raise RequestError(f"cannot write {suffix} files: use {', '.join(FORMATS)}", field="output")

@@ -1,0 +1,252 @@
+"""Segments and a song into one video file: packets are copied, the audio is encoded once for all of it."""
+
+import heapq
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from akma_core.errors import FailureError, RequestError
+from akma_core.video import Encoder, discard, sync, writing
+
+AnyPacket: TypeAlias = "Packet[Any]"
+
+CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+BLOCK = 65536  # samples; half a megabyte of stereo floats
+
+# Channel layouts that a plain count stands for, in the order of WAV files.
+LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000}
+AAC_CHANNEL_RATE = 128_000  # bit/s a channel: 256 kbit/s for stereo
+HEADROOM = 8.0  # 18 dB above full scale; FFmpeg's AAC encoder stops at absurd floats
+
+DTYPES = {"flt": "float32", "s16": "int16", "s32": "int32"}
+
+
+class AudioInfo(Protocol):
+    """What AudioTrack asks about a song."""
+
+    @property
+    def sample_rate(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def samples(self) -> int: ...
+    @property
+    def bits(self) -> int: ...
+
+
+class AudioReader(Protocol):
+    """A song that can be read in blocks [n, channels], more than once."""
+
+    @property
+    def info(self) -> AudioInfo: ...
+    def blocks(
+        self, start: int = 0, stop: int | None = None, frames: int = BLOCK, dtype: Any = "float32"
+    ) -> Iterator[NDArray[Any]]: ...
+
+
+@dataclass(frozen=True)
+class AudioTrack:
+    """The song as the video carries it. Raises RequestError where the codec cannot carry it."""
+
+    reader: AudioReader
+    start: int = 0
+    """First sample, per channel."""
+    stop: int | None = None
+    """One past the last sample; None or too many: the song's end."""
+    codec: str = "aac"
+    """aac; alac or flac keep every sample: 16 bits, or 24 where the source has more than 16."""
+
+    def __post_init__(self) -> None:
+        if self.codec not in ("aac", "alac", "flac"):
+            raise RequestError(f"audio codec {self.codec} is not one of aac, alac, flac", field="audio_codec")
+        if not 0 <= self.start < self.end:
+            samples = self.reader.info.samples
+            message = f"no audio from sample {self.start} to {self.end}: the song has {samples} samples"
+            raise RequestError(message, field="start")
+        info = self.reader.info
+        context = av.CodecContext.create(self.codec, "w")
+        assert isinstance(context, AudioCodecContext)
+        try:
+            if self.codec != "aac" and info.channels not in LAYOUTS:
+                raise ValueError("unknown channel layout")
+            self.configure(context)
+            context.open()
+        except (av.FFmpegError, ValueError) as error:
+            what = f"{info.channels} channels at {info.sample_rate} Hz"
+            message = f"{self.codec} does not carry {what}: use aac, which mixes and resamples"
+            raise RequestError(message, field="audio_codec") from error
+
+    @property
+    def end(self) -> int:
+        """One past the last sample that is read."""
+        samples = self.reader.info.samples
+        return samples if self.stop is None else min(self.stop, samples)
+
+    @property
+    def rate(self) -> int:
+        """Samples per second in the video: the song's, or 48000 where AAC does not take that."""
+        rate = self.reader.info.sample_rate
+        return 48000 if self.codec == "aac" and rate not in AAC_RATES else rate
+
+    @property
+    def layout(self) -> str:
+        """Channel layout in the video."""
+        return LAYOUTS.get(self.reader.info.channels, "stereo")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the video's audio is not the song's in, one sentence each, for the manifest."""
+        info, notes = self.reader.info, []
+        if self.rate != info.sample_rate:
+            notes.append(f"audio resampled from {info.sample_rate} Hz to {self.rate} Hz for {self.codec}")
+        if info.channels not in LAYOUTS:
+            notes.append(f"{info.channels} audio channels of unknown places mixed to stereo")
+        if self.codec != "aac" and info.bits > 24:
+            notes.append(f"audio of {info.bits} bits kept to 24 bits by {self.codec}")
+        return tuple(notes)
+
+    @property
+    def _sample(self) -> str:
+        """FFmpeg's name for the sample type; 24 bits travel in the top of s32."""
+        if self.codec == "aac":
+            return "flt"
+        return "s32" if self.reader.info.bits > 16 else "s16"
+
+    def configure(self, context: AudioCodecContext) -> None:
+        """Sets up a codec context, not yet open."""
+        context.sample_rate, context.time_base = self.rate, Fraction(1, self.rate)
+        context.layout = self.layout
+        context.format = self._sample if self.codec == "flac" else self._sample + "p"
+        context.flags |= av.codec.context.Flags.bitexact
+        if self.codec == "aac":
+            # AAC holds 6 bits a sample at most; half of that is more than any ear asks for.
+            context.bit_rate = min(AAC_CHANNEL_RATE, 3 * self.rate) * context.layout.nb_channels
+
+    def packets(self, stream: AudioStream) -> Iterator[AnyPacket]:
+        """The encoded song: sample `start` at time 0, a codec's priming before it at negative times."""
+        try:
+            for frame in self._frames():
+                yield from stream.encode(frame)
+            yield from stream.encode(None)
+        except av.FFmpegError as error:
+            raise FailureError(f"cannot encode the audio as {self.codec}: {error}", code="audio_failed") from error
+
+    def _frames(self) -> Iterator[av.AudioFrame]:
+        info, position = self.reader.info, 0
+        for block in self.reader.blocks(self.start, self.end, BLOCK, DTYPES[self._sample]):
+            samples = block if info.channels in LAYOUTS else downmix(block)
+            if self._sample == "flt":
+                samples = samples.clip(-HEADROOM, HEADROOM)
+            packed = np.ascontiguousarray(samples).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(packed, format=self._sample, layout=self.layout)
+            frame.sample_rate, frame.time_base = info.sample_rate, Fraction(1, info.sample_rate)
+            frame.pts = position
+            position += len(block)
+            yield frame
+
+
+def downmix(block: NDArray[Any]) -> NDArray[Any]:
+    """[n, channels] -> [n, 2]: the mean of the odd-numbered channels left, of the even-numbered right.
+
+    A last channel without a partner goes to both sides.
+    """
+    left, right = block[:, 0::2], block[:, 1::2]
+    if left.shape[1] > right.shape[1]:
+        right = np.concatenate([right, left[:, -1:]], axis=1)
+    return np.stack([left.mean(axis=1), right.mean(axis=1)], axis=1)
+
+
+def finish(segments: Sequence[Path], encoder: Encoder, audio: AudioTrack | None, output: Path) -> None:
+    """Joins segments in their order and adds the audio, into exactly `output` (.mp4, .mov or .mkv).
+
+    Frame k is at k / fps (to the millisecond in mkv) and the audio's first sample at 0; mp4 and mov have the
+    index first. The same segments and audio give the same bytes. Returns when the file is on the disk; after
+    an error there is no `output`. To put it in place at once, give a name beside the final one and rename.
+    Raises RequestError on another suffix or a codec that the container does not hold; FailureError where
+    segments differ (segments_differ), one cannot be read (segment_broken), or the file cannot be written.
+    """
+    kind = container_format(output, audio)
+    if not segments:
+        raise ValueError("no segments to join")
+    options = {"fflags": "+bitexact"}
+    if kind != "matroska":
+        # A movie clock in which both tracks' lengths are whole numbers: FFmpeg's own counts milliseconds.
+        scale = math.lcm(encoder.fps.numerator, audio.rate if audio else 1)
+        scale = scale if scale < 2**31 else encoder.fps.numerator
+        options |= {"movflags": "+faststart", "movie_timescale": str(scale)}
+    container = av.open(str(output), "w", format=kind, options=options)
+    try:
+        with _segment(segments[0]) as (_, first):
+            video = container.add_stream_from_template(first)
+        tracks = [_copies(segments, encoder.fps, video)]
+        if audio is not None:
+            sound = container.add_stream(audio.codec, rate=audio.rate)
+            assert isinstance(sound, AudioStream)
+            audio.configure(sound.codec_context)
+            tracks.append(audio.packets(sound))
+        with writing(output):
+            container.start_encoding()
+        # In the order of time, so that the muxer holds no packet back.
+        for packet in heapq.merge(*tracks, key=_time):
+            with writing(output):
+                container.mux(packet)
+        with writing(output):
+            container.close()
+            sync(output)
+    except BaseException:
+        discard(container, output)
+        raise
+
+
+def container_format(output: Path, audio: AudioTrack | None) -> str:
+    """FFmpeg's name for the container that the suffix asks for. Raises RequestError, as `finish` does."""
+    kind = CONTAINERS.get(output.suffix.lower())
+    if kind is None:
+        raise RequestError(f"cannot write {output.name}: use .mp4, .mov or .mkv", field="output")
+    if kind == "mov" and audio is not None and audio.codec == "flac":
+        raise RequestError(".mov does not hold flac: use alac, or .mp4 or .mkv", field="audio_codec")
+    return kind
+
+
+def _time(packet: AnyPacket) -> Fraction:
+    return (packet.dts or 0) * packet.time_base
+
+
+@contextmanager
+def _segment(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    try:
+        with av.open(str(path)) as source:
+            yield source, source.streams.video[0]
+    except (av.FFmpegError, OSError, IndexError) as error:
+        raise FailureError(f"cannot read {path}: remove it and render again", code="segment_broken") from error
+
+
+def _copies(segments: Sequence[Path], fps: Fraction, stream: VideoStream) -> Iterator[AnyPacket]:
+    """The segments' packets, counted on from one to the next."""
+    frame = 0
+    for path in segments:
+        with _segment(path) as (source, video):
+            if video.codec_context.extradata != stream.codec_context.extradata:
+                message = f"{path} was encoded otherwise than {segments[0]}: remove both and render again"
+                raise FailureError(message, code="segments_differ")
+            for packet in source.demux(video):
+                if packet.size:
+                    packet.stream, packet.time_base = stream, 1 / fps
+                    packet.pts = packet.dts = frame
+                    packet.duration = 1
+                    frame += 1
+                    yield packet

@@ -1,0 +1,91 @@
+"""RRDBNet, the large network of Real-ESRGAN (x4plus, x4plus-anime, x2plus), for inference.
+
+Parameter names are upstream's, so that official weights load as they are. The densely connected convolutions read and
+write one buffer of channels, `features`: its first `num_feat` channels are the picture that all blocks work on in place,
+the rest is what the block at hand has grown.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SLOPE = 0.2  # of every leaky ReLU
+RESIDUAL = 0.2  # weight of every residual branch
+GROWTHS = 4  # convolutions of a dense block that add channels; the fifth gathers them
+
+
+class ResidualDenseBlock(nn.Module):
+    def __init__(self, num_feat: int, num_grow: int) -> None:
+        super().__init__()
+        self.ends = [num_feat + k * num_grow for k in range(GROWTHS + 1)]
+        for k, end in enumerate(self.ends, start=1):
+            self.add_module(f"conv{k}", nn.Conv2d(end, num_grow if k <= GROWTHS else num_feat, 3, 1, 1))
+
+    def forward(self, features: Tensor) -> None:
+        *growing, gather = self.children()
+        for conv, end, new_end in zip(growing, self.ends, self.ends[1:], strict=False):
+            features[:, end:new_end] = F.leaky_relu_(conv(features[:, :end]), SLOPE)
+        features[:, : self.ends[0]].add_(gather(features), alpha=RESIDUAL)
+
+
+class RRDB(nn.Module):
+    """Residual in residual dense block."""
+
+    def __init__(self, num_feat: int, num_grow: int) -> None:
+        super().__init__()
+        self.num_feat = num_feat
+        self.rdb1 = ResidualDenseBlock(num_feat, num_grow)
+        self.rdb2 = ResidualDenseBlock(num_feat, num_grow)
+        self.rdb3 = ResidualDenseBlock(num_feat, num_grow)
+
+    def forward(self, features: Tensor) -> None:
+        picture = features[:, : self.num_feat]
+        before = picture.clone()
+        for block in (self.rdb1, self.rdb2, self.rdb3):
+            block(features)
+        picture.mul_(RESIDUAL).add_(before)
+
+
+class RRDBNet(nn.Module):
+    """Dense blocks at the input's size (half of it for scale 2), then two enlargements by two.
+
+    `num_block`: 23 in x4plus, 6 in x4plus-anime. `scale`: 4 or 2.
+    """
+
+    def __init__(self, num_feat: int = 64, num_block: int = 23, num_grow: int = 32, scale: int = 4) -> None:
+        super().__init__()
+        self.scale = scale
+        self.modulus = 4 // scale
+        """Height and width of the input must be multiples of it: the pixel-unshuffle of scale 2."""
+        self.overlap = 32 * self.modulus
+        """Input pixels on each side that decide an output pixel to half an 8-bit step: measured, since the whole
+        receptive field (351 at 23 blocks) is far larger than what is seen of it."""
+        width = num_feat + GROWTHS * num_grow
+        self.numbers_held = (3 * 16 * num_feat + width) // self.modulus**2
+        """Numbers in memory at once for an input pixel: three full pictures at the output's size."""
+        self.width = width
+        self.conv_first = nn.Conv2d(3 * self.modulus**2, num_feat, 3, 1, 1)
+        self.body = nn.ModuleList([RRDB(num_feat, num_grow) for _ in range(num_block)])
+        self.conv_body = nn.Conv2d(num_feat, num_feat, 3, 1, 1)
+        self.conv_up1 = nn.Conv2d(num_feat, num_feat, 3, 1, 1)
+        self.conv_up2 = nn.Conv2d(num_feat, num_feat, 3, 1, 1)
+        self.conv_hr = nn.Conv2d(num_feat, num_feat, 3, 1, 1)
+        self.conv_last = nn.Conv2d(num_feat, 3, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """RGB [n, 3, h, w] in 0..1 -> [n, 3, scale * h, scale * w], about 0..1."""
+        y = self.conv_first(F.pixel_unshuffle(x, self.modulus))
+        y = y.add_(self.conv_body(self._trunk(y)))
+        for conv in (self.conv_up1, self.conv_up2):
+            y = F.leaky_relu_(conv(F.interpolate(y, scale_factor=2, mode="nearest")), SLOPE)
+        y = F.leaky_relu_(self.conv_hr(y), SLOPE)
+        last: Tensor = self.conv_last(y)
+        return last
+
+    def _trunk(self, y: Tensor) -> Tensor:
+        n, num_feat, h, w = y.shape
+        features = torch.empty((n, self.width, h, w), dtype=y.dtype, device=y.device, memory_format=torch.channels_last)
+        features[:, :num_feat] = y
+        for block in self.body:
+            block(features)
+        return features[:, :num_feat]

@@ -1,0 +1,165 @@
+"""A render on a local disk: finished chunks wait in `.VIDEO.mp4.parts/<plan digest>` until the video is whole.
+
+Under the final name there is a whole video or none; whatever stops a render, the same command goes on where it was.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from akma_core.audio import AudioReader
+from akma_core.errors import FailureError, RequestError
+from akma_core.mux import AudioTrack, container_format, finish
+from akma_core.networks.card import sha256_of
+from akma_core.plan import Chunk, RenderPlan
+from akma_core.video import FULL_DISK, segment_info, sync
+
+MAX_MANIFEST = 64 << 20  # bytes
+
+
+def manifest_path(video: Path) -> Path:
+    return video.with_suffix(".json")
+
+
+def check_folder(path: Path, field: str = "output") -> None:
+    """RequestError where no file can be made at `path`."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise RequestError(f"folder {folder} does not exist: make it first", code="no_folder", field=field)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise RequestError(f"folder {folder} cannot be written to: choose another", code="no_folder", field=field)
+    if path.is_dir():
+        raise RequestError(f"{path} is a folder: give the name of a file", code="bad_output", field=field)
+
+
+def check_output(video: Path, codec: str) -> None:
+    """RequestError where `video` cannot be written whatever is in it."""
+    container_format(video, None)
+    if codec == "flac" and video.suffix.lower() == ".mov":
+        raise RequestError(".mov does not hold flac: use alac, or .mp4 or .mkv", field="audio_codec")
+    check_folder(video)
+
+
+def is_done(video: Path, plan: RenderPlan, *, overwrite: bool) -> bool:
+    """True where `video` is this plan's already; RequestError where another file would be lost."""
+    manifest = _read_manifest(manifest_path(video))
+    if video.exists():
+        if manifest and manifest.get("digest") == plan.digest and manifest["video"]["bytes"] == video.stat().st_size:
+            return True
+        what = f"made with another plan ({_difference(manifest, plan)})" if manifest else "that AKMA has no manifest of"
+        if not overwrite:
+            message = f"{video} exists, {what}: give --overwrite or another name"
+            raise RequestError(message, code="output_exists", field="output")
+    elif manifest_path(video).exists() and manifest is None and not overwrite:
+        message = f"{manifest_path(video)} exists and is no manifest of AKMA's: give --overwrite or another name"
+        raise RequestError(message, code="output_exists", field="output")
+    return False
+
+
+class Parts:
+    """The folder of one video's finished chunks, owned by one process at a time."""
+
+    def __init__(self, video: Path, plan: RenderPlan) -> None:
+        self.video = video
+        self.plan = plan
+        self._root = video.with_name(f".{video.name}.parts")
+        self._folder = self._root / plan.digest
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Hold the folder; RequestError while another process does."""
+        with _disk(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock = (self._root / "lock").open("w")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                message = f"another akma render is writing {self.video}: wait for it"
+                raise RequestError(message, code="output_busy", field="output") from None
+            for leftover in self._folder.glob("*.tmp"):
+                leftover.unlink()
+            yield
+
+    def path(self, chunk: Chunk) -> Path:
+        """Where the segment of a chunk goes."""
+        return self._folder / f"chunk{chunk.index:05d}.mp4"
+
+    def missing(self) -> list[Chunk]:
+        """Chunks that have no whole segment yet; what is broken is removed."""
+        todo = []
+        for chunk in self.plan.chunks():
+            info = segment_info(self.path(chunk))
+            if info is None or info.frames != chunk.frames:
+                self.path(chunk).unlink(missing_ok=True)
+                todo.append(chunk)
+        return todo
+
+    def finish(self, reader: AudioReader) -> Path:
+        """Join the segments, add the sound, put manifest and video in place; returns the manifest."""
+        plan, final = self.plan, manifest_path(self.video)
+        track = AudioTrack(reader, plan.first_sample, plan.last_sample, plan.audio.codec)
+        whole = self._folder / f"video{self.video.suffix}"
+        finish([self.path(chunk) for chunk in plan.chunks()], plan.make_encoder(), track, whole)
+        written = {
+            "akma": "manifest",
+            "digest": plan.digest,
+            "plan": plan.model_dump(mode="json", by_alias=True),
+            "notes": [*plan.notes, *track.notes],
+            "video": {"bytes": whole.stat().st_size, "sha256": sha256_of(whole), "frames": plan.frames},
+        }
+        manifest = self._folder / "manifest.json"
+        with _disk(self._folder):
+            manifest.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+            sync(manifest)
+            # In this order: a crash in between leaves no video under the name, never one with another's manifest.
+            self.video.unlink(missing_ok=True)
+            manifest.replace(final)
+            whole.replace(self.video)
+        shutil.rmtree(self._root, ignore_errors=True)
+        return final
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Make a file by `write(temporary)` and put it in place at once; FailureError where the disk does not take it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with _disk(path):
+            write(temporary)
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL_DISK:
+            message = f"no room left to write {path}: free some space on that disk and run the same again"
+            raise FailureError(message, code="disk_full") from error
+        raise FailureError(f"cannot write {path}: {error.strerror or error}", code="write_failed") from error
+
+
+def _read_manifest(path: Path) -> dict[str, Any] | None:
+    try:
+        if path.stat().st_size > MAX_MANIFEST:
+            return None
+        manifest = json.loads(path.read_bytes())
+        known = manifest["akma"] == "manifest" and isinstance(manifest["plan"], dict)
+        return manifest if known and isinstance(manifest["video"]["bytes"], int) else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _difference(manifest: dict[str, Any] | None, plan: RenderPlan) -> str:
+    """Names of what differs, for one line."""
+    old, new = (manifest or {})["plan"], plan.model_dump(mode="json", by_alias=True)
+    names = [name for name in new if name not in ("settings", "notes") and old.get(name) != new[name]]
+    return ", ".join(names).replace("_", " ") or "the video was changed since"

@@ -1,0 +1,152 @@
+"""Chunks of a plan to segments: w -> pictures -> planes -> H.264, the encoder in a thread beside the network.
+
+Nothing here grows with the song: w is computed a batch at a time, and a short queue holds what waits for the encoder.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from akma_core.colour import rgb_to_yuv420
+from akma_core.plan import Chunk, NetworkPart, RenderPlan
+from akma_core.video import SegmentWriter
+from akma_core.walk import Walk, blend
+
+QUEUE = 4  # batches that may wait for the encoder
+
+
+class Pictures(Protocol):
+    """A network on a device, as a runner gives it."""
+
+    batch: int
+    """Pictures that are computed together: the plan's."""
+    step: int
+    """Pictures worth asking for at once."""
+
+    def mapping(self, network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
+        """Seeds -> w [n, w_dim], of the plan's class, truncated once."""
+
+    def pictures(self, w: NDArray[np.float32]) -> Tensor:
+        """w [n <= step, w_dim] -> uint8 [n, H, W, 3] on the device."""
+
+
+class Motion:
+    """w of every frame of a plan: two walks blended by the curve, computed when asked for."""
+
+    def __init__(self, plan: RenderPlan, curve: NDArray[np.float64], pictures: Pictures) -> None:
+        if len(curve) != plan.total_frames:
+            raise ValueError(f"a curve of {len(curve)} values for {plan.total_frames} frames")
+        mapping = partial(pictures.mapping, plan.network)
+        self._curve = curve
+        self._top = Walk(plan.seeds_top, plan.total_frames, mapping)
+        self._bottom = Walk(plan.seeds_bottom, plan.total_frames, mapping)
+
+    def __call__(self, start: int, stop: int) -> NDArray[np.float32]:
+        """w of frames start..stop of the song, [stop - start, w_dim]."""
+        return blend(self._bottom(start, stop), self._top(start, stop), self._curve[start:stop])
+
+
+def render_chunks(
+    plan: RenderPlan,
+    chunks: Iterable[Chunk],
+    motion: Motion,
+    pictures: Pictures,
+    path: Callable[[Chunk], Path],
+    on_frames: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Render `chunks` in order, each into the segment `path(chunk)`; `on_frames` hears of each batch encoded.
+
+    A segment is there whole or not at all: an exception, here or in `on_frames` (to cancel), leaves the finished ones
+    and none half written. Raises what the network or the encoder raised.
+    """
+    if pictures.batch != plan.device.batch:
+        raise ValueError(f"a runner of batch {pictures.batch} cannot match a plan of batch {plan.device.batch}")
+    with _Encoding(plan, path, on_frames) as encoding:
+        for chunk in chunks:
+            for planes in _planes(plan, chunk, motion, pictures):
+                encoding.put(chunk, planes)
+
+
+def _planes(plan: RenderPlan, chunk: Chunk, motion: Motion, pictures: Pictures) -> Iterator[NDArray[np.uint8]]:
+    """I420 planes of a chunk, a batch at a time, uint8 [n, H * 3 / 2, W]."""
+    stop = chunk.start + chunk.frames
+    for start in range(chunk.start, stop, pictures.step):
+        rgb = pictures.pictures(motion(start, min(start + pictures.step, stop)))
+        yield rgb_to_yuv420(rgb[:, : plan.network.height, : plan.network.width]).cpu().numpy()
+
+
+class _Encoding:
+    """The encoder's thread: takes planes from a short queue, opens and closes segments, keeps its first error."""
+
+    def __init__(self, plan: RenderPlan, path: Callable[[Chunk], Path], on_frames: Callable[[int], None]) -> None:
+        self._encoder = plan.make_encoder()
+        self._path = path
+        self._on_frames = on_frames
+        self._queue: queue.Queue[tuple[Chunk, NDArray[np.uint8]] | None] = queue.Queue(QUEUE)
+        self._abandoned = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="encoder", daemon=True)
+
+    def __enter__(self) -> "_Encoding":
+        self._thread.start()
+        return self
+
+    def put(self, chunk: Chunk, planes: NDArray[np.uint8]) -> None:
+        """Hand over a batch; waits while the queue is full. Raises the encoder's error once there is one."""
+        self._offer((chunk, planes))
+        if self._error:
+            raise self._error
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._abandoned.set()
+        self._offer(None)
+        self._thread.join()
+        if self._error and kind is None:
+            raise self._error
+
+    def _offer(self, item: tuple[Chunk, NDArray[np.uint8]] | None) -> None:
+        while self._thread.is_alive():
+            try:
+                self._queue.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+            break
+
+    def _run(self) -> None:
+        try:
+            item = self._queue.get()
+            while item is not None:
+                item = self._segment(item)
+        except _AbandonedError:
+            pass
+        except BaseException as error:
+            self._error = error
+
+    def _segment(self, item: tuple[Chunk, NDArray[np.uint8]]) -> tuple[Chunk, NDArray[np.uint8]] | None:
+        """Encode one chunk from its first batch on; returns the first batch of the next."""
+        chunk, planes = item
+        missing = chunk.frames
+        with SegmentWriter(self._path(chunk), self._encoder) as segment:
+            while True:
+                segment.write(planes)
+                missing -= len(planes)
+                self._on_frames(len(planes))
+                if missing == 0:
+                    break
+                following = self._queue.get()
+                if following is None or self._abandoned.is_set():
+                    raise _AbandonedError
+                _, planes = following
+        return self._queue.get()
+
+
+class _AbandonedError(Exception):
+    """The render ended before the chunk did."""

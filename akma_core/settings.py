@@ -1,0 +1,180 @@
+"""What a user may ask of a render: one model for the command line, for HTTP and for the plan."""
+
+import re
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from akma_core.errors import RequestError
+
+MAX_FPS = 240
+NTSC = {Fraction(k * 1000 - k, 1000): Fraction(k * 1000, 1001) for k in (24, 30, 48, 60, 120)}  # 29.97 means 30000/1001
+
+
+def _frame_rate(value: Any) -> Fraction:
+    """30, 29.97, "23.976" or "30000/1001" as the exact rate that is meant."""
+    if isinstance(value, Fraction):
+        rate = value
+    else:
+        text = str(value).strip()
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?|\d{1,9}/\d{1,6}", text) or re.fullmatch(r".*/0+", text):
+            raise ValueError(
+                f"should be a number of frames a second such as 30, 29.97 or 30000/1001, not {text[:40]!r}"
+            )
+        rate = Fraction(text)
+        if (three := Fraction(round(rate, 3))) == rate:
+            rate = {**NTSC, Fraction(23976, 1000): Fraction(24000, 1001)}.get(three, rate)
+    if not 1 <= rate <= MAX_FPS:
+        raise ValueError(f"should be between 1 and {MAX_FPS} frames a second")
+    return rate
+
+
+def _seed_list(value: Any) -> Any:
+    """ "3,14,15-18" (as typed or sent in a form) as a list of integers."""
+    if not isinstance(value, str):
+        return value
+    seeds: list[int] = []
+    for part in filter(None, re.split(r"[,\s]+", value.strip())):
+        match = re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", part)
+        if not match:
+            raise ValueError(f"should be seeds such as 3,14,15-18, not {part[:40]!r}")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not first <= last < first + MAX_SEEDS:
+            raise ValueError(f"has a range that runs backwards or is longer than {MAX_SEEDS}: {part}")
+        seeds.extend(range(first, last + 1))
+    return seeds
+
+
+def _bit_rate(value: Any) -> Any:
+    """5000000, "5M", "3500k" as bits a second; "auto" stays."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)([kM]?)", value.strip())):
+        return round(float(match[1]) * {"": 1, "k": 1e3, "M": 1e6}[match[2]])
+    return value
+
+
+MAX_SEEDS = 100_000
+FrameRate = Annotated[
+    Fraction,
+    BeforeValidator(_frame_rate),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["30", "29.97", "30000/1001"]}),
+]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+SeedList = Annotated[tuple[Seed, ...], BeforeValidator(_seed_list), Field(min_length=4, max_length=MAX_SEEDS)]
+SeedCount = Annotated[int, Field(ge=4, le=MAX_SEEDS)]
+BitRate = Annotated[Annotated[int, Field(ge=10_000, le=1_000_000_000)] | Literal["auto"], BeforeValidator(_bit_rate)]
+
+
+class RenderSettings(BaseModel):
+    """A request. Every field has a default; `description` is its help, with unit and range."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+    model: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
+        "ink", description="network: a name that `akma models` lists, or a folder with network.json"
+    )
+    class_index: Annotated[int, Field(ge=0)] = Field(
+        0, alias="class", description="class of a conditional network, 0 or more"
+    )
+    fps: FrameRate = Field(Fraction(30), description="frames a second, 1 to 240: 30, 29.97 or 30000/1001")
+    window_length: Annotated[int, Field(ge=1, le=9_999)] = Field(
+        33, description="smoothing window of the curve in frames, odd, 1 to 9999"
+    )
+    polyorder: Annotated[int, Field(ge=0, le=15)] = Field(
+        3, description="order of the smoothing polynomial, 0 to 15, smaller than the window"
+    )
+    compression: Annotated[float, Field(gt=0, le=1000)] = Field(
+        1.0,
+        description="loudness ** (1 / compression), above 0; below 1 loud passages stand out, above 1 quiet ones move",
+    )
+    original: bool = Field(False, description="the 2022 curve to the letter: not kept within 0..1")
+    seeds_top_num: SeedCount | None = Field(
+        None, description="seeds on the loud walk, 4 or more; more is faster (default: 0.8 for each second of song)"
+    )
+    seeds_bottom_num: SeedCount | None = Field(
+        None, description="seeds on the quiet walk, 4 or more; more is faster (default: 0.27 for each second of song)"
+    )
+    seeds_top: SeedList | None = Field(None, description="seeds of the loud walk themselves: 3,14,15-18 (at least 4)")
+    seeds_bottom: SeedList | None = Field(
+        None, description="seeds of the quiet walk themselves: 3,14,15-18 (at least 4)"
+    )
+    seed: Seed | None = Field(
+        None, description="draws both lists of seeds, 0 to 4294967295 (default: follows from the song)"
+    )
+    truncation_psi: Annotated[float, Field(ge=-10, le=10)] = Field(
+        1.0, description="distance from the network's average picture, -10 to 10; 1 as trained, below 1 tamer"
+    )
+    start: Annotated[float, Field(ge=0)] = Field(0.0, description="first second of the song to show")
+    duration: Annotated[float, Field(gt=0)] | None = Field(None, description="seconds to show (default: to the end)")
+    crf: Annotated[float, Field(ge=0, le=51)] = Field(
+        16.0, description="quality of the video, 0 (lossless, huge) to 51 (poor); 16 looks lossless"
+    )
+    bit_rate: BitRate | None = Field(
+        None, description="bits a second instead of crf: 5M, 3500k, or auto for the 2022 table"
+    )
+    audio_codec: Literal["aac", "alac", "flac"] = Field("aac", description="codec of the sound in the video")
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,2})?)$")] = Field(
+        "auto", description="auto, cpu, cuda or cuda:N"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "RenderSettings":
+        if self.window_length % 2 == 0:
+            raise ValueError(f"window_length: should be odd, not {self.window_length}")
+        if self.polyorder >= self.window_length:
+            raise ValueError(
+                f"polyorder: should be smaller than window_length ({self.window_length}), not {self.polyorder}"
+            )
+        for walk in ("top", "bottom"):
+            seeds, number = getattr(self, f"seeds_{walk}"), getattr(self, f"seeds_{walk}_num")
+            if seeds and number and len(seeds) != number:
+                raise ValueError(
+                    f"seeds_{walk}_num: is {number}, but seeds_{walk} lists {len(seeds)}; give one of them"
+                )
+        return self
+
+    @classmethod
+    def parse(cls, fields: dict[str, Any]) -> "RenderSettings":
+        """Settings from text or JSON values; RequestError naming the first field that is wrong."""
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise request_error(error) from None
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds of a list such as "3,14,15-18"; RequestError where it is none."""
+    try:
+        return list(
+            TypeAdapter(Annotated[tuple[Seed, ...], BeforeValidator(_seed_list), Field(min_length=1)]).validate_python(
+                text
+            )
+        )
+    except ValidationError as error:
+        raise RequestError(f"seeds {error.errors()[0]['msg'].removeprefix('Value error, ')}", field="seeds") from None
+
+
+def request_error(error: ValidationError) -> RequestError:
+    """The first complaint of a validation as one line."""
+    first = error.errors(include_url=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    field = str(first["loc"][0]) if first["loc"] else message.partition(":")[0]
+    if not first["loc"]:
+        message = message.partition(": ")[2] or message
+    field = "class" if field == "class_index" else field
+    if first["type"] == "extra_forbidden":
+        return RequestError(f"unknown setting {field[:60]!r}", code="unknown_setting", field=field[:60])
+    value = "" if first["type"] in ("value_error", "missing") else f", not {str(first['input'])[:40]!r}"
+    message = message.replace("Input should be", "should be")
+    return RequestError(f"{field} {message}{value}", code="bad_setting", field=field)

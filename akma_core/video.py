@@ -1,0 +1,235 @@
+"""Planes to H.264, one file a segment; the segments are joined by `akma_core.mux`.
+
+A segment is an mp4 file of whole closed groups of pictures without B-frames, its timestamps from 0. The same
+frames and the same `Encoder` give the same bytes; segments of one `Encoder` have the same headers and join.
+"""
+
+import errno
+import math
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.video.codeccontext import VideoCodecContext
+from numpy.typing import NDArray
+
+from akma_core.errors import FailureError, RequestError
+
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+DEFAULT_PRESET = "veryfast"
+DEFAULT_CRF = 16.0  # on noisy, colourful 1024x1024: 38.6 dB; the noise alone (2 of 255) is 42 dB
+MAX_SIDE = 16384  # libx264's limit
+
+BT709 = 1  # ITU-T H.273: primaries, transfer and matrix share the number
+LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+# AKMA's table for 16:9 in Mbit/s; it has 576p at 30 only, whose other rates take 720p's proportions.
+RATES = (24, 30, 48, 60)
+TABLE = {
+    1024 * 576: (1.2, 1.5, 1.86, 2.1),
+    1280 * 720: (2.0, 2.5, 3.1, 3.5),
+    1920 * 1080: (3.5, 4.0, 4.9, 5.5),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoder:
+    """How frames become H.264; part of a plan, since each of these changes the bytes. Raises RequestError."""
+
+    width: int
+    height: int
+    """Pixels, even, 2 to 16384."""
+    fps: Fraction
+    """Frames per second, numerator and denominator below 2^31."""
+    codec: str = "libx264"
+    preset: str = DEFAULT_PRESET
+    """One of PRESETS. Segments of different presets hardly ever join."""
+    crf: float | None = None
+    """Constant quality, 0 (near lossless) to 51; either this or `bit_rate`."""
+    bit_rate: int | None = None
+    """Average bit/s of each segment, at least 1000."""
+    threads: int = 2
+    """1 to 128. Another count decodes to other pixels."""
+    gop: int = 120
+    """At most this many frames from one key frame to the next."""
+
+    def __post_init__(self) -> None:
+        for name in ("width", "height"):
+            side = getattr(self, name)
+            if not 2 <= side <= MAX_SIDE or side % 2:
+                message = f"cannot encode {self.width}x{self.height}: sides are even, from 2 to {MAX_SIDE}"
+                raise RequestError(message, field=name)
+        if self.fps <= 0 or max(self.fps.numerator, self.fps.denominator) >= 2**31:
+            raise RequestError(f"fps must be above 0 and a plain fraction, not {self.fps}", field="fps")
+        if self.codec != "libx264":
+            raise RequestError(f"codec {self.codec} is not known: use libx264", field="codec")
+        if self.preset not in PRESETS:
+            raise RequestError(f"preset {self.preset} is not one of {', '.join(PRESETS)}", field="preset")
+        if (self.crf is None) == (self.bit_rate is None):
+            raise RequestError("set either crf or bit_rate", field="crf")
+        if self.crf is not None and not 0 <= self.crf <= 51:
+            raise RequestError(f"crf must be from 0 to 51, not {self.crf}", field="crf")
+        if self.bit_rate is not None and not 1000 <= self.bit_rate < 2**31:
+            message = f"bit_rate must be from 1000 to 2^31 bit/s, not {self.bit_rate}"
+            raise RequestError(message, field="bit_rate")
+        if not 1 <= self.threads <= 128:
+            raise RequestError(f"encoder threads must be from 1 to 128, not {self.threads}", field="threads")
+        if self.gop < 1:
+            raise RequestError(f"gop must be at least 1 frame, not {self.gop}", field="gop")
+
+    def configure(self, context: VideoCodecContext) -> None:
+        """Sets up a libx264 context, not yet open."""
+        context.width, context.height, context.pix_fmt = self.width, self.height, "yuv420p"
+        context.framerate, context.time_base = self.fps, 1 / self.fps
+        context.gop_size, context.max_b_frames = self.gop, 0
+        # Frame threads look at whole pictures; slices would cost quality and depend on their count as well.
+        context.thread_count, context.thread_type = self.threads, "FRAME"
+        context.color_primaries = context.color_trc = context.colorspace = BT709
+        context.color_range = LIMITED_RANGE
+        # stitchable: headers that follow from the settings and not from the content.
+        options = {"preset": self.preset, "profile": "high", "x264-params": "stitchable=1"}
+        if self.crf is not None:
+            options["crf"] = f"{self.crf:g}"
+        else:
+            context.bit_rate = self.bit_rate
+        context.options = options
+
+    def check(self) -> None:
+        """Opens the codec once. Raises RequestError where it does not take this size or rate."""
+        context = av.CodecContext.create(self.codec, "w")
+        assert isinstance(context, VideoCodecContext)
+        self.configure(context)
+        try:
+            context.open()
+        except av.FFmpegError as error:
+            size = f"{self.width}x{self.height} at {self.fps} fps"
+            message = f"{self.codec} does not encode {size}: choose a smaller size"
+            raise RequestError(message, field="width") from error
+
+
+def default_bit_rate(width: int, height: int, fps: Fraction | float) -> int:
+    """AKMA's bit rate in bit/s: its table at 576p, 720p and 1080p, straight lines in the logarithms between.
+
+    Outside the table it grows with pixels^0.75 and fps^0.5. It never falls when a side or the rate grows.
+    """
+    areas = list(TABLE)
+    per_rate = [_power_law(width * height, areas, [TABLE[area][i] for area in areas], 0.75) for i in range(4)]
+    return max(round(_power_law(float(fps), RATES, per_rate, 0.5) * 1000) * 1000, 16_000)
+
+
+def _power_law(x: float, knots: Any, values: list[float], outside: float) -> float:
+    at = min(max(x, knots[0]), knots[-1])
+    inside = math.exp(np.interp(math.log(at), np.log(knots), np.log(values)))
+    return float(inside * (x / at) ** outside)
+
+
+class SegmentWriter:
+    """Encodes frames into `path`: after the `with` block it is there whole, after an exception not at all.
+
+    While it writes, the file has a name of its own that ends in ".tmp", so two writers of one segment do not
+    meet; a killed process leaves that behind. Raises RequestError where the codec refuses the size,
+    FailureError where the file cannot be written.
+    """
+
+    def __init__(self, path: Path, encoder: Encoder) -> None:
+        self.path = path
+        self.encoder = encoder
+        self.frames = 0
+        self._part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+
+    def __enter__(self) -> Self:
+        self.encoder.check()
+        self._container = av.open(str(self._part), "w", format="mp4", options={"fflags": "+bitexact"})
+        self._stream = self._container.add_stream("libx264", rate=self.encoder.fps)
+        self.encoder.configure(self._stream.codec_context)
+        try:
+            with writing(self._part):
+                self._container.start_encoding()
+        except BaseException:
+            discard(self._container, self._part)
+            raise
+        return self
+
+    def write(self, planes: NDArray[np.uint8]) -> None:
+        """Appends frames: uint8 [n, h * 3 // 2, w], as `akma_core.colour.rgb_to_yuv420` gives them."""
+        expected = (self.encoder.height * 3 // 2, self.encoder.width)
+        if planes.dtype != np.uint8 or planes.ndim != 3 or planes.shape[1:] != expected:
+            raise ValueError(f"expected uint8 [n, {expected}], got {planes.dtype} {planes.shape}")
+        for picture in planes:
+            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+            frame.pts, frame.time_base = self.frames, 1 / self.encoder.fps
+            with writing(self._part):
+                self._container.mux(self._stream.encode(frame))
+            self.frames += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                if self.frames == 0:
+                    raise ValueError("a segment needs at least one frame")
+                with writing(self._part):
+                    self._container.mux(self._stream.encode(None))
+                    self._container.close()
+                    sync(self._part)
+                    self._part.replace(self.path)
+        finally:
+            discard(self._container, self._part)
+
+
+@dataclass(frozen=True)
+class SegmentInfo:
+    """What a finished segment holds."""
+
+    frames: int
+    extradata: bytes
+    """The H.264 headers (avcC); equal in segments that join."""
+
+
+def segment_info(path: Path) -> SegmentInfo | None:
+    """Reads a segment through. None where the file is missing or not whole."""
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            packets = [packet.is_corrupt for packet in container.demux(stream) if packet.size]
+            if not packets or any(packets) or len(packets) != stream.frames:
+                return None
+            return SegmentInfo(len(packets), stream.codec_context.extradata or b"")
+    except (av.FFmpegError, OSError, IndexError):
+        return None
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what goes wrong while `path` is written into a FailureError, code disk_full or write_failed."""
+    try:
+        yield
+    except (av.FFmpegError, OSError) as error:
+        if error.errno in FULL_DISK:
+            message = f"no room left to write {path}: free some space on that disk and run the same again"
+            raise FailureError(message, code="disk_full") from error
+        raise FailureError(f"cannot write {path}: {error.strerror or error}", code="write_failed") from error
+
+
+def sync(path: Path) -> None:
+    """Returns when the file's bytes are on the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def discard(container: OutputContainer, path: Path) -> None:
+    """Closes a container whose end may be unwritten and removes its file, if it is still under that name."""
+    with suppress(av.FFmpegError, OSError):
+        container.close()
+    path.unlink(missing_ok=True)

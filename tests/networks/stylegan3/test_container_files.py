@@ -1,0 +1,71 @@
+"""Files that users try and that are no StyleGAN3 container: one clear sentence each."""
+
+import gzip
+import os
+import socket
+import struct
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from akma_core.errors import RequestError
+from akma_core.networks.stylegan3.container import read_pkl
+from tests.networks.stylegan3 import pickles
+from tests.networks.stylegan3.pickles import container, dump
+
+OTHERS = {
+    "empty": (b"", "is empty"),
+    "html": (b"<!DOCTYPE html><html><body>404", "web page"),
+    "html after blanks": (b"\r\n <html>", "web page"),
+    "torch zip": (b"PK\x03\x04" + bytes(40), "zip file"),
+    "torch legacy": (dump(pickles.MAGIC).replace(b"\x80\x04", b"\x80\x02") + dump(1001), "PyTorch checkpoint"),
+    "safetensors": (struct.pack("<Q", 128) + b'{"a":{"dtype":"F32"}}' + bytes(128), "safetensors"),
+    "safetensors of pickle's first byte": (struct.pack("<Q", 0x480) + b'{"a":{}}' + bytes(1200), "safetensors"),
+    "git lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+    "gzip": (gzip.compress(b"x"), "gzip"),
+    "text": (b"Not Found", "not a network"),
+    "one byte": (b"\x80", "cut short"),
+    "old pickle": (b"(dp0\n.", "not a network"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_files_get_one_clear_sentence(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.pkl"
+    data, match = OTHERS[name]
+    path.write_bytes(data)
+    with pytest.raises(RequestError, match=f"net.pkl: .*{match}") as caught:
+        read_pkl(path)
+    assert caught.value.code == "bad_network"
+
+
+def test_paths_that_are_no_files(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        os.mkfifo(tmp_path / "fifo")
+        for path, match in {
+            tmp_path: "a folder",
+            tmp_path / "none.pkl": "no such file",
+            tmp_path / "s": "not a regular file",
+            tmp_path / "fifo": "not a regular file",
+            tmp_path / ("x" * 300): "cannot be read",
+            tmp_path / "nul\0": "no such file",
+        }.items():
+            with pytest.raises(RequestError, match=match) as caught:
+                read_pkl(path)
+            assert caught.value.code == "bad_network"
+
+
+def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "net.pkl"
+    with path.open("wb") as file:
+        file.write(container()[:64])
+        file.truncate((1 << 32) + 1)
+    tracemalloc.start()
+    try:
+        with pytest.raises(RequestError, match="more than any StyleGAN3 network has"):
+            read_pkl(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
