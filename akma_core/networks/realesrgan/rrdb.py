@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 SLOPE = 0.2  # of every leaky ReLU
 RESIDUAL = 0.2  # weight of every residual branch
+ENOUGH = (
+    80  # pixels; 23 blocks, photographs and noise: cutting there moves a result by 0.08 of an 8-bit step, at 32 by 9
+)
 GROWTHS = 4  # convolutions of a dense block that add channels; the fifth gathers them
 
 
@@ -23,7 +26,7 @@ class ResidualDenseBlock(nn.Module):
 
     def forward(self, features: Tensor) -> None:
         *growing, gather = self.children()
-        for conv, end, new_end in zip(growing, self.ends, self.ends[1:], strict=False):
+        for conv, end, new_end in zip(growing, self.ends[:-1], self.ends[1:], strict=True):
             features[:, end:new_end] = F.leaky_relu_(conv(features[:, :end]), SLOPE)
         features[:, : self.ends[0]].add_(gather(features), alpha=RESIDUAL)
 
@@ -57,9 +60,8 @@ class RRDBNet(nn.Module):
         self.scale = scale
         self.modulus = 4 // scale
         """Height and width of the input must be multiples of it: the pixel-unshuffle of scale 2."""
-        self.overlap = 32 * self.modulus
-        """Input pixels on each side that decide an output pixel to half an 8-bit step: measured, since the whole
-        receptive field (351 at 23 blocks) is far larger than what is seen of it."""
+        self.overlap = min(15 * num_block + 4, ENOUGH) * self.modulus
+        """Input pixels on each side that decide an output pixel: the receptive field, or what is seen of it."""
         width = num_feat + GROWTHS * num_grow
         self.numbers_held = (3 * 16 * num_feat + width) // self.modulus**2
         """Numbers in memory at once for an input pixel: three full pictures at the output's size."""

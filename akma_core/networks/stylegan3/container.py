@@ -205,10 +205,10 @@ def _init_kwargs(generator: Module) -> dict[str, object]:
     """The constructor arguments, each checked before anything is computed from it."""
     if generator.state.get("_init_args", ()) != ():
         raise damaged("its generator has unnamed arguments")
-    kwargs = generator.state.get("_init_kwargs")
-    if type(kwargs) is not dict:
+    stored = generator.state.get("_init_kwargs")
+    if type(stored) is not dict:
         raise damaged("its generator's arguments are missing")
-    kwargs = dict(kwargs)
+    kwargs = dict(stored)
     mapping, radial = kwargs.pop("mapping_kwargs", {}), kwargs.pop("use_radial_filters", False)
     if type(mapping) is not dict or type(radial) is not bool:
         raise damaged("mapping_kwargs or use_radial_filters is not what it should be")
@@ -223,8 +223,7 @@ def _init_kwargs(generator: Module) -> dict[str, object]:
         raise bad_network("its img_resolution is not a power of two; AKMA cannot run it")
     if kwargs.get("num_critical", 2) >= kwargs.get("num_layers", 14):
         raise bad_network("its num_critical is not below its num_layers; AKMA cannot run it")
-    stored: dict[str, object] = generator.state["_init_kwargs"]
-    return {name: dict(mapping) if name == "mapping_kwargs" else value for name, value in stored.items()}
+    return stored
 
 
 def _array(name: str, tensor: Tensor) -> NDArray[Any]:

@@ -1,24 +1,27 @@
 """The filtered leaky ReLU on a CPU: one pass over channels-last data, compiled by Numba.
 
-Sixteen channels are worked at a time, one row after another: a ring of scaled input rows, upsampled vertically then
-horizontally by six polyphase taps, activated, kept in a ring of `2 * taps` rows and filtered down by folding the
-symmetric filter. An upsampled row is stored as `up` planes, one a phase, so that every loop runs over contiguous memory
-whatever the strides. Nothing of the upsampled picture is ever written to memory.
+Sixteen channels are worked at a time, one row after another: a ring of scaled input rows; each upsampled row made by six
+polyphase taps down and six along, the latter from a window that slides in registers; activated and kept in a ring of
+twelve rows; filtered down with the filter folded on its symmetry, four outputs at once. Nothing of the upsampled picture
+is ever written to memory.
 """
 
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-LANES = 16  # channels worked at once: one cache line of float32
+from akma_core.networks.vector import LANES, fma, load, maximum, minimum, splat, store
+
 TAPS = 6  # taps of one polyphase branch, the filter size of every published network
 DOWN = 2
 N = TAPS * DOWN  # taps of the down filter, rows of the ring
+GROUP = 4  # outputs that the radial filter makes at once
+SOURCE_ROWS = TAPS + 2  # source rows that are kept
 F32 = np.float32
 
 Rows = NDArray[np.float32]
@@ -63,122 +66,162 @@ def make_plan(
     )
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})
-def _load(x, scale, bias, c0, width, row):  # type: ignore[no-untyped-def]
-    """row[pad:] <- x * scale + bias for one block of channels of one picture row."""
-    n = x.shape[0]
+_jit = partial(numba.njit, nogil=True, cache=True)
+
+
+@_jit()
+def _load_row(x, scale, bias, c0, width, row, at):  # type: ignore[no-untyped-def]
+    """row[at:] <- x [n, C] * scale + bias, for the `width` channels from c0 on, a vector a sample."""
+    n, channels = x.shape
     if width == LANES:
+        s, b = load(scale, 0), load(bias, 0)
         for i in range(n):
-            src = x[i, c0 : c0 + LANES]
-            dst = row[i * LANES : i * LANES + LANES]
-            for c in range(LANES):
-                dst[c] = src[c] * scale[c] + bias[c]
+            store(row, at + i * LANES, fma(load(x, i * channels + c0), s, b))
     else:
         for i in range(n):
             for c in range(width):
-                row[i * LANES + c] = x[i, c0 + c] * scale[c] + bias[c]
+                row[at + i * LANES + c] = x[i, c0 + c] * scale[c] + bias[c]
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})
-def _six(a, b, c, d, e, f, taps, gain, out):  # type: ignore[no-untyped-def]
-    """out <- weighted sum of six rows."""
-    k0, k1, k2, k3, k4, k5 = (
-        taps[0] * gain, taps[1] * gain, taps[2] * gain, taps[3] * gain, taps[4] * gain, taps[5] * gain
+@_jit()
+def _upsample_row(source, rows, across, along, up, first, count, clamp, out, at):  # type: ignore[no-untyped-def]
+    """One activated row of the upsampled picture, `up` vectors at out[at:] for each of `count` source samples.
+
+    `rows` are where the six source rows begin, newest first, weighted by `across` [6]; a window of six of their sums
+    slides along from sample `first`, and phase p of the result is the window weighted by along[p].
+    """
+    high, low, slope = splat(clamp), splat(-clamp), splat(F32(0.2))
+    a0, a1, a2, a3, a4, a5 = (
+        splat(across[0]), splat(across[1]), splat(across[2]), splat(across[3]), splat(across[4]), splat(across[5])
     )  # fmt: skip
-    for i in range(out.shape[0]):
-        out[i] = k0 * a[i] + k1 * b[i] + k2 * c[i] + k3 * d[i] + k4 * e[i] + k5 * f[i]
+    r0, r1, r2, r3, r4, r5 = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
+    w0 = w1 = w2 = w3 = w4 = w5 = splat(F32(0))
+    for i in range(first - TAPS + 1, first + count):
+        x = i * LANES
+        w5, w4, w3, w2, w1 = w4, w3, w2, w1, w0
+        w0 = fma(load(source, r0 + x), a0, load(source, r1 + x) * a1)
+        w0 = fma(load(source, r2 + x), a2, w0)
+        w0 = fma(load(source, r3 + x), a3, w0)
+        w0 = fma(load(source, r4 + x), a4, w0)
+        w0 = fma(load(source, r5 + x), a5, w0)
+        if i >= first:
+            for p in range(up):
+                v = w0 * splat(along[p, 0])
+                v = fma(w1, splat(along[p, 1]), v)
+                v = fma(w2, splat(along[p, 2]), v)
+                v = fma(w3, splat(along[p, 3]), v)
+                v = fma(w4, splat(along[p, 4]), v)
+                v = fma(w5, splat(along[p, 5]), v)
+                v = maximum(minimum(maximum(v, v * slope), high), low)
+                store(out, at + ((i - first) * up + p) * LANES, v)
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})
-def _activate(row, taps, clamp, out):  # type: ignore[no-untyped-def]
-    """out <- clamp(lrelu_0.2(six horizontal taps of row)); row starts at the oldest tap's sample."""
-    k0, k1, k2, k3, k4, k5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
-    r0, r1, r2, r3, r4, r5 = (
-        row,
-        row[LANES:],
-        row[2 * LANES :],
-        row[3 * LANES :],
-        row[4 * LANES :],
-        row[5 * LANES :],
-    )
-    slope = F32(0.2)
-    low = -clamp
-    for i in range(out.shape[0]):
-        v = k5 * r0[i] + k4 * r1[i] + k3 * r2[i] + k2 * r3[i] + k1 * r4[i] + k0 * r5[i]
-        w = slope * v
-        v = v if v > w else w
-        v = v if v < clamp else clamp
-        out[i] = v if v > low else low
+@_jit()
+def _separable_row(ring, rows, taps, count, out):  # type: ignore[no-untyped-def]
+    """out [count, 16] <- every second sample of twelve rows under a separable filter, `taps` [6] its first half."""
+    k0, k1, k2 = splat(taps[0]), splat(taps[1]), splat(taps[2])
+    k3, k4, k5 = splat(taps[3]), splat(taps[4]), splat(taps[5])
+    zero = splat(F32(0))
+    w0 = w1 = w2 = w3 = w4 = w5 = w6 = w7 = w8 = w9 = w10 = w11 = zero
+    for i in range(-5, count):
+        w0, w1, w2, w3, w4, w5, w6, w7, w8, w9 = w2, w3, w4, w5, w6, w7, w8, w9, w10, w11
+        w10 = w11 = zero
+        x = (2 * i + 10) * LANES
+        for m in range(TAPS):
+            upper, lower = rows[m] + x, rows[N - 1 - m] + x
+            k = splat(taps[m])
+            w10 = fma(k, load(ring, upper) + load(ring, lower), w10)
+            w11 = fma(k, load(ring, upper + LANES) + load(ring, lower + LANES), w11)
+        if i >= 0:
+            v = fma(k1, w1 + w10, k0 * (w0 + w11))
+            v = fma(k3, w3 + w8, fma(k2, w2 + w9, v))
+            v = fma(k5, w5 + w6, fma(k4, w4 + w7, v))
+            store(out, i * LANES, v)
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})
-def _fold(a, b, out):  # type: ignore[no-untyped-def]
-    for i in range(out.shape[0]):
-        out[i] = a[i] + b[i]
+@_jit()
+def _radial_row(ring, rows, taps, count, out):  # type: ignore[no-untyped-def]
+    """out [count, 16] <- every second sample of twelve rows under a filter of which `taps` [6, 6] is a quarter.
+
+    Four outputs at once share the eighteen columns that they lie over; `out` has room for a multiple of four.
+    """
+    for x in range(0, count, 4):
+        a = b = c = d = splat(F32(0))
+        for m in range(TAPS):
+            p, q = rows[m] + 2 * x * LANES, rows[N - 1 - m] + 2 * x * LANES
+            f0 = load(ring, p) + load(ring, q)
+            f1 = load(ring, p + 1 * LANES) + load(ring, q + 1 * LANES)
+            f2 = load(ring, p + 2 * LANES) + load(ring, q + 2 * LANES)
+            f3 = load(ring, p + 3 * LANES) + load(ring, q + 3 * LANES)
+            f4 = load(ring, p + 4 * LANES) + load(ring, q + 4 * LANES)
+            f5 = load(ring, p + 5 * LANES) + load(ring, q + 5 * LANES)
+            f6 = load(ring, p + 6 * LANES) + load(ring, q + 6 * LANES)
+            f7 = load(ring, p + 7 * LANES) + load(ring, q + 7 * LANES)
+            f8 = load(ring, p + 8 * LANES) + load(ring, q + 8 * LANES)
+            f9 = load(ring, p + 9 * LANES) + load(ring, q + 9 * LANES)
+            f10 = load(ring, p + 10 * LANES) + load(ring, q + 10 * LANES)
+            f11 = load(ring, p + 11 * LANES) + load(ring, q + 11 * LANES)
+            f12 = load(ring, p + 12 * LANES) + load(ring, q + 12 * LANES)
+            f13 = load(ring, p + 13 * LANES) + load(ring, q + 13 * LANES)
+            f14 = load(ring, p + 14 * LANES) + load(ring, q + 14 * LANES)
+            f15 = load(ring, p + 15 * LANES) + load(ring, q + 15 * LANES)
+            f16 = load(ring, p + 16 * LANES) + load(ring, q + 16 * LANES)
+            f17 = load(ring, p + 17 * LANES) + load(ring, q + 17 * LANES)
+            k = splat(taps[m, 0])
+            a, b, c, d = fma(k, f0 + f11, a), fma(k, f2 + f13, b), fma(k, f4 + f15, c), fma(k, f6 + f17, d)
+            k = splat(taps[m, 1])
+            a, b, c, d = fma(k, f1 + f10, a), fma(k, f3 + f12, b), fma(k, f5 + f14, c), fma(k, f7 + f16, d)
+            k = splat(taps[m, 2])
+            a, b, c, d = fma(k, f2 + f9, a), fma(k, f4 + f11, b), fma(k, f6 + f13, c), fma(k, f8 + f15, d)
+            k = splat(taps[m, 3])
+            a, b, c, d = fma(k, f3 + f8, a), fma(k, f5 + f10, b), fma(k, f7 + f12, c), fma(k, f9 + f14, d)
+            k = splat(taps[m, 4])
+            a, b, c, d = fma(k, f4 + f7, a), fma(k, f6 + f9, b), fma(k, f8 + f11, c), fma(k, f10 + f13, d)
+            k = splat(taps[m, 5])
+            a, b, c, d = fma(k, f5 + f6, a), fma(k, f7 + f8, b), fma(k, f9 + f10, c), fma(k, f11 + f12, d)
+        store(out, x * LANES, a)
+        store(out, (x + 1) * LANES, b)
+        store(out, (x + 2) * LANES, c)
+        store(out, (x + 3) * LANES, d)
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})
-def _twelve(a0, a1, a2, a3, a4, a5, b5, b4, b3, b2, b1, b0, taps, out):  # type: ignore[no-untyped-def]
-    """out += twelve horizontal taps, folded: a is the left half, b the mirrored right half."""
-    k0, k1, k2, k3, k4, k5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
-    for i in range(out.shape[0]):
-        out[i] += (
-            k0 * (a0[i] + b0[i]) + k1 * (a1[i] + b1[i]) + k2 * (a2[i] + b2[i])
-            + k3 * (a3[i] + b3[i]) + k4 * (a4[i] + b4[i]) + k5 * (a5[i] + b5[i])
-        )  # fmt: skip
-
-
-@numba.njit(nogil=True, cache=True)
-def _at(planes, up, t):  # type: ignore[no-untyped-def]
-    """Upsampled samples t, t + up, t + 2 up, ... of a row stored as [up, samples * LANES]."""
-    return planes[t % up, (t // up) * LANES :]
-
-
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"})
-def _store(acc, scale, c0, width, phase, phases, out):  # type: ignore[no-untyped-def]
-    """out row [out_size, C] <- acc * scale; acc holds every `phases`-th sample from `phase` on."""
-    n = (out.shape[0] - phase + phases - 1) // phases
+@_jit()
+def _store_row(row, scale, c0, width, out):  # type: ignore[no-untyped-def]
+    """out [n, C] <- row * scale, for the `width` channels from c0 on."""
+    n, channels = out.shape
     if width == LANES:
+        s = load(scale, 0)
         for i in range(n):
-            src = acc[i * LANES : i * LANES + LANES]
-            dst = out[i * phases + phase, c0 : c0 + LANES]
-            for c in range(LANES):
-                dst[c] = src[c] * scale[c]
+            store(out, i * channels + c0, load(row, i * LANES) * s)
     else:
         for i in range(n):
             for c in range(width):
-                out[i * phases + phase, c0 + c] = acc[i * LANES + c] * scale[c]
+                out[i, c0 + c] = row[i * LANES + c] * scale[c]
 
 
-@numba.njit(nogil=True, cache=True)
+@_jit()
 def _strip(x, scale, bias, out_scale, out, c0, first, last, up, offset, up_taps, down_taps, separable, clamp):  # type: ignore[no-untyped-def]
     """Rows first..last of `out` [n_out, n_out, C] from x [n_in, n_in, C], channels c0..c0+16."""
     n_in, n_out, channels = x.shape[0], out.shape[0], x.shape[2]
     width = min(LANES, channels - c0)
-    base = offset // up  # source of upsampled sample 0, newest tap; floor division also where offset < 0
-    pad = max(TAPS - 1 - base, 0)  # zero samples on the left, so that no index is negative
-    plane = (2 * n_out + 2 * TAPS + up - 1) // up  # samples of one phase of an upsampled row
-    length = (max(pad + n_in, pad + base + plane + 2) + 1) * LANES
-
-    s = np.zeros(LANES, F32)
-    b = np.zeros(LANES, F32)
-    t_scale = np.zeros(LANES, F32)
+    s, b, t = np.zeros(LANES, F32), np.zeros(LANES, F32), np.zeros(LANES, F32)
     for c in range(width):
-        s[c] = scale[c0 + c]
-        b[c] = bias[c0 + c]
-        t_scale[c] = out_scale[c0 + c]
-    zero = np.zeros(length, F32)
-    source = np.zeros((TAPS + 2, length), F32)
-    loaded = np.full(TAPS + 2, -(1 << 30), np.int64)
-    mixed = np.zeros(length, F32)
-    ring = np.zeros((N, up, plane * LANES), F32)
-    folded = np.zeros((TAPS, up, plane * LANES), F32)
-    rows_flat = ring.reshape(N, up * plane * LANES)
-    folded_flat = folded.reshape(TAPS, up * plane * LANES)
-    phases = max(up // DOWN, 1)
-    acc_len = ((n_out + phases - 1) // phases) * LANES
-    acc = np.zeros(acc_len, F32)
-    gain = F32(np.sqrt(2.0))
+        s[c], b[c], t[c] = scale[c0 + c], bias[c0 + c], out_scale[c0 + c]
+
+    # Upsampled sample t lies under source samples (t + offset) // up - 0..5: the floor, also where offset < 0.
+    leftmost = offset // up
+    rightmost = (2 * n_out + N - 3 + offset) // up
+    pad = max(TAPS - 1 - leftmost, 0)  # zero samples on the left, so that no index is negative
+    length = (pad + max(n_in, rightmost + 1)) * LANES
+    source = np.zeros((SOURCE_ROWS + 1) * length, F32)  # the last row stays zero: what is above and below the picture
+    loaded = np.full(SOURCE_ROWS, -1, np.int64)
+    skip = offset - leftmost * up  # samples of the leftmost group that come before sample 0
+    row_length = ((rightmost - leftmost + 1) * up + 2 * GROUP) * LANES
+    ring = np.zeros(N * row_length, F32)
+    row = np.zeros((n_out + GROUP) * LANES, F32)
+    gained = up_taps * F32(np.sqrt(2.0))
+    from_rows = np.zeros(TAPS, np.int64)
+    ring_rows = np.zeros(N, np.int64)
 
     made = first * DOWN
     for o in range(first, last):
@@ -186,59 +229,25 @@ def _strip(x, scale, bias, out_scale, out, c0, first, last, up, offset, up_taps,
             newest = (made + offset) // up
             for m in range(TAPS):
                 j = newest - m
-                slot = j % (TAPS + 2)
-                if 0 <= j < n_in and loaded[slot] != j:
-                    _load(x[j], s, b, c0, width, source[slot, pad * LANES :])
-                    loaded[slot] = j
-            rows = (
-                source[newest % (TAPS + 2)] if 0 <= newest < n_in else zero,
-                source[(newest - 1) % (TAPS + 2)] if 0 <= newest - 1 < n_in else zero,
-                source[(newest - 2) % (TAPS + 2)] if 0 <= newest - 2 < n_in else zero,
-                source[(newest - 3) % (TAPS + 2)] if 0 <= newest - 3 < n_in else zero,
-                source[(newest - 4) % (TAPS + 2)] if 0 <= newest - 4 < n_in else zero,
-                source[(newest - 5) % (TAPS + 2)] if 0 <= newest - 5 < n_in else zero,
-            )
-            _six(
-                rows[0],
-                rows[1],
-                rows[2],
-                rows[3],
-                rows[4],
-                rows[5],
-                up_taps[(made + offset) % up],
-                gain,
-                mixed,
-            )
-            into = ring[made % N]
-            for p in range(up):
-                start = (p + offset) // up - (TAPS - 1) + pad
-                _activate(mixed[start * LANES :], up_taps[(p + offset) % up], clamp, into[p])
+                slot = SOURCE_ROWS
+                if 0 <= j < n_in:
+                    slot = j % SOURCE_ROWS
+                    if loaded[slot] != j:
+                        _load_row(x[j], s, b, c0, width, source, slot * length + pad * LANES)
+                        loaded[slot] = j
+                from_rows[m] = slot * length
+            into = (made % N) * row_length
+            count = rightmost - leftmost + 1
+            across = gained[(made + offset) - newest * up]
+            _upsample_row(source, from_rows, across, up_taps, up, leftmost + pad, count, clamp, ring, into)
             made += 1
-
-        top = o * DOWN
+        for m in range(N):
+            ring_rows[m] = ((o * DOWN + m) % N) * row_length + skip * LANES
         if separable:
-            flat = folded_flat[0]
-            flat[:] = 0
-            _twelve(
-                rows_flat[top % N], rows_flat[(top + 1) % N], rows_flat[(top + 2) % N], rows_flat[(top + 3) % N],
-                rows_flat[(top + 4) % N], rows_flat[(top + 5) % N], rows_flat[(top + 6) % N], rows_flat[(top + 7) % N],
-                rows_flat[(top + 8) % N], rows_flat[(top + 9) % N], rows_flat[(top + 10) % N], rows_flat[(top + 11) % N],
-                down_taps[0], flat,
-            )  # fmt: skip
+            _separable_row(ring, ring_rows, down_taps[0], n_out, row)
         else:
-            for m in range(TAPS):
-                _fold(rows_flat[(top + m) % N], rows_flat[(top + N - 1 - m) % N], folded_flat[m])
-        for phase in range(phases):
-            acc[:] = 0
-            t = phase * DOWN
-            for m in range(1 if separable else TAPS):
-                f = folded[m]
-                _twelve(
-                    _at(f, up, t), _at(f, up, t + 1), _at(f, up, t + 2), _at(f, up, t + 3), _at(f, up, t + 4),
-                    _at(f, up, t + 5), _at(f, up, t + 6), _at(f, up, t + 7), _at(f, up, t + 8), _at(f, up, t + 9),
-                    _at(f, up, t + 10), _at(f, up, t + 11), down_taps[m], acc,
-                )  # fmt: skip
-            _store(acc, t_scale, c0, width, phase, phases, out[o])
+            _radial_row(ring, ring_rows, down_taps, n_out, row)
+        _store_row(row, t, c0, width, out[o])
 
 
 @lru_cache(maxsize=1)

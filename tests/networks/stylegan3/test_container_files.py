@@ -57,14 +57,19 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
             assert caught.value.code == "bad_network"
 
 
-def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("head", "size", "match"),
+    [(container()[:64], (1 << 32) + 1, "more than any StyleGAN3 network has"), (b"PK\3\4", 1 << 30, "zip file")],
+    ids=["too large", "another kind"],
+)
+def test_large_files_that_cannot_be_networks_are_not_read(head: bytes, size: int, match: str, tmp_path: Path) -> None:
     path = tmp_path / "net.pkl"
     with path.open("wb") as file:
-        file.write(container()[:64])
-        file.truncate((1 << 32) + 1)
+        file.write(head)
+        file.truncate(size)
     tracemalloc.start()
     try:
-        with pytest.raises(RequestError, match="more than any StyleGAN3 network has"):
+        with pytest.raises(RequestError, match=match):
             read_pkl(path)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:

@@ -1,0 +1,117 @@
+"""Sixteen float32 in a register: a vector type for Numba kernels, so that they say their SIMD instead of hoping for it.
+
+LLVM splits the vectors to whatever the machine has (one AVX-512 register, two of AVX2, four of NEON).
+"""
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic, models, overload, register_model
+
+LANES = 16
+_FLOAT = ir.FloatType()
+_VECTOR = ir.VectorType(_FLOAT, LANES)
+_FAST = ("contract", "nsz", "nnan")
+
+
+class VectorType(types.Type):  # type: ignore[misc]
+    """Numba's name for it."""
+
+    def __init__(self) -> None:
+        super().__init__(name=f"float32x{LANES}")
+
+
+vector_type = VectorType()
+
+
+@register_model(VectorType)  # type: ignore[untyped-decorator]
+class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _VECTOR)
+
+
+def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load(typing: Any, array: Any, index: Any) -> Any:
+    """array[index : index + 16] of a contiguous float32 array, its last axis counted flat; not checked."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(_pointer(context, builder, signature.args[0], *arguments), align=4)
+
+    return vector_type(array, types.intp), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """array[index : index + 16] = value, as `load`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, index, value = arguments
+        builder.store(value, _pointer(context, builder, signature.args[0], array, index), align=4)
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, vector_type), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def splat(typing: Any, value: Any) -> Any:
+    """A scalar in every lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        single = builder.insert_element(
+            ir.Constant(_VECTOR, ir.Undefined), arguments[0], ir.Constant(ir.IntType(32), 0)
+        )
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        return builder.shuffle_vector(single, ir.Constant(_VECTOR, ir.Undefined), zeros)
+
+    return vector_type(types.float32), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c, rounded once."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+        function = builder.module.declare_intrinsic(f"llvm.fma.v{LANES}f32", (), kind)
+        return builder.call(function, arguments)
+
+    return vector_type(vector_type, vector_type, vector_type), generate
+
+
+def _binary(emit: Any) -> Any:
+    @intrinsic  # type: ignore[untyped-decorator]
+    def operation(typing: Any, a: Any, b: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return emit(builder, *arguments)
+
+        return vector_type(vector_type, vector_type), generate
+
+    return operation
+
+
+_add = _binary(lambda builder, a, b: builder.fadd(a, b, flags=_FAST))
+_multiply = _binary(lambda builder, a, b: builder.fmul(a, b, flags=_FAST))
+maximum = _binary(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b, flags=_FAST), a, b))
+minimum = _binary(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b, flags=_FAST), a, b))
+
+
+def _operator(symbol: Any, operation: Any) -> None:
+    """Let Numba code write `symbol` between two vectors."""
+
+    def typed(a, b):  # type: ignore[no-untyped-def]
+        if isinstance(a, VectorType) and isinstance(b, VectorType):
+            return lambda a, b: operation(a, b)
+        return None
+
+    overload(symbol)(typed)
+
+
+_operator(operator.add, _add)
+_operator(operator.mul, _multiply)
