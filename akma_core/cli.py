@@ -1,6 +1,7 @@
 """The `akma` command: one line on stderr for whatever goes wrong; exit code 2 for a wrong request, 1 for a failure."""
 
 import argparse
+import io
 import os
 import sys
 import time
@@ -17,7 +18,10 @@ CURVE = ("fps", "window_length", "polyorder", "compression", "original", "start"
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with errors of one line."""
+    """argparse with errors of one line, and without abbreviated options: the next release's names would break them."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         raise RequestError(f"{message} (see {self.prog} --help)", code="bad_arguments")
@@ -26,6 +30,9 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     try:
+        for stream in (sys.stdout, sys.stderr):  # a name may be no text in this terminal's encoding
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         options = _parser().parse_args(arguments)
         options.run(options)
         sys.stdout.flush()
@@ -70,9 +77,9 @@ def _parser() -> Parser:
         "--manifest",
         type=Path,
         metavar="X.json",
-        help="render the plan of this manifest again; no other setting goes with it but --device",
+        help="render this manifest again; of the settings only --device and --model go with it (default: none)",
     )
-    render.add_argument("--overwrite", action="store_true", help="replace an output made with another plan")
+    render.add_argument("--overwrite", action="store_true", help="replace an output made otherwise (default: refuse)")
     _add_settings(render)
     render.set_defaults(run=_render)
 
@@ -125,7 +132,7 @@ def _add_settings(parser: Parser, names: Iterable[str] = ()) -> None:
             continue
         option = field.alias or name
         text = field.description or ""
-        if field.default not in (None, False):
+        if field.default is not None and field.annotation is not bool:
             text = f"{text} (default: {field.default})"
         arguments: dict[str, Any] = (
             {"action": "store_true"} if field.annotation is bool else {"metavar": option.upper()}
@@ -159,6 +166,8 @@ def _render(options: argparse.Namespace) -> None:
     settings = RenderSettings.parse(asked)
     parts.check_output(options.output, settings.audio_codec)
     reader = open_audio(options.audio)
+    if options.output.exists() and options.output.samefile(options.audio):
+        raise RequestError(f"{options.output} is the song itself: choose another name", field="output")
     song = digest(options.audio)
     folder, card = catalog.find(settings.model)
 
@@ -166,15 +175,16 @@ def _render(options: argparse.Namespace) -> None:
 
     device = choose_device(settings.device)
     if old:
-        if song != old.audio.sha256:
+        if song != old.audio.sha256 or reader.info.samples != old.audio.samples:
             raise RequestError(
                 f"{options.audio} is not the song of {options.manifest}", code="other_audio", field="audio"
             )
-        if card.digest != old.network.digest:
+        if card.digest != old.network.digest or max(card.classes, 1) <= old.network.class_index:
             raise RequestError(
                 f"model {card.name} is not the network of {options.manifest}", code="other_network", field="model"
             )
         plan = old.replayed(device_part(device, card))
+        plan.check(reader)
     else:
         plan = make_plan(settings, reader, song, card, device_part(device, card))
     if parts.is_done(options.output, plan, overwrite=options.overwrite):
@@ -190,6 +200,9 @@ def _render(options: argparse.Namespace) -> None:
         compression=plan.curve.compression,
         original=plan.curve.original,
     )
+    for note in curve.notes:
+        if note not in plan.notes:
+            print(f"note: {note}", file=sys.stderr)
     from akma_core.render import Motion, render_chunks
 
     work = parts.Parts(options.output, plan)
@@ -271,6 +284,8 @@ def _seeds(options: argparse.Namespace) -> None:
     )  # fmt: skip
     try:
         options.output.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise RequestError(f"{options.output} is a file: give the name of a folder", field="output") from None
     except OSError as error:
         raise FailureError(f"cannot make folder {options.output}: {error.strerror}", code="write_failed") from None
     pictures = []

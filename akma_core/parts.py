@@ -14,12 +14,13 @@ from typing import Any
 
 from akma_core.audio import AudioReader
 from akma_core.errors import FailureError, RequestError
-from akma_core.mux import AudioTrack, container_format, finish
+from akma_core.mux import CONTAINERS, AudioTrack, container_format, finish
 from akma_core.networks.card import sha256_of
 from akma_core.plan import Chunk, RenderPlan
 from akma_core.video import FULL_DISK, segment_info, sync
 
 MAX_MANIFEST = 64 << 20  # bytes
+MAX_NAME = 230  # bytes; file systems take 255, and temporary files beside the output have longer names
 
 
 def manifest_path(video: Path) -> Path:
@@ -29,6 +30,8 @@ def manifest_path(video: Path) -> Path:
 def check_folder(path: Path, field: str = "output") -> None:
     """RequestError where no file can be made at `path`."""
     folder = path.parent
+    if len(os.fsencode(path.name)) > MAX_NAME:
+        raise RequestError(f"the name {path.name[:40]}... is too long: choose another", code="bad_output", field=field)
     if not folder.is_dir():
         raise RequestError(f"folder {folder} does not exist: make it first", code="no_folder", field=field)
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -43,6 +46,9 @@ def check_output(video: Path, codec: str) -> None:
     if codec == "flac" and video.suffix.lower() == ".mov":
         raise RequestError(".mov does not hold flac: use alac, or .mp4 or .mkv", field="audio_codec")
     check_folder(video)
+    if manifest_path(video).is_dir():
+        message = f"{manifest_path(video)} is a folder, and the manifest goes there: choose another name"
+        raise RequestError(message, code="bad_output", field="output")
 
 
 def is_done(video: Path, plan: RenderPlan, *, overwrite: bool) -> bool:
@@ -55,9 +61,11 @@ def is_done(video: Path, plan: RenderPlan, *, overwrite: bool) -> bool:
         if not overwrite:
             message = f"{video} exists, {what}: give --overwrite or another name"
             raise RequestError(message, code="output_exists", field="output")
-    elif manifest_path(video).exists() and manifest is None and not overwrite:
-        message = f"{manifest_path(video)} exists and is no manifest of AKMA's: give --overwrite or another name"
-        raise RequestError(message, code="output_exists", field="output")
+    elif manifest_path(video).exists() and not overwrite:
+        owner = "no manifest of AKMA's" if manifest is None else _owner(video, manifest)
+        if owner:
+            message = f"{manifest_path(video)} exists and is {owner}: give --overwrite or another name"
+            raise RequestError(message, code="output_exists", field="output")
     return False
 
 
@@ -156,6 +164,14 @@ def _read_manifest(path: Path) -> dict[str, Any] | None:
         return manifest if known and isinstance(manifest["video"]["bytes"], int) else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _owner(video: Path, manifest: dict[str, Any]) -> str | None:
+    """Another video beside `video` that `manifest` belongs to: song.mp4 and song.mkv share song.json."""
+    for other in (video.with_suffix(suffix) for suffix in CONTAINERS if suffix != video.suffix):
+        if other.is_file() and other.stat().st_size == manifest["video"]["bytes"]:
+            return f"that of {other.name}"
+    return None
 
 
 def _difference(manifest: dict[str, Any] | None, plan: RenderPlan) -> str:

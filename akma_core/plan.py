@@ -15,16 +15,17 @@ from importlib.metadata import version
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from akma_core import __version__
 from akma_core.audio import AudioReader, frame_count
 from akma_core.envelope import effective_window
 from akma_core.errors import RequestError
+from akma_core.mux import AudioTrack
 from akma_core.networks.card import NetworkCard
 from akma_core.settings import FrameRate, RenderSettings, Seed, request_error
 from akma_core.video import DEFAULT_PRESET, Encoder, default_bit_rate
-from akma_core.walk import BOTTOM_PER_SECOND, TOP_PER_SECOND, draw_seeds, seed_count
+from akma_core.walk import BOTTOM_PER_SECOND, MIN_SEEDS, TOP_PER_SECOND, draw_seeds, seed_count
 
 CHUNK_SECONDS = (1, 2, 4)  # the first, the second, every other: so that watching can start early
 ENCODER_THREADS = 2  # fixed, not the machine's: x264 decodes to other pixels with another count
@@ -109,8 +110,8 @@ class RenderPlan(_Part):
     network: NetworkPart
     curve: CurvePart
     fps: FrameRate
-    seeds_top: tuple[Seed, ...]
-    seeds_bottom: tuple[Seed, ...]
+    seeds_top: Annotated[tuple[Seed, ...], Field(min_length=MIN_SEEDS)]
+    seeds_bottom: Annotated[tuple[Seed, ...], Field(min_length=MIN_SEEDS)]
     total_frames: Count
     """Frames of the whole song."""
     first_frame: Annotated[int, Field(ge=0)]
@@ -121,6 +122,14 @@ class RenderPlan(_Part):
     libraries: dict[str, str]
     notes: tuple[str, ...] = ()
     """What was decided otherwise than asked, for people."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "RenderPlan":
+        if frame_count(self.audio.samples, self.audio.sample_rate, self.fps) != self.total_frames:
+            raise ValueError(f"total_frames: are not what the song has at {self.fps} fps")
+        if self.first_frame + self.frames > self.total_frames:
+            raise ValueError("frames: go beyond the end of the song")
+        return self
 
     @property
     def digest(self) -> str:
@@ -146,7 +155,7 @@ class RenderPlan(_Part):
     @property
     def first_sample(self) -> int:
         """First sample of the song that sounds in the video."""
-        return round(self.first_frame / self.fps * self.audio.sample_rate)
+        return min(round(self.first_frame / self.fps * self.audio.sample_rate), self.audio.samples - 1)
 
     @property
     def last_sample(self) -> int:
@@ -158,6 +167,11 @@ class RenderPlan(_Part):
         """The encoder of every segment; RequestError where it does not take the size."""
         part = self.encoder.model_dump()
         return Encoder(width=self.network.width, height=self.network.height, fps=self.fps, **part)
+
+    def check(self, reader: AudioReader) -> None:
+        """RequestError where the encoder does not take the pictures or the codec the sound: now, not after hours."""
+        self.make_encoder().check()
+        AudioTrack(reader, self.first_sample, self.last_sample, self.audio.codec)
 
     def replayed(self, device: DevicePart) -> "RenderPlan":
         """The same decisions for this machine: its device and its libraries, with a note where they differ."""
@@ -231,16 +245,16 @@ def make_plan(
         libraries=libraries(),
         notes=notes,
     )
-    plan.make_encoder().check()
+    plan.check(reader)
     return plan
 
 
 def crop(settings: RenderSettings, total: int, duration: float) -> tuple[int, int]:
     """First frame and number of frames that `start` and `duration` leave of `total`; RequestError beyond the end."""
-    first = math.floor(settings.start * settings.fps + Fraction(1, 2))
-    if first >= total:
+    if settings.start >= duration:
         message = f"start {settings.start:g} is beyond the end of the song ({duration:.3f} seconds)"
         raise RequestError(message, code="bad_setting", field="start")
+    first = min(math.floor(settings.start * settings.fps + Fraction(1, 2)), total - 1)
     if settings.duration is None:
         return first, total - first
     # Rounded, so that 0.1 s at 30 fps is 3 frames although 0.1 is a little more than a tenth.

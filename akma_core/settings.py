@@ -19,7 +19,9 @@ from pydantic import (
 from akma_core.errors import RequestError
 
 MAX_FPS = 240
-NTSC = {Fraction(k * 1000 - k, 1000): Fraction(k * 1000, 1001) for k in (24, 30, 48, 60, 120)}  # 29.97 means 30000/1001
+# What decimals such as 29.97 mean: 30000/1001. Written as a fraction, 2997/100 stays what it is.
+NTSC = {Fraction(k * 1000 - k, 1000): Fraction(k * 1000, 1001) for k in (24, 30, 48, 60, 120)}
+NTSC |= {Fraction(round(exact, 3)): exact for exact in NTSC.values()}
 
 
 def _frame_rate(value: Any) -> Fraction:
@@ -28,13 +30,13 @@ def _frame_rate(value: Any) -> Fraction:
         rate = value
     else:
         text = str(value).strip()
-        if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?|\d{1,9}/\d{1,6}", text) or re.fullmatch(r".*/0+", text):
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?|\d{1,9}/0*[1-9]\d{0,6}", text, re.ASCII):
             raise ValueError(
                 f"should be a number of frames a second such as 30, 29.97 or 30000/1001, not {text[:40]!r}"
             )
         rate = Fraction(text)
-        if (three := Fraction(round(rate, 3))) == rate:
-            rate = {**NTSC, Fraction(23976, 1000): Fraction(24000, 1001)}.get(three, rate)
+        if "/" not in text:
+            rate = NTSC.get(rate, rate)
     if not 1 <= rate <= MAX_FPS:
         raise ValueError(f"should be between 1 and {MAX_FPS} frames a second")
     return rate
@@ -46,24 +48,28 @@ def _seed_list(value: Any) -> Any:
         return value
     seeds: list[int] = []
     for part in filter(None, re.split(r"[,\s]+", value.strip())):
-        match = re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", part)
+        match = re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", part, re.ASCII)
         if not match:
             raise ValueError(f"should be seeds such as 3,14,15-18, not {part[:40]!r}")
         first, last = int(match[1]), int(match[2] or match[1])
         if not first <= last < first + MAX_SEEDS:
             raise ValueError(f"has a range that runs backwards or is longer than {MAX_SEEDS}: {part}")
         seeds.extend(range(first, last + 1))
+        if len(seeds) > MAX_SEEDS:
+            raise ValueError(f"should be at most {MAX_SEEDS} seeds")
     return seeds
 
 
 def _bit_rate(value: Any) -> Any:
     """5000000, "5M", "3500k" as bits a second; "auto" stays."""
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)([kM]?)", value.strip())):
+    if isinstance(value, str) and (match := re.fullmatch(BIT_RATE, value.strip(), re.ASCII)):
         return round(float(match[1]) * {"": 1, "k": 1e3, "M": 1e6}[match[2]])
     return value
 
 
 MAX_SEEDS = 100_000
+MAX_SECONDS = 1_000_000_000  # far beyond any song, and small enough to count frames in
+BIT_RATE = r"(\d{1,12}(?:\.\d{1,6})?)([kM]?)"
 FrameRate = Annotated[
     Fraction,
     BeforeValidator(_frame_rate),
@@ -82,10 +88,10 @@ class RenderSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
     model: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
-        "ink", description="network: a name that `akma models` lists, or a folder with network.json"
+        "ink", description="network: a name that `akma models list` gives, or a folder with network.json"
     )
-    class_index: Annotated[int, Field(ge=0)] = Field(
-        0, alias="class", description="class of a conditional network, 0 or more"
+    class_index: Annotated[int, Field(ge=0, le=99_999)] = Field(
+        0, alias="class", description="class of a conditional network, 0 to one less than it has"
     )
     fps: FrameRate = Field(Fraction(30), description="frames a second, 1 to 240: 30, 29.97 or 30000/1001")
     window_length: Annotated[int, Field(ge=1, le=9_999)] = Field(
@@ -96,18 +102,20 @@ class RenderSettings(BaseModel):
     )
     compression: Annotated[float, Field(gt=0, le=1000)] = Field(
         1.0,
-        description="loudness ** (1 / compression), above 0; below 1 loud passages stand out, above 1 quiet ones move",
+        description="loudness ** (1 / compression), above 0 to 1000: below 1 loud parts stand out, above 1 quiet ones",
     )
-    original: bool = Field(False, description="the 2022 curve to the letter: not kept within 0..1")
+    original: bool = Field(False, description="the 2022 curve to the letter: not kept within 0..1 (default: off)")
     seeds_top_num: SeedCount | None = Field(
         None, description="seeds on the loud walk, 4 or more; more is faster (default: 0.8 for each second of song)"
     )
     seeds_bottom_num: SeedCount | None = Field(
         None, description="seeds on the quiet walk, 4 or more; more is faster (default: 0.27 for each second of song)"
     )
-    seeds_top: SeedList | None = Field(None, description="seeds of the loud walk themselves: 3,14,15-18 (at least 4)")
+    seeds_top: SeedList | None = Field(
+        None, description="seeds of the loud walk themselves, at least 4: 3,14,15-18 (default: drawn)"
+    )
     seeds_bottom: SeedList | None = Field(
-        None, description="seeds of the quiet walk themselves: 3,14,15-18 (at least 4)"
+        None, description="seeds of the quiet walk themselves, at least 4: 3,14,15-18 (default: drawn)"
     )
     seed: Seed | None = Field(
         None, description="draws both lists of seeds, 0 to 4294967295 (default: follows from the song)"
@@ -115,15 +123,22 @@ class RenderSettings(BaseModel):
     truncation_psi: Annotated[float, Field(ge=-10, le=10)] = Field(
         1.0, description="distance from the network's average picture, -10 to 10; 1 as trained, below 1 tamer"
     )
-    start: Annotated[float, Field(ge=0)] = Field(0.0, description="first second of the song to show")
-    duration: Annotated[float, Field(gt=0)] | None = Field(None, description="seconds to show (default: to the end)")
-    crf: Annotated[float, Field(ge=0, le=51)] = Field(
-        16.0, description="quality of the video, 0 (lossless, huge) to 51 (poor); 16 looks lossless"
+    start: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = Field(
+        0.0, description="first second of the song to show, 0 or more"
+    )
+    duration: Annotated[float, Field(gt=0, le=MAX_SECONDS)] | None = Field(
+        None, description="seconds to show, above 0 (default: to the end)"
+    )
+    crf: Annotated[float, Field(ge=1, le=51)] = Field(  # below 1 x264 leaves the profile that players know
+        16.0, description="quality of the video, 1 (huge) to 51 (poor); 16 looks lossless"
     )
     bit_rate: BitRate | None = Field(
-        None, description="bits a second instead of crf: 5M, 3500k, or auto for the 2022 table"
+        None,
+        description="bits a second, 10k to 1000M: 5M, 3500k, or auto for the 2022 table (default: none, crf decides)",
     )
-    audio_codec: Literal["aac", "alac", "flac"] = Field("aac", description="codec of the sound in the video")
+    audio_codec: Literal["aac", "alac", "flac"] = Field(
+        "aac", description="codec of the sound in the video: aac, or alac or flac, which keep every sample"
+    )
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,2})?)$")] = Field(
         "auto", description="auto, cpu, cuda or cuda:N"
     )
@@ -168,13 +183,26 @@ def parse_seeds(text: str) -> list[int]:
 def request_error(error: ValidationError) -> RequestError:
     """The first complaint of a validation as one line."""
     first = error.errors(include_url=False)[0]
-    message = first["msg"].removeprefix("Value error, ")
-    field = str(first["loc"][0]) if first["loc"] else message.partition(":")[0]
-    if not first["loc"]:
-        message = message.partition(": ")[2] or message
+    kind, message = first["type"], first["msg"].removeprefix("Value error, ")
+    if kind == "invalid_key":
+        return RequestError("a setting's name is no text", code="unknown_setting", field="settings")
+    if first["loc"]:
+        field = str(first["loc"][0])
+    else:
+        field, _, message = message.partition(": ")
     field = "class" if field == "class_index" else field
-    if first["type"] == "extra_forbidden":
+    if kind == "extra_forbidden":
         return RequestError(f"unknown setting {field[:60]!r}", code="unknown_setting", field=field[:60])
-    value = "" if first["type"] in ("value_error", "missing") else f", not {str(first['input'])[:40]!r}"
-    message = message.replace("Input should be", "should be")
-    return RequestError(f"{field} {message}{value}", code="bad_setting", field=field)
+    message = re.sub(r"^(Input|String|Value) should", "should", message)
+    if kind == "too_short":
+        message = f"should have at least {first['ctx']['min_length']} values, not {first['ctx']['actual_length']}"
+    elif kind not in ("value_error", "missing"):
+        message = f"{message}, not {_shown(first['input'])}"
+    return RequestError(f"{field} {message}", code="bad_setting", field=field)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(str(value)[:40])
+    except ValueError:  # Python does not write out integers of thousands of digits
+        return "a number of thousands of digits"

@@ -35,7 +35,7 @@ def seed_count(duration: float, per_second: float) -> int:
 
 def draw_seeds(count: int, choices: Sequence[int], rng: np.random.Generator) -> tuple[int, ...]:
     """`count` seeds from `choices` (none: from 0..1000), all different until they run out, never one twice in a row."""
-    pool = np.asarray(choices if choices else range(ORIGINAL_SEEDS + 1))
+    pool = np.asarray(list(dict.fromkeys(choices)) or range(ORIGINAL_SEEDS + 1))
     drawn: list[int] = []
     while len(drawn) < count:
         shuffled = rng.permutation(pool).tolist()

@@ -53,12 +53,12 @@ INSTALLED = (
         scale=4,
         package=PACKAGE,
         files={
-            "models/REALESRGAN_X4PLUSANIME_UP4X.param": "d63c7e93c58ec5d0048ca1f0a995f40b2af17c2816a2e0a3b7172046d98795ec",
-            "models/REALESRGAN_X4PLUSANIME_UP4X.bin": "fe01c269cfd10cdef8e018ab66ebe750cf79c7af4d1f9c16c737e1295229bacc",
+            "models/REALESRGAN_X4PLUSANIME_UP4X.param": "d63c7e93c58ec5d0048ca1f0a995f40b2af17c2816a2e0a3b7172046d98795ec",  # noqa: E501
+            "models/REALESRGAN_X4PLUSANIME_UP4X.bin": "fe01c269cfd10cdef8e018ab66ebe750cf79c7af4d1f9c16c737e1295229bacc",  # noqa: E501
         },
         source=RELEASE,
         licence=LICENCE,
-        note="line art; 8 times the arithmetic of realesr-animevideov3",
+        note="line art; 9 times the arithmetic of realesr-animevideov3",
     ),
 )
 

@@ -16,7 +16,7 @@ _VECTOR = ir.VectorType(_FLOAT, LANES)
 _FAST = ("contract", "nsz", "nnan")
 
 
-class VectorType(types.Type):  # type: ignore[misc]
+class VectorType(types.Type):
     """Numba's name for it."""
 
     def __init__(self) -> None:
@@ -26,8 +26,8 @@ class VectorType(types.Type):  # type: ignore[misc]
 vector_type = VectorType()
 
 
-@register_model(VectorType)  # type: ignore[untyped-decorator]
-class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+@register_model(VectorType)
+class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _VECTOR)
 
@@ -37,7 +37,7 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any
     return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def load(typing: Any, array: Any, index: Any) -> Any:
     """array[index : index + 16] of a contiguous float32 array, its last axis counted flat; not checked."""
 
@@ -47,7 +47,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
     return vector_type(array, types.intp), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     """array[index : index + 16] = value, as `load`."""
 
@@ -59,7 +59,7 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     return types.none(array, types.intp, vector_type), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def splat(typing: Any, value: Any) -> Any:
     """A scalar in every lane."""
 
@@ -73,7 +73,7 @@ def splat(typing: Any, value: Any) -> Any:
     return vector_type(types.float32), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """a * b + c, rounded once."""
 
@@ -86,7 +86,7 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 def _binary(emit: Any) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def operation(typing: Any, a: Any, b: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return emit(builder, *arguments)
@@ -105,7 +105,7 @@ minimum = _binary(lambda builder, a, b: builder.select(builder.fcmp_ordered("<",
 def _operator(symbol: Any, operation: Any) -> None:
     """Let Numba code write `symbol` between two vectors."""
 
-    def typed(a, b):  # type: ignore[no-untyped-def]
+    def typed(a, b):
         if isinstance(a, VectorType) and isinstance(b, VectorType):
             return lambda a, b: operation(a, b)
         return None

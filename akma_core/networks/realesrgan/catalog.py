@@ -1,7 +1,7 @@
 """Which upscalers can be asked for by name, and where their weights are. No torch here: planning a render reads it.
 
-Each has a card, `weights/<name>.json`. The small network's weights lie beside its card; those of the large ones come from
-the optional package that the card names.
+Each has a card, `weights/<name>.json`. The small network's weights lie beside its card; those of the large ones come
+from the optional package that the card names.
 """
 
 import hashlib

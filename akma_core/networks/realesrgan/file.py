@@ -7,6 +7,7 @@ was found to hold no more than its size says: nothing in it is run, and it canno
 import hashlib
 import io
 import pickletools
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def read_weights(path: Path) -> Weights:
 
 
 def blend(strong: Mapping[str, Tensor], weak: Mapping[str, Tensor], strength: float) -> dict[str, Tensor]:
-    """`strength` of the first and the rest of the second: upstream's denoise strength, general-x4v3 and general-wdn-x4v3.
+    """`strength` of the first and the rest of the second: upstream's denoise strength, for general-x4v3 and its wdn.
 
     Both state dicts must have passed architecture.build. `strength` is in 0..1; RequestError where it is not, or where
     the two are not the same network.
@@ -77,7 +78,8 @@ def _state(data: bytes, suffix: str) -> dict[str, Tensor]:
     else:
         raise ValueError("it is neither a .pth of torch.save nor a .safetensors; download it again")
     try:
-        loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # an odd file is refused in one line or read without a word
+            loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # a hostile file can make the reader fail in any way
         reason = "it asks for code to be run" if "Unsupported" in str(error) else type(error).__name__
         raise ValueError(f"it does not hold plain weights ({reason}); do not trust it") from None
@@ -89,8 +91,9 @@ def _state(data: bytes, suffix: str) -> dict[str, Tensor]:
 
 
 def _plain(name: object, value: object) -> bool:
-    plain = type(value) is Tensor or type(value) is torch.nn.Parameter
-    return isinstance(name, str) and plain and value.layout is torch.strided and not value.is_nested
+    if not isinstance(name, str) or not isinstance(value, Tensor) or type(value) not in (Tensor, torch.nn.Parameter):
+        return False
+    return value.layout is torch.strided and not value.is_nested
 
 
 def _check_zip(data: bytes) -> None:

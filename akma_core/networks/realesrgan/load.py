@@ -29,9 +29,9 @@ def load_upscaler(
 ) -> Upscaler:
     """The upscaler of a name in catalog.cards(), or of an official .pth or a .safetensors file.
 
-    `memory`: see Upscaler. `weak`, `denoise`: blend in a second file of the same architecture, `denoise` (0..1) being the
-    share of the first (general-wdn-x4v3 beside general-x4v3). RequestError (code "bad_network", or "unknown_model" for a
-    name that nothing has) where that cannot be done.
+    `memory`: see Upscaler. `weak`, `denoise`: blend in a second file of the same architecture, `denoise` (0..1) being
+    the share of the first (general-wdn-x4v3 beside general-x4v3). RequestError (code "bad_network", or "unknown_model"
+    for a name that nothing has) where that cannot be done.
     """
     keep_mapped()
     found = _load(name_or_path)

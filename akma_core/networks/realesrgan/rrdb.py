@@ -1,8 +1,8 @@
 """RRDBNet, the large network of Real-ESRGAN (x4plus, x4plus-anime, x2plus), for inference.
 
 Parameter names are upstream's, so that official weights load as they are. The densely connected convolutions read and
-write one buffer of channels, `features`: its first `num_feat` channels are the picture that all blocks work on in place,
-the rest is what the block at hand has grown.
+write one buffer of channels, `features`: its first `num_feat` channels are the picture that all blocks work on in
+place, the rest is what the block at hand has grown.
 """
 
 import torch
@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 SLOPE = 0.2  # of every leaky ReLU
 RESIDUAL = 0.2  # weight of every residual branch
-ENOUGH = (
-    80  # pixels; 23 blocks, photographs and noise: cutting there moves a result by 0.08 of an 8-bit step, at 32 by 9
-)
+# Pixels. At 23 blocks, on photographs and noise, cutting there moves a result by 0.08 of an 8-bit step; at 32, by 9.
+ENOUGH = 80
 GROWTHS = 4  # convolutions of a dense block that add channels; the fifth gathers them
 
 

@@ -36,5 +36,6 @@ class SRVGGNetCompact(nn.Module):
         for layer in self.body:
             y = layer(y)
         # Adding a pixel to all its scale^2 sub-pixels before the shuffle is nearest-neighbour enlargement after it.
-        y.unflatten(1, (3, self.scale**2)).add_(x.unsqueeze(2))
+        n, _, h, w = y.shape
+        y.view(n, 3, self.scale**2, h, w).add_(x.unsqueeze(2))
         return F.pixel_shuffle(y, self.scale)

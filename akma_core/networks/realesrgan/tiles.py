@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ def spans(length: int, count: int, overlap: int) -> list[Span]:
     """
     window = window_size(length, count, overlap)
     starts = [k * (length - window) // max(count - 1, 1) for k in range(count)]
-    cuts = [0, *((a + window + b) // 2 for a, b in zip(starts[:-1], starts[1:], strict=True)), length]
+    cuts = [0, *((a + window + b) // 2 for a, b in pairwise(starts)), length]
     return [Span(s, s + window, a, b) for s, a, b in zip(starts, cuts[:-1], cuts[1:], strict=True)]
 
 
@@ -35,7 +36,10 @@ def window_size(length: int, count: int, overlap: int) -> int:
 
 @lru_cache(maxsize=64)
 def choose(height: int, width: int, overlap: int, pixels: int) -> tuple[int, int] | None:
-    """Numbers of windows down and across, of at most `pixels` each, that cost least; None where none is so small."""
+    """Numbers of windows down and across, of at most `pixels` each, that cost least; None where none is so small.
+
+    For every number down, the least number across that fits is considered.
+    """
     best: tuple[int, int, int] | None = None
     for down in range(1, max(1, height - 2 * overlap) + 1):
         tall = window_size(height, down, overlap)

@@ -15,8 +15,8 @@ DEVICE_SHARE = 0.5  # of an accelerator's memory
 class Upscaler:
     """A network of Real-ESRGAN on a device.
 
-    Pictures too large for the memory budget are done in tiles whose seams cannot be seen: at most one 8-bit step from the
-    untiled result.
+    Pictures too large for the memory budget are done in tiles whose seams cannot be seen: at most one 8-bit step from
+    the untiled result.
     """
 
     scale: int
@@ -38,7 +38,10 @@ class Upscaler:
         """`memory`: bytes that the network's activations may take; None: 2 GiB, or half of an accelerator's."""
         self.scale, self.name, self.digest = network.scale, name, digest
         self.device, self.dtype = torch.device(device), dtype
-        self.network = network.to(self.device, dtype).to(memory_format=torch.channels_last)
+        self.network = network.to(self.device, dtype)
+        for weight in self.network.parameters():
+            if weight.ndim == 4:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self.memory = memory or _budget(self.device)
 
     def __call__(self, rgb: Tensor) -> Tensor:
@@ -74,7 +77,8 @@ class Upscaler:
     def _run(self, rgb: Tensor) -> Tensor:
         # [n, h, w, 3] seen as [n, 3, h, w] is already channels last.
         x = rgb.to(self.device).permute(0, 3, 1, 2).to(self.dtype).div_(255)
-        y = self.network(x).float().mul_(255).round_().clamp_(0, 255)
+        y: Tensor = self.network(x)
+        y = y.float().mul_(255).round_().clamp_(0, 255)
         return y.to(torch.uint8).permute(0, 2, 3, 1)
 
     def _pixels(self) -> int:

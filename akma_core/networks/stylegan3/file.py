@@ -21,6 +21,7 @@ def save(generator: Generator, folder: Path, *, dtype: torch.dtype = torch.float
     cfg = generator.cfg
     weights = {name: value.to(dtype).contiguous() for name, value in generator.state_dict().items()}
     save_file(weights, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod(0o644)  # safetensors writes files that only their owner may read
     written = NetworkCard(
         kind="stylegan3",
         config=cfg.model_dump(mode="json"),

@@ -1,9 +1,9 @@
 """The filtered leaky ReLU on a CPU: one pass over channels-last data, compiled by Numba.
 
-Sixteen channels are worked at a time, one row after another: a ring of scaled input rows; each upsampled row made by six
-polyphase taps down and six along, the latter from a window that slides in registers; activated and kept in a ring of
-twelve rows; filtered down with the filter folded on its symmetry, four outputs at once. Nothing of the upsampled picture
-is ever written to memory.
+Sixteen channels are worked at a time, one row after another. A ring keeps scaled input rows; an upsampled row is made by
+six polyphase taps across rows and six along, the latter from a window that slides in registers; activated, it is kept in
+a ring of twelve, which is filtered down with the filter folded on its symmetry. Nothing of the upsampled picture is ever
+written to memory.
 """
 
 import os
@@ -70,7 +70,7 @@ _jit = partial(numba.njit, nogil=True, cache=True)
 
 
 @_jit()
-def _load_row(x, scale, bias, c0, width, row, at):  # type: ignore[no-untyped-def]
+def _load_row(x, scale, bias, c0, width, row, at):
     """row[at:] <- x [n, C] * scale + bias, for the `width` channels from c0 on, a vector a sample."""
     n, channels = x.shape
     if width == LANES:
@@ -84,7 +84,7 @@ def _load_row(x, scale, bias, c0, width, row, at):  # type: ignore[no-untyped-de
 
 
 @_jit()
-def _upsample_row(source, rows, across, along, up, first, count, clamp, out, at):  # type: ignore[no-untyped-def]
+def _upsample_row(source, rows, across, along, up, first, count, clamp, out, at):
     """One activated row of the upsampled picture, `up` vectors at out[at:] for each of `count` source samples.
 
     `rows` are where the six source rows begin, newest first, weighted by `across` [6]; a window of six of their sums
@@ -117,7 +117,7 @@ def _upsample_row(source, rows, across, along, up, first, count, clamp, out, at)
 
 
 @_jit()
-def _separable_row(ring, rows, taps, count, out):  # type: ignore[no-untyped-def]
+def _separable_row(ring, rows, taps, count, out):
     """out [count, 16] <- every second sample of twelve rows under a separable filter, `taps` [6] its first half."""
     k0, k1, k2 = splat(taps[0]), splat(taps[1]), splat(taps[2])
     k3, k4, k5 = splat(taps[3]), splat(taps[4]), splat(taps[5])
@@ -140,7 +140,7 @@ def _separable_row(ring, rows, taps, count, out):  # type: ignore[no-untyped-def
 
 
 @_jit()
-def _radial_row(ring, rows, taps, count, out):  # type: ignore[no-untyped-def]
+def _radial_row(ring, rows, taps, count, out):
     """out [count, 16] <- every second sample of twelve rows under a filter of which `taps` [6, 6] is a quarter.
 
     Four outputs at once share the eighteen columns that they lie over; `out` has room for a multiple of four.
@@ -186,7 +186,7 @@ def _radial_row(ring, rows, taps, count, out):  # type: ignore[no-untyped-def]
 
 
 @_jit()
-def _store_row(row, scale, c0, width, out):  # type: ignore[no-untyped-def]
+def _store_row(row, scale, c0, width, out):
     """out [n, C] <- row * scale, for the `width` channels from c0 on."""
     n, channels = out.shape
     if width == LANES:
@@ -200,7 +200,7 @@ def _store_row(row, scale, c0, width, out):  # type: ignore[no-untyped-def]
 
 
 @_jit()
-def _strip(x, scale, bias, out_scale, out, c0, first, last, up, offset, up_taps, down_taps, separable, clamp):  # type: ignore[no-untyped-def]
+def _strip(x, scale, bias, out_scale, out, c0, first, last, up, offset, up_taps, down_taps, separable, clamp):
     """Rows first..last of `out` [n_out, n_out, C] from x [n_in, n_in, C], channels c0..c0+16."""
     n_in, n_out, channels = x.shape[0], out.shape[0], x.shape[2]
     width = min(LANES, channels - c0)

@@ -1,0 +1,49 @@
+# Everything happens in .venv inside this folder. `make demo` and `make test` set it up by themselves.
+PYTHON ?= python3
+PIP_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := build/demo
+
+.PHONY: help demo test lint lock clean
+
+help:
+	@echo "make demo    render the demo song with the built-in network"
+	@echo "make test    run the tests"
+	@echo "make lint    ruff and mypy"
+	@echo "make clean   remove what the others made"
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@echo "== setting up $(VENV) (once; torch is large) =="
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit("AKMA needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e ".[dev]"
+	@touch $@
+
+demo: $(VENV)/.installed
+	@mkdir -p $(DEMO)
+	@echo "== making the demo song =="
+	@$(BIN)/python scripts/make_song.py $(DEMO)/song.wav
+	@echo "== its curve =="
+	@$(BIN)/akma waveform $(DEMO)/song.wav -o $(DEMO)/curve.png
+	@echo "== rendering (ink, 256x256, 30 frames a second) =="
+	@$(BIN)/akma render $(DEMO)/song.wav -o $(DEMO)/song.mp4 --seed 8 --overwrite
+	@echo
+	@echo "Open $(DEMO)/song.mp4 in a browser. Watch: deep water in the quiet opening; at 2.5 s the drums come in and"
+	@echo "the picture catches fire; at 7.5 s it sinks back, at 10 s it blazes, and from 13 s on it rings out."
+	@echo "$(DEMO)/curve.png shows the curve that moves it."
+
+test: $(VENV)/.installed
+	@echo "== tests =="
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/.installed
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+lock: $(VENV)/.installed
+	@scripts/lock.sh
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Write constraints.txt from what is installed in .venv: the exact set that is tested.
+set -eu
+cd "$(dirname "$0")/.."
+{
+    echo "# Written by scripts/lock.sh from a tested environment. torch is pinned by hand: anything may replace it."
+    .venv/bin/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools | sed 's/+cpu$//' | sort -f
+} > constraints.new
+mv constraints.new constraints.txt

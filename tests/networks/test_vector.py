@@ -1,0 +1,30 @@
+"""The vector type says what numpy says."""
+
+import numba
+import numpy as np
+
+from akma_core.networks.vector import LANES, fma, load, maximum, minimum, splat, store
+
+
+@numba.njit
+def work(a, b, out):  # type: ignore[no-untyped-def]
+    x, y = load(a, 0), load(b, 3)
+    store(out, 0, x + y)
+    store(out, LANES, x * y)
+    store(out, 2 * LANES, fma(x, y, splat(b[0])))
+    store(out, 3 * LANES, maximum(x, y))
+    store(out, 4 * LANES, minimum(x, y))
+
+
+def test_operations() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal(LANES).astype(np.float32), rng.standard_normal(LANES + 3).astype(np.float32)
+    out = np.zeros((5, LANES), np.float32)
+    work(a, b, out.reshape(-1))
+    y = b[3:]
+    assert (out[0] == a + y).all()
+    assert (out[1] == a * y).all()
+    exact = a.astype(np.float64) * y + b[0]
+    assert (out[2] == exact.astype(np.float32)).all()
+    assert (out[3] == np.maximum(a, y)).all()
+    assert (out[4] == np.minimum(a, y)).all()

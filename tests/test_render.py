@@ -1,0 +1,256 @@
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.interpolate import interp1d
+from torch import Tensor
+
+from akma_core.errors import FailureError
+from akma_core.networks.card import read_card
+from akma_core.plan import Chunk, DevicePart, NetworkPart, RenderPlan, make_plan
+from akma_core.render import QUEUE, Motion, render_chunks
+from akma_core.settings import RenderSettings
+from akma_core.video import segment_info
+from akma_core.walk import latent
+from runners.stylegan3 import StyleGAN3Runner, device_part
+from tests.media import decode_video
+from tests.songs import reader
+
+CPU = torch.device("cpu")
+
+
+class Stripes:
+    """A network whose picture is its w: column x is w[x % 4], and whose call number `broken` fails."""
+
+    def __init__(self, width: int = 32, height: int = 32, step: int = 2, broken: int = -1) -> None:
+        self.width, self.height = width, height
+        self.batch, self.step = 1, step
+        self.broken, self.calls = broken, 0
+
+    def mapping(self, network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
+        return network.truncation_psi * np.stack([latent(seed, 4) for seed in seeds])
+
+    def pictures(self, w: NDArray[np.float32]) -> Tensor:
+        assert 1 <= len(w) <= self.step
+        if self.calls == self.broken:
+            raise RuntimeError("the network broke")
+        self.calls += 1
+        columns = torch.from_numpy(w)[:, torch.arange(self.width) % 4] * 40 + 128
+        return columns.clamp(0, 255).to(torch.uint8)[:, None, :, None].expand(-1, self.height, -1, 3)
+
+
+def make(network: Path, seconds: float = 9, **fields: Any) -> RenderPlan:
+    card = read_card(network)
+    settings = RenderSettings.parse({"fps": 8, "seed": 1, "window_length": 5, **fields})
+    return make_plan(settings, reader(seconds), "5" * 64, card, device_part(CPU, card))
+
+
+def curve(plan: RenderPlan) -> NDArray[np.float64]:
+    return np.linspace(0, 1, plan.total_frames) ** 2
+
+
+def segments(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def render(
+    plan: RenderPlan, folder: Path, chunks: Iterable[Chunk] | None = None, pictures: Any = None,
+    on_frames: Callable[[int], None] = lambda _: None,
+) -> dict[str, bytes]:  # fmt: skip
+    folder.mkdir(exist_ok=True)
+    pictures = pictures or Stripes()
+    todo = plan.chunks() if chunks is None else chunks
+    render_chunks(
+        plan, todo, Motion(plan, curve(plan), pictures), pictures, lambda c: folder / f"{c.index}.mp4", on_frames
+    )
+    return segments(folder)
+
+
+def within(seconds: float, work: Callable[[], object]) -> BaseException | None:
+    """What `work` raises; a work that hangs fails the test instead of the run."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert not thread.is_alive(), "it hangs"
+    return raised[0] if raised else None
+
+
+def encoders() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "encoder"]
+
+
+def test_motion_is_akmas_formula_truncated_once(network: Path) -> None:
+    plan = make(network, truncation_psi=0.5, seeds_top="1-8", seeds_bottom="20-25")
+    runner = StyleGAN3Runner(network, CPU, 1)
+    whole = NetworkPart.model_validate({**plan.network.model_dump(), "truncation_psi": 1.0})
+    average = runner.mapping(NetworkPart.model_validate({**plan.network.model_dump(), "truncation_psi": 0.0}), [0])
+
+    def walk(seeds: tuple[int, ...]) -> NDArray[np.float64]:
+        w = average + 0.5 * (runner.mapping(whole, seeds) - average)
+        knots = np.linspace(0, plan.total_frames, len(seeds))
+        frames = interp1d(knots, w, kind="cubic", axis=0)(np.arange(plan.total_frames))
+        return np.asarray(frames, np.float64)
+
+    top, bottom, c = walk(plan.seeds_top), walk(plan.seeds_bottom), curve(plan)
+    expected = [bottom[f] * (1 - c[f]) + top[f] * c[f] for f in range(plan.total_frames)]
+    got = Motion(plan, c, runner)(0, plan.total_frames)
+    assert got.dtype == np.float32
+    assert np.abs(average).max() > 0.1
+    assert np.abs(got - expected).max() < 1e-5
+
+
+def test_a_parts_frames_are_the_wholes(network: Path) -> None:
+    whole, part = make(network, 30), make(network, 30, start=11, duration=4)
+    c = curve(whole)
+    assert (part.first_frame, part.frames) == (88, 32)
+    of_whole, of_part = Motion(whole, c, Stripes()), Motion(part, c, Stripes())
+    assert np.array_equal(of_part(88, 120), of_whole(0, whole.total_frames)[88:120])
+
+
+def test_a_parts_pictures_are_the_wholes(network: Path, tmp_path: Path) -> None:
+    shown = partial(make, network, crf=1)
+    render(shown(), tmp_path / "whole")
+    render(shown(start=2, duration=1), tmp_path / "part")
+    whole = np.concatenate([decode_video(tmp_path / "whole" / f"{k}.mp4")[0] for k in range(4)])
+    part, _ = decode_video(tmp_path / "part" / "0.mp4")
+    assert len(whole) == 72
+    assert np.abs(whole[16:24].astype(int) - part).max() <= 4
+    assert np.abs(whole[24:32].astype(int) - part).max() > 20  # so that the pictures do move
+
+
+def test_a_curve_of_another_length_is_refused(network: Path) -> None:
+    plan = make(network)
+    with pytest.raises(ValueError, match="71 values for 72 frames"):
+        Motion(plan, curve(plan)[1:], Stripes())
+
+
+def test_a_runner_of_another_batch_is_refused(network: Path, tmp_path: Path) -> None:
+    plan = make(network).model_copy(update={"device": DevicePart(kind="cpu", dtype="float32", batch=4)})
+    with pytest.raises(ValueError, match="batch 1 cannot match a plan of batch 4"):
+        render(plan, tmp_path)
+    assert not segments(tmp_path)
+
+
+def test_any_order_gives_the_same_segments(network: Path, tmp_path: Path) -> None:
+    plan = make(network)
+    chunks = list(plan.chunks())
+    runner = StyleGAN3Runner(network, CPU, 1)
+    straight = render(plan, tmp_path / "straight", pictures=runner)
+    assert list(straight) == ["0.mp4", "1.mp4", "2.mp4", "3.mp4"]
+    assert len(set(straight.values())) == 4
+    assert render(plan, tmp_path / "backwards", chunks[::-1], runner) == straight
+    fresh = StyleGAN3Runner(network, CPU, 1)
+    for chunk in (chunks[2], chunks[0], chunks[3], chunks[1], chunks[0]):
+        render(plan, tmp_path / "singly", [chunk], fresh)
+    assert segments(tmp_path / "singly") == straight
+
+
+@pytest.mark.parametrize("step", [1, 3, 100])
+def test_how_many_pictures_are_asked_for_at_once_changes_nothing(network: Path, tmp_path: Path, step: int) -> None:
+    plan = make(network)
+    assert render(plan, tmp_path / "a", pictures=Stripes(step=step)) == render(plan, tmp_path / "b")
+
+
+def test_segments_hold_the_chunks_frames(network: Path, tmp_path: Path) -> None:
+    plan = make(network)
+    heard: list[int] = []
+    render(plan, tmp_path, on_frames=heard.append)
+    for chunk in plan.chunks():
+        info = segment_info(tmp_path / f"{chunk.index}.mp4")
+        assert info is not None
+        assert info.frames == chunk.frames
+    assert sum(heard) == plan.frames
+    assert max(heard) == 2
+
+
+def test_odd_pictures_are_cut(network: Path, tmp_path: Path) -> None:
+    plan = make(network, 2)
+    render(plan, tmp_path, pictures=Stripes(33, 35))
+    assert decode_video(tmp_path / "0.mp4")[0].shape == (8, 48, 32)
+
+
+def test_no_chunks_are_no_segments(network: Path, tmp_path: Path) -> None:
+    assert render(make(network), tmp_path, []) == {}
+    assert not encoders()
+
+
+@pytest.mark.parametrize("stop_at", [1, 8, 9, 30, 72])
+def test_a_cancel_keeps_finished_segments_and_no_half(network: Path, tmp_path: Path, stop_at: int) -> None:
+    class CancelledError(Exception):
+        pass
+
+    done = 0
+
+    def on_frames(frames: int) -> None:
+        nonlocal done
+        done += frames
+        if done >= stop_at:
+            raise CancelledError
+
+    plan = make(network)
+    whole = render(plan, tmp_path / "whole")
+    error = within(60, lambda: render(plan, tmp_path / "cut", on_frames=on_frames))
+    assert isinstance(error, CancelledError)
+    borders = [chunk.start + chunk.frames for chunk in plan.chunks()]
+    finished = sum(border < stop_at for border in borders)
+    assert segments(tmp_path / "cut") == dict(list(whole.items())[:finished])
+    assert not encoders()
+
+
+@pytest.mark.parametrize("call", [0, 3, 4, 5, 20])
+def test_the_networks_error_surfaces(network: Path, tmp_path: Path, call: int) -> None:
+    plan = make(network)
+    whole = render(plan, tmp_path / "whole")
+    error = within(60, lambda: render(plan, tmp_path / "cut", pictures=Stripes(broken=call)))
+    assert isinstance(error, RuntimeError)
+    assert str(error) == "the network broke"
+    kept = segments(tmp_path / "cut")
+    assert kept.items() <= whole.items()
+    assert len(kept) <= sum(chunk.start + chunk.frames <= 2 * call for chunk in plan.chunks())
+    assert not encoders()
+
+
+def test_the_encoders_error_surfaces_though_more_waits_than_fits(network: Path, tmp_path: Path) -> None:
+    plan, pictures = make(network, 60), Stripes(step=1)
+    motion = Motion(plan, curve(plan), pictures)
+    error = within(
+        60, lambda: render_chunks(plan, plan.chunks(), motion, pictures, lambda c: tmp_path / "no" / f"{c.index}.mp4")
+    )
+    assert isinstance(error, FailureError)
+    assert error.code == "write_failed"
+    assert pictures.calls <= 2 * QUEUE + 2  # it stops, and does not render the song for nobody
+    assert not encoders()
+
+
+def test_pictures_of_another_size_surface(network: Path, tmp_path: Path) -> None:
+    plan = make(network)
+    error = within(60, lambda: render(plan, tmp_path, pictures=Stripes(16, 16)))
+    assert isinstance(error, ValueError)
+    assert not segments(tmp_path)
+
+
+def test_the_network_waits_for_a_slow_encoder(network: Path, tmp_path: Path) -> None:
+    pictures, ahead, encoded = Stripes(), [0], 0
+
+    def on_frames(frames: int) -> None:
+        nonlocal encoded
+        encoded += frames
+        threading.Event().wait(0.01)
+        ahead.append(pictures.calls - encoded // 2)
+
+    render(make(network), tmp_path, pictures=pictures, on_frames=on_frames)
+    assert 1 <= max(ahead) <= QUEUE + 2
