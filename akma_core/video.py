@@ -55,7 +55,7 @@ class Encoder:
     preset: str = DEFAULT_PRESET
     """One of PRESETS. Segments of different presets hardly ever join."""
     crf: float | None = None
-    """Constant quality, 0 (near lossless) to 51; either this or `bit_rate`."""
+    """Constant quality, 1 (near lossless) to 51; either this or `bit_rate`."""
     bit_rate: int | None = None
     """Average bit/s of each segment, at least 1000."""
     threads: int = 2
@@ -77,8 +77,8 @@ class Encoder:
             raise RequestError(f"preset {self.preset} is not one of {', '.join(PRESETS)}", field="preset")
         if (self.crf is None) == (self.bit_rate is None):
             raise RequestError("set either crf or bit_rate", field="crf")
-        if self.crf is not None and not 0 <= self.crf <= 51:
-            raise RequestError(f"crf must be from 0 to 51, not {self.crf}", field="crf")
+        if self.crf is not None and not 1 <= self.crf <= 51:
+            raise RequestError(f"crf must be from 1 to 51, not {self.crf}", field="crf")
         if self.bit_rate is not None and not 1000 <= self.bit_rate < 2**31:
             message = f"bit_rate must be from 1000 to 2^31 bit/s, not {self.bit_rate}"
             raise RequestError(message, field="bit_rate")
@@ -97,7 +97,10 @@ class Encoder:
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = LIMITED_RANGE
         # stitchable: headers that follow from the settings and not from the content.
-        options = {"preset": self.preset, "profile": "high", "x264-params": "stitchable=1"}
+        parameters = "stitchable=1"
+        if min(self.width, self.height) < 64:
+            parameters += ":mbtree=0"  # gives other bytes now and then where a picture is a few macroblocks
+        options = {"preset": self.preset, "profile": "high", "x264-params": parameters}
         if self.crf is not None:
             options["crf"] = f"{self.crf:g}"
         else:

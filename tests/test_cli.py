@@ -94,7 +94,7 @@ def test_the_same_request_is_the_same_video(akma: Akma, song: Path, network: Pat
     assert (out / "a.mp4").read_bytes() == (out / "b.mp4").read_bytes()
     assert (out / "a.json").read_bytes() == (out / "b.json").read_bytes()
     planes, _ = decode_video(out / "a.mp4")
-    assert planes.shape == (24, 48, 32)
+    assert planes.shape == (24, 96, 64)
     assert np.abs(planes[0].astype(int) - planes[-1]).mean() > 1  # it moves
 
 
@@ -286,7 +286,7 @@ def test_wrong_settings(
         ({"audio_codec": "mp3"}, "audio_codec"),
         ({"device": "tpu"}, "device"),
         ({"device": "cuda:99"}, "device cuda:99 is not here"),
-        ({"seeds": "1-4"}, "--seeds"),  # no abbreviations
+        ({"trunc": 0.5}, "--trunc"),  # no abbreviations
     ],
     ids=str,
 )
@@ -459,9 +459,9 @@ def test_seeds(akma: Akma, network: Path, out: Path) -> None:
     names = ["seed0000.png", "seed0001.png", "seed0002.png", "seed0007.png", "seed12345.png", "sheet.png"]
     assert sorted(tree(folder)) == names
     with Image.open(folder / "sheet.png") as sheet, Image.open(folder / "seed0007.png") as first:
-        assert (sheet.size, first.size) == ((96, 64), (32, 32))
+        assert (sheet.size, first.size) == ((192, 128), (64, 64))
         corner = np.asarray(first)[20:]  # below its label
-        assert np.array_equal(np.asarray(sheet)[20:32, :32], corner)
+        assert np.array_equal(np.asarray(sheet)[20:64, :64], corner)
     before = tree(folder)
     assert len({before[name] for name in names}) == 6
     akma("seeds", "--model", network, "--seeds", "7", "-o", folder, "--device", "cpu", "--truncation-psi", "0.5")
@@ -479,7 +479,7 @@ def test_seeds_are_the_pictures_of_the_video(akma: Akma, network: Path, out: Pat
     with Image.open(out / "s" / "seed0042.png") as picture:
         rgb = np.asarray(picture).astype(float)
     luma = 16 + rgb @ [0.2126 * 219 / 255, 0.7152 * 219 / 255, 0.0722 * 219 / 255]
-    assert np.abs(decode_video(out / "v.mp4")[0][0][:32] - luma).max() < 3
+    assert np.abs(decode_video(out / "v.mp4")[0][0][:64] - luma).max() < 3
 
 
 @pytest.mark.parametrize(

@@ -158,8 +158,9 @@ def test_a_full_disk_at_the_end_keeps_the_chunks(
     assert is_done(video, plan, overwrite=False)
 
 
-def test_a_crash_between_manifest_and_video_goes_on(
-    tmp_path: Path, plan: RenderPlan, song: Path, reader: AudioReader, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("at", ["song.json", "song.mp4"])
+def test_a_crash_while_manifest_and_video_are_put_in_place_goes_on(
+    tmp_path: Path, plan: RenderPlan, song: Path, reader: AudioReader, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     """At no moment does a manifest stand beside another plan's video."""
     video, work = tmp_path / "song.mp4", Parts(tmp_path / "song.mp4", plan)
@@ -167,7 +168,7 @@ def test_a_crash_between_manifest_and_video_goes_on(
     replace = Path.replace
 
     def crash(self: Path, target: Path) -> Path:
-        if target == video:
+        if target.name == at:
             raise KeyboardInterrupt
         return replace(self, target)
 

@@ -6,6 +6,7 @@ LLVM splits the vectors to whatever the machine has (one AVX-512 register, two o
 import operator
 from typing import Any
 
+import numba
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic, models, overload, register_model
@@ -14,6 +15,18 @@ LANES = 16
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
 _FAST = ("contract", "nsz", "nnan")
+
+
+def jit(**options: Any) -> Any:
+    """numba.njit without Python's lock, its machine code kept beside the source where that may be written."""
+
+    def decorate(function: Any) -> Any:
+        try:
+            return numba.njit(nogil=True, cache=True, **options)(function)
+        except RuntimeError:  # no folder for the cache
+            return numba.njit(nogil=True, **options)(function)
+
+    return decorate
 
 
 class VectorType(types.Type):

@@ -63,7 +63,7 @@ def test_pictures_are_the_generators(network: Path) -> None:
     w = some_w(runner, network, runner.step)
     got = runner.pictures(w)
     assert got.dtype == torch.uint8
-    assert got.shape == (len(w), 32, 32, 3)
+    assert got.shape == (len(w), 64, 64, 3)
     generator = file.load(network)
     with torch.inference_mode():
         one = to_uint8(generator.synthesis(torch.from_numpy(w[:1])[:, None].repeat(1, generator.cfg.num_ws, 1)))
@@ -83,6 +83,15 @@ def test_a_picture_does_not_depend_on_its_company(network: Path, batch: int) -> 
     assert torch.equal(together, short)
     if batch == 1:
         assert torch.equal(together.flip(0), torch.cat([runner.pictures(w[k : k + 1]) for k in reversed(range(7))]))
+
+
+def test_a_short_batch_is_filled_up(network: Path) -> None:
+    """Another size is rounded otherwise, on a GPU at the latest."""
+    runner = StyleGAN3Runner(network, CPU, 4)
+    sizes: list[int] = []
+    runner._synthesis.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    assert len(runner.pictures(some_w(runner, network, 3))) == 3
+    assert sizes == [4]
 
 
 def test_the_number_of_threads_changes_nothing(network: Path) -> None:

@@ -4,7 +4,6 @@ Karras et al. 2021, section 3.1. Two forms of the same arithmetic: the compiled 
 plain torch, depthwise convolutions on any device.
 """
 
-import importlib.util
 import math
 
 import torch
@@ -15,7 +14,6 @@ from .config import Layer
 from .filters import lowpass, radial_lowpass
 
 SLOPE = 0.2
-COMPILED = importlib.util.find_spec("numba") is not None
 
 
 class FilteredLeakyReLU(nn.Module):
@@ -24,7 +22,7 @@ class FilteredLeakyReLU(nn.Module):
     up_filter: Tensor
     down_filter: Tensor
 
-    def __init__(self, layer: Layer, clamp: float | None) -> None:
+    def __init__(self, layer: Layer, clamp: float | None, compiled: bool = False) -> None:
         super().__init__()
         self.layer = layer
         self.clamp = clamp
@@ -34,7 +32,8 @@ class FilteredLeakyReLU(nn.Module):
         self.register_buffer("up_filter", torch.from_numpy(up), persistent=False)
         self.register_buffer("down_filter", torch.from_numpy(down), persistent=False)
         self.plan = None
-        if COMPILED and layer.up in (2, 4) and layer.down == 2 and layer.up_taps == 6 * layer.up and len(down) == 12:
+        published = layer.up in (2, 4) and layer.down == 2 and layer.up_taps == 6 * layer.up and len(down) == 12
+        if compiled and published:
             from . import kernel
 
             self.plan = kernel.make_plan(layer.conv_size, layer.out_size, layer.up, layer.pad_lo, up, down, clamp)

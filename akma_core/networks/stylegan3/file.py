@@ -41,6 +41,8 @@ def load(folder: Path) -> Generator:
     card = read_card(folder)
     try:
         cfg = GeneratorConfig(**card.config)
+        if (card.width, card.height, card.classes) != (cfg.img_resolution, cfg.img_resolution, cfg.c_dim):
+            raise ValueError("its card says another size or other classes than its configuration")
         if sha256_of(folder / WEIGHTS) != card.weights_sha256:
             raise ValueError("its weights are not the card's: copy it again")
         weights: dict[str, Tensor] = load_file(folder / WEIGHTS)
@@ -50,13 +52,13 @@ def load(folder: Path) -> Generator:
     return build(cfg, weights)
 
 
-def build(cfg: GeneratorConfig, weights: dict[str, Tensor]) -> Generator:
+def build(cfg: GeneratorConfig, weights: dict[str, Tensor], compiled: bool | None = None) -> Generator:
     """A generator with these weights, under the names of the published state dict; filters are recomputed.
 
     RequestError for a missing, unknown or misshapen tensor and for weights that are not finite.
     """
     weights = {name: value for name, value in weights.items() if not name.endswith("_filter")}
-    generator = Generator(cfg)
+    generator = Generator(cfg, compiled)
     expected = {name: tuple(value.shape) for name, value in generator.state_dict().items()}
     for name, shape in expected.items():
         if name not in weights or tuple(weights[name].shape) != shape:

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from akma_core.networks.compiled import available
+
 from .activation import FilteredLeakyReLU
 from .config import GeneratorConfig, Layer
 
@@ -121,9 +123,10 @@ class SynthesisLayer(nn.Module):
     kernel: Tensor
     squares: Tensor
 
-    def __init__(self, cfg: GeneratorConfig, layer: Layer) -> None:
+    def __init__(self, cfg: GeneratorConfig, layer: Layer, compiled: bool) -> None:
         super().__init__()
         self.geometry = layer
+        self.compiled = compiled
         self.clamp = cfg.conv_clamp
         k = layer.kernel
         self.affine = FullyConnected(cfg.w_dim, layer.in_channels, bias_init=1)
@@ -132,7 +135,7 @@ class SynthesisLayer(nn.Module):
         self.register_buffer("magnitude_ema", torch.ones([]))
         self.register_buffer("kernel", torch.empty(0), persistent=False)
         self.register_buffer("squares", torch.empty(0), persistent=False)
-        self.activation = None if layer.is_torgb else FilteredLeakyReLU(layer, self.clamp)
+        self.activation = None if layer.is_torgb else FilteredLeakyReLU(layer, self.clamp, compiled)
         self.register_load_state_dict_post_hook(lambda module, _: module.fold())  # type: ignore[no-untyped-call]
         self.fold()
 
@@ -145,6 +148,7 @@ class SynthesisLayer(nn.Module):
             self.squares = weight.square().sum([2, 3]).t().contiguous()
         self.gain = float(self.magnitude_ema.rsqrt())
         self.kernel = weight.contiguous(memory_format=torch.channels_last)
+        self._transformed: Tensor | None = None
 
     def style(self, w: Tensor) -> Tensor:
         """[B, w_dim] -> [B, C_in]: what this layer's input is to be multiplied by."""
@@ -156,8 +160,7 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor, out_scale: Tensor) -> Tensor:
         """[B, C_in, in, in], multiplied by `style` already -> [B, C_out, out, out], times `out_scale` [B, C_out]."""
-        geometry = self.geometry
-        x = F.conv2d(x, self.kernel, padding=geometry.kernel - 1)
+        x = self._convolve(x)
         if self.activation is None:
             x = x * self.gain + self.bias[:, None, None]
             return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
@@ -165,18 +168,30 @@ class SynthesisLayer(nn.Module):
         y: Tensor = self.activation(x, demodulation, self.bias, out_scale)
         return y
 
+    def _convolve(self, x: Tensor) -> Tensor:
+        """Full convolution with the constant kernel, [B, C_in, n, n] -> [B, C_out, n + k - 1, n + k - 1]."""
+        out_channels, in_channels, k, _ = self.kernel.shape
+        worth_it = self.compiled and k == 3 and min(in_channels, out_channels) >= 16
+        if worth_it and x.device.type == "cpu" and x.dtype == torch.float32:
+            from akma_core.networks import winograd
+
+            if self._transformed is None:
+                self._transformed = winograd.transform_weight(self.kernel)
+            return winograd.conv3x3(x, self._transformed, out_channels, padding=2)
+        return F.conv2d(x, self.kernel, padding=k - 1)
+
 
 class SynthesisNetwork(nn.Module):
     """ws -> pictures."""
 
-    def __init__(self, cfg: GeneratorConfig) -> None:
+    def __init__(self, cfg: GeneratorConfig, compiled: bool) -> None:
         super().__init__()
         self.cfg = cfg
         self.num_ws = cfg.num_ws
         self.input = SynthesisInput(cfg)
         self.layer_names = [layer.name for layer in cfg.layers]
         for layer in cfg.layers:
-            self.add_module(layer.name, SynthesisLayer(cfg, layer))
+            self.add_module(layer.name, SynthesisLayer(cfg, layer, compiled))
 
     @property
     def layers(self) -> list[SynthesisLayer]:
@@ -196,15 +211,18 @@ class SynthesisNetwork(nn.Module):
 
 
 class Generator(nn.Module):
-    """mapping and synthesis, under the names that StyleGAN users know."""
+    """mapping and synthesis, under the names that StyleGAN users know.
 
-    def __init__(self, cfg: GeneratorConfig) -> None:
+    `compiled` kernels are used on a CPU wherever they can be; False is the same in plain torch.
+    """
+
+    def __init__(self, cfg: GeneratorConfig, compiled: bool | None = None) -> None:
         super().__init__()
         self.cfg = cfg
         self.z_dim, self.c_dim, self.w_dim = cfg.z_dim, cfg.c_dim, cfg.w_dim
         self.img_resolution, self.img_channels, self.num_ws = cfg.img_resolution, cfg.img_channels, cfg.num_ws
         self.mapping = MappingNetwork(cfg)
-        self.synthesis = SynthesisNetwork(cfg)
+        self.synthesis = SynthesisNetwork(cfg, available() if compiled is None else compiled)
         self.requires_grad_(False).eval()
 
     def forward(

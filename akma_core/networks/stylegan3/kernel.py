@@ -1,21 +1,18 @@
 """The filtered leaky ReLU on a CPU: one pass over channels-last data, compiled by Numba.
 
-Sixteen channels are worked at a time, one row after another. A ring keeps scaled input rows; an upsampled row is made by
-six polyphase taps across rows and six along, the latter from a window that slides in registers; activated, it is kept in
-a ring of twelve, which is filtered down with the filter folded on its symmetry. Nothing of the upsampled picture is ever
-written to memory.
+Sixteen channels are worked at a time, one row after another. A ring keeps scaled input rows; an upsampled row is made
+by six polyphase taps across rows and six along, the latter from a window that slides in registers; activated, it is
+kept in a ring of twelve, which is filtered down with the filter folded on its symmetry. Nothing of the upsampled
+picture is ever written to memory.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache, partial
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from akma_core.networks.vector import LANES, fma, load, maximum, minimum, splat, store
+from akma_core.networks.parallel import run
+from akma_core.networks.vector import LANES, fma, jit, load, maximum, minimum, splat, store
 
 TAPS = 6  # taps of one polyphase branch, the filter size of every published network
 DOWN = 2
@@ -66,10 +63,7 @@ def make_plan(
     )
 
 
-_jit = partial(numba.njit, nogil=True, cache=True)
-
-
-@_jit()
+@jit()
 def _load_row(x, scale, bias, c0, width, row, at):
     """row[at:] <- x [n, C] * scale + bias, for the `width` channels from c0 on, a vector a sample."""
     n, channels = x.shape
@@ -83,7 +77,7 @@ def _load_row(x, scale, bias, c0, width, row, at):
                 row[at + i * LANES + c] = x[i, c0 + c] * scale[c] + bias[c]
 
 
-@_jit()
+@jit()
 def _upsample_row(source, rows, across, along, up, first, count, clamp, out, at):
     """One activated row of the upsampled picture, `up` vectors at out[at:] for each of `count` source samples.
 
@@ -116,7 +110,7 @@ def _upsample_row(source, rows, across, along, up, first, count, clamp, out, at)
                 store(out, at + ((i - first) * up + p) * LANES, v)
 
 
-@_jit()
+@jit()
 def _separable_row(ring, rows, taps, count, out):
     """out [count, 16] <- every second sample of twelve rows under a separable filter, `taps` [6] its first half."""
     k0, k1, k2 = splat(taps[0]), splat(taps[1]), splat(taps[2])
@@ -139,7 +133,7 @@ def _separable_row(ring, rows, taps, count, out):
             store(out, i * LANES, v)
 
 
-@_jit()
+@jit()
 def _radial_row(ring, rows, taps, count, out):
     """out [count, 16] <- every second sample of twelve rows under a filter of which `taps` [6, 6] is a quarter.
 
@@ -185,7 +179,7 @@ def _radial_row(ring, rows, taps, count, out):
         store(out, (x + 3) * LANES, d)
 
 
-@_jit()
+@jit()
 def _store_row(row, scale, c0, width, out):
     """out [n, C] <- row * scale, for the `width` channels from c0 on."""
     n, channels = out.shape
@@ -199,7 +193,7 @@ def _store_row(row, scale, c0, width, out):
                 out[i, c0 + c] = row[i * LANES + c] * scale[c]
 
 
-@_jit()
+@jit()
 def _strip(x, scale, bias, out_scale, out, c0, first, last, up, offset, up_taps, down_taps, separable, clamp):
     """Rows first..last of `out` [n_out, n_out, C] from x [n_in, n_in, C], channels c0..c0+16."""
     n_in, n_out, channels = x.shape[0], out.shape[0], x.shape[2]
@@ -250,13 +244,6 @@ def _strip(x, scale, bias, out_scale, out, c0, first, last, up, offset, up_taps,
         _store_row(row, t, c0, width, out[o])
 
 
-@lru_cache(maxsize=1)
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Threads of this process (a fork must not inherit them). Numba's own thread pool is not safe to enter twice."""
-    del process
-    return ThreadPoolExecutor(threads, thread_name_prefix="filtered-lrelu")
-
-
 def filtered_lrelu(x: Rows, scale: Rows, bias: Rows, out_scale: Rows, plan: Plan, threads: int) -> Rows:
     """[B, in, in, C] -> [B, out, out, C], float32, C-contiguous.
 
@@ -265,7 +252,8 @@ def filtered_lrelu(x: Rows, scale: Rows, bias: Rows, out_scale: Rows, plan: Plan
     """
     batch, _, _, channels = x.shape
     out = np.empty((batch, plan.out_size, plan.out_size, channels), F32)
-    blocks = range(0, channels, LANES)
+    # The last block overlaps the one before, where there is one: the same values, computed twice.
+    blocks = [min(c, max(channels - LANES, 0)) for c in range(0, channels, LANES)]
     # Enough tasks for every thread; a strip repeats a ring of rows, so no more of them than that takes.
     strips = max(1, min(-(-2 * threads // (batch * len(blocks))), plan.out_size // 32))
     edges = [plan.out_size * k // strips for k in range(strips + 1)]
@@ -278,9 +266,5 @@ def filtered_lrelu(x: Rows, scale: Rows, bias: Rows, out_scale: Rows, plan: Plan
         )  # fmt: skip
 
     tasks = [(b, c, edges[k], edges[k + 1]) for b in range(batch) for c in blocks for k in range(strips)]
-    if threads == 1:
-        for task in tasks:
-            work(task)
-    else:
-        list(_pool(os.getpid(), threads).map(work, tasks))
+    run(work, tasks, threads)
     return out

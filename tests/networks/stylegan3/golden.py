@@ -34,5 +34,5 @@ class Golden:
     def state_dict(self) -> dict[str, Tensor]:
         return {key.removeprefix("sd."): self[key] for key in self._arrays if key.startswith("sd.")}
 
-    def generator(self) -> Generator:
-        return build(GeneratorConfig.from_init_kwargs(self.json("init_kwargs")), self.state_dict)
+    def generator(self, compiled: bool | None = None) -> Generator:
+        return build(GeneratorConfig.from_init_kwargs(self.json("init_kwargs")), self.state_dict, compiled)

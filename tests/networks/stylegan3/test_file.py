@@ -83,6 +83,12 @@ def test_damaged(folder: Path, break_it: Callable[[Path], Any]) -> None:
     assert "\n" not in caught.value.message
 
 
+def test_a_card_of_another_size(folder: Path) -> None:
+    write_card(folder, read_card(folder).model_copy(update={"width": 128}))
+    with pytest.raises(RequestError, match="another size"):
+        file.load(folder)
+
+
 def test_a_configuration_that_is_none(folder: Path) -> None:
     card = read_card(folder)
     write_card(folder, card.model_copy(update={"config": {"z_dim": 10**9}}))

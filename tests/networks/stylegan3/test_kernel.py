@@ -18,7 +18,7 @@ from .oracle import filtered_lrelu
 def layers(resolution: int, radial: bool) -> list[FilteredLeakyReLU]:
     options: dict[str, Any] = {"conv_kernel": 1, "use_radial_filters": True} if radial else {}
     cfg = GeneratorConfig(z_dim=8, w_dim=8, img_resolution=resolution, **options)
-    return [FilteredLeakyReLU(layer, 0.9) for layer in cfg.layers[:-1]]
+    return [FilteredLeakyReLU(layer, 0.9, compiled=True) for layer in cfg.layers[:-1]]
 
 
 CASES = [
@@ -69,7 +69,7 @@ def test_any_channels_and_any_number_of_threads(channels: int, batch: int, seed:
 
 def test_no_clamp() -> None:
     cfg = GeneratorConfig(z_dim=8, w_dim=8, img_resolution=16, conv_clamp=None)
-    activation = FilteredLeakyReLU(cfg.layers[3], None)
+    activation = FilteredLeakyReLU(cfg.layers[3], None, compiled=True)
     n = activation.layer.conv_size
     x = torch.full((1, 2, n, n), 1e6)
     one = torch.ones(1, 2)

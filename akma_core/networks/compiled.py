@@ -1,0 +1,16 @@
+"""Whether kernels can be compiled here. Where not, plain torch does the same, slower."""
+
+import os
+from functools import cache
+
+
+@cache
+def available() -> bool:
+    """True where Numba works and the environment does not say AKMA_COMPILED=0."""
+    if os.environ.get("AKMA_COMPILED") == "0":
+        return False
+    try:
+        from . import vector  # noqa: F401
+    except ImportError:
+        return False
+    return True

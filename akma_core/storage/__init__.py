@@ -1,0 +1,84 @@
+"""Where renders and imported networks are kept: a folder (`file:///data/akma`) or a bucket (`gs://bucket/prefix`).
+
+What lies where, below the URL; `gcloud storage cp gs://bucket/prefix/renders/ID/video.mp4 .` fetches a video by hand:
+
+    renders/ID/audio.wav           the song as it was uploaded, with its own suffix
+    renders/ID/plan.json           what was decided before the first frame
+    renders/ID/chunks/00003.mp4    one segment a chunk, by its index
+    renders/ID/video.mp4           all of them joined, with the sound
+    renders/ID/manifest.json       the plan, and what came of it
+    renders/ID/done                the marker: written last, and only once everything above is safe
+    models/DIGEST/network.json     the card of an imported network
+    models/DIGEST/network.safetensors
+
+A key is there when its bytes are safe, whole, and not before. Nobody may conclude from `video.mp4` that a render is
+done: `done` says so, put with `if_absent=True`, which exactly one of any number of workers gets True from.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+from akma_core.errors import RequestError
+from akma_core.storage.base import MAX_BYTES, Entry, MissingKeyError, Storage, check_prefix
+from akma_core.storage.folder import FileStorage
+
+__all__ = ["MAX_BYTES", "Entry", "FileStorage", "MissingKeyError", "Storage", "default_url", "open_storage"]
+
+BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")  # cloud.google.com/storage/docs/buckets#naming
+DEADLINE = 120.0  # seconds, what Google's own library takes
+
+
+def open_storage(url: str, *, deadline: float = DEADLINE) -> Storage:
+    """The storage at `url`; nothing is touched yet, `check()` does that.
+
+    `deadline`: seconds above 0 that one exchange with a bucket is tried for before it fails; a large file is many.
+    Raises RequestError where the URL is not one, FailureError where there are no credentials for a bucket.
+    """
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme == "file":
+        return FileStorage(_folder(url, rest))
+    if separator and scheme == "gs":
+        name, _, prefix = rest.partition("/")
+        if not BUCKET.fullmatch(name):
+            raise _refused(url, "has no bucket's name: write gs://bucket or gs://bucket/prefix")
+        prefix = prefix.strip("/")
+        check_prefix(prefix and prefix + "/")
+        from akma_core.storage.bucket import BucketStorage  # half a second that a folder does not need
+
+        return BucketStorage(name, prefix and prefix + "/", deadline=deadline)
+    raise _refused(url, "is neither file:///a/folder nor gs://bucket/prefix")
+
+
+def default_url(environ: Mapping[str, str] = os.environ) -> str:
+    """AKMA_STORAGE, or the folder `storage` in AKMA_HOME, or in ~/.akma. RequestError where there is no home at all."""
+    if url := environ.get("AKMA_STORAGE"):
+        return url
+    return (_expanded(Path(environ.get("AKMA_HOME") or "~/.akma")) / "storage").absolute().as_uri()
+
+
+def _folder(url: str, rest: str) -> Path:
+    """The folder of a file URL, byte for byte what `Path.as_uri` made it from; a bare `~` as the host is the home."""
+    host, slash, path = rest.partition("/")
+    if "?" in rest or "#" in rest:
+        raise _refused(url, "has a ? or a #: write %3F or %23 for one in a folder's name")
+    if not slash or not path or not (host in ("", "localhost") or host.startswith("~")):
+        raise _refused(url, "names no folder: write file:/// and the whole path, file:///data/akma")
+    folder = os.fsdecode(unquote_to_bytes(path))
+    if "\0" in folder:
+        raise _refused(url, "has a zero byte")
+    return _expanded(Path(host)) / folder if host.startswith("~") else Path("/", folder)
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        message = f"there is no home folder for {path}: set AKMA_HOME to a whole path"
+        raise RequestError(message, code="bad_storage", field="storage") from None
+
+
+def _refused(url: str, reason: str) -> RequestError:
+    return RequestError(f"storage {url[:200]!a} {reason}", code="bad_storage", field="storage")
