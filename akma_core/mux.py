@@ -190,9 +190,9 @@ def finish(segments: Sequence[Path], encoder: Encoder, audio: AudioTrack | None,
         options |= {"movflags": "+faststart", "movie_timescale": str(scale)}
     container = av.open(str(output), "w", format=kind, options=options)
     try:
-        with _segment(segments[0]) as (_, first):
+        with opened_segment(segments[0]) as (_, first):
             video = container.add_stream_from_template(first)
-        tracks = [_copies(segments, encoder.fps, video)]
+        tracks = [copies(segments, encoder.fps, video)]
         if audio is not None:
             sound = container.add_stream(audio.codec, rate=audio.rate)
             assert isinstance(sound, AudioStream)
@@ -227,7 +227,8 @@ def _time(packet: AnyPacket) -> Fraction:
 
 
 @contextmanager
-def _segment(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def opened_segment(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """A segment for reading; FailureError where it is broken."""
     try:
         with av.open(str(path)) as source:
             yield source, source.streams.video[0]
@@ -235,11 +236,11 @@ def _segment(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise FailureError(f"cannot read {path}: remove it and render again", code="segment_broken") from error
 
 
-def _copies(segments: Sequence[Path], fps: Fraction, stream: VideoStream) -> Iterator[AnyPacket]:
-    """The segments' packets, counted on from one to the next."""
+def copies(segments: Sequence[Path], fps: Fraction, stream: VideoStream) -> Iterator[AnyPacket]:
+    """The segments' packets for `stream`, a 1 / fps each, counted on from one to the next; FailureError as `finish`."""
     frame = 0
     for path in segments:
-        with _segment(path) as (source, video):
+        with opened_segment(path) as (source, video):
             if video.codec_context.extradata != stream.codec_context.extradata:
                 message = f"{path} was encoded otherwise than {segments[0]}: remove both and render again"
                 raise FailureError(message, code="segments_differ")

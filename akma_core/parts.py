@@ -7,10 +7,10 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from akma_core.audio import AudioReader
 from akma_core.errors import FailureError, RequestError
@@ -21,6 +21,19 @@ from akma_core.video import FULL_DISK, segment_info, sync
 
 MAX_MANIFEST = 64 << 20  # bytes
 MAX_NAME = 230  # bytes; file systems take 255, and temporary files beside the output have longer names
+
+
+class Plan(Protocol):
+    """What chunks on a disk ask of the plan that they follow."""
+
+    @property
+    def digest(self) -> str: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+    @property
+    def frames(self) -> int: ...
+    def chunks(self) -> Iterator[Chunk]: ...
+    def model_dump(self, *, mode: str, by_alias: bool) -> dict[str, Any]: ...
 
 
 def manifest_path(video: Path) -> Path:
@@ -51,7 +64,7 @@ def check_output(video: Path, codec: str) -> None:
         raise RequestError(message, code="bad_output", field="output")
 
 
-def is_done(video: Path, plan: RenderPlan, *, overwrite: bool) -> bool:
+def is_done(video: Path, plan: Plan, *, overwrite: bool) -> bool:
     """True where `video` is this plan's already; RequestError where another file would be lost."""
     manifest = _read_manifest(manifest_path(video))
     if video.exists():
@@ -69,10 +82,10 @@ def is_done(video: Path, plan: RenderPlan, *, overwrite: bool) -> bool:
     return False
 
 
-class Parts:
+class Chunks:
     """The folder of one video's finished chunks, owned by one process at a time."""
 
-    def __init__(self, video: Path, plan: RenderPlan) -> None:
+    def __init__(self, video: Path, plan: Plan) -> None:
         self.video = video
         self.plan = plan
         self._root = video.with_name(f".{video.name}.parts")
@@ -88,7 +101,7 @@ class Parts:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                message = f"another akma render is writing {self.video}: wait for it"
+                message = f"another akma is writing {self.video}: wait for it"
                 raise RequestError(message, code="output_busy", field="output") from None
             for leftover in self._folder.glob("*.tmp"):
                 leftover.unlink()
@@ -108,17 +121,14 @@ class Parts:
                 todo.append(chunk)
         return todo
 
-    def finish(self, reader: AudioReader) -> Path:
-        """Join the segments, add the sound, put manifest and video in place; returns the manifest."""
+    def publish(self, whole: Path, notes: Iterable[str]) -> Path:
+        """Put the finished video and its manifest in place; returns the manifest. `notes` are on top of the plan's."""
         plan, final = self.plan, manifest_path(self.video)
-        track = AudioTrack(reader, plan.first_sample, plan.last_sample, plan.audio.codec)
-        whole = self._folder / f"video{self.video.suffix}"
-        finish([self.path(chunk) for chunk in plan.chunks()], plan.make_encoder(), track, whole)
         written = {
             "akma": "manifest",
             "digest": plan.digest,
             "plan": plan.model_dump(mode="json", by_alias=True),
-            "notes": [*plan.notes, *track.notes],
+            "notes": [*plan.notes, *notes],
             "video": {"bytes": whole.stat().st_size, "sha256": sha256_of(whole), "frames": plan.frames},
         }
         manifest = self._folder / "manifest.json"
@@ -131,6 +141,26 @@ class Parts:
             whole.replace(self.video)
         shutil.rmtree(self._root, ignore_errors=True)
         return final
+
+    @property
+    def whole(self) -> Path:
+        """Where the whole video is written, beside its chunks."""
+        return self._folder / f"video{self.video.suffix}"
+
+
+class Parts(Chunks):
+    """The chunks of a render."""
+
+    def __init__(self, video: Path, plan: RenderPlan) -> None:
+        super().__init__(video, plan)
+        self.plan: RenderPlan = plan
+
+    def finish(self, reader: AudioReader) -> Path:
+        """Join the segments, add the sound, put manifest and video in place; returns the manifest."""
+        plan = self.plan
+        track = AudioTrack(reader, plan.first_sample, plan.last_sample, plan.audio.codec)
+        finish([self.path(chunk) for chunk in plan.chunks()], plan.make_encoder(), track, self.whole)
+        return self.publish(self.whole, track.notes)
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -174,7 +204,7 @@ def _owner(video: Path, manifest: dict[str, Any]) -> str | None:
     return None
 
 
-def _difference(manifest: dict[str, Any] | None, plan: RenderPlan) -> str:
+def _difference(manifest: dict[str, Any] | None, plan: Plan) -> str:
     """Names of what differs, for one line."""
     old, new = (manifest or {})["plan"], plan.model_dump(mode="json", by_alias=True)
     names = [name for name in new if name not in ("settings", "notes") and old.get(name) != new[name]]

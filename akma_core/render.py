@@ -16,7 +16,7 @@ from torch import Tensor
 
 from akma_core.colour import rgb_to_yuv420
 from akma_core.plan import Chunk, NetworkPart, RenderPlan
-from akma_core.video import SegmentWriter
+from akma_core.video import Encoder, SegmentWriter
 from akma_core.walk import Walk, blend
 
 QUEUE = 4  # batches that may wait for the encoder
@@ -68,7 +68,7 @@ def render_chunks(
     """
     if pictures.batch != plan.device.batch:
         raise ValueError(f"a runner of batch {pictures.batch} cannot match a plan of batch {plan.device.batch}")
-    with _Encoding(plan, path, on_frames) as encoding:
+    with Encoding(plan.make_encoder(), path, on_frames) as encoding:
         for chunk in chunks:
             for planes in _planes(plan, chunk, motion, pictures):
                 encoding.put(chunk, planes)
@@ -82,11 +82,11 @@ def _planes(plan: RenderPlan, chunk: Chunk, motion: Motion, pictures: Pictures) 
         yield rgb_to_yuv420(rgb[:, : plan.network.height, : plan.network.width]).cpu().numpy()
 
 
-class _Encoding:
+class Encoding:
     """The encoder's thread: takes planes from a short queue, opens and closes segments, keeps its first error."""
 
-    def __init__(self, plan: RenderPlan, path: Callable[[Chunk], Path], on_frames: Callable[[int], None]) -> None:
-        self._encoder = plan.make_encoder()
+    def __init__(self, encoder: Encoder, path: Callable[[Chunk], Path], on_frames: Callable[[int], None]) -> None:
+        self._encoder = encoder
         self._path = path
         self._on_frames = on_frames
         self._queue: queue.Queue[tuple[Chunk, NDArray[np.uint8]] | None] = queue.Queue(QUEUE)
@@ -94,7 +94,7 @@ class _Encoding:
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="encoder", daemon=True)
 
-    def __enter__(self) -> "_Encoding":
+    def __enter__(self) -> "Encoding":
         self._thread.start()
         return self
 

@@ -62,6 +62,12 @@ class Encoder:
     """1 to 128. Another count decodes to other pixels."""
     gop: int = 120
     """At most this many frames from one key frame to the next."""
+    primaries: int = BT709
+    """H.273 number of the colours that the planes' red, green and blue are; a tag only."""
+    transfer: int = BT709
+    """H.273 number of their curve; a tag only."""
+    aspect: Fraction = Fraction(1)
+    """Width of a pixel as shown, in heights."""
 
     def __post_init__(self) -> None:
         for name in ("width", "height"):
@@ -92,9 +98,11 @@ class Encoder:
         context.width, context.height, context.pix_fmt = self.width, self.height, "yuv420p"
         context.framerate, context.time_base = self.fps, 1 / self.fps
         context.gop_size, context.max_b_frames = self.gop, 0
+        if self.aspect != 1:
+            context.sample_aspect_ratio = self.aspect
         # Frame threads look at whole pictures; slices would cost quality and depend on their count as well.
         context.thread_count, context.thread_type = self.threads, "FRAME"
-        context.color_primaries = context.color_trc = context.colorspace = BT709
+        context.color_primaries, context.color_trc, context.colorspace = self.primaries, self.transfer, BT709
         context.color_range = LIMITED_RANGE
         # stitchable: headers that follow from the settings and not from the content.
         parameters = "stitchable=1"

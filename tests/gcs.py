@@ -61,7 +61,10 @@ Plan = Callable[[Exchange], Answer]
 
 
 class Lost(Exception):  # noqa: N818
-    """The connection is cut without an answer."""
+    """The connection is cut, without an answer or after a third of one."""
+
+    def __init__(self, answer: Answer | None = None) -> None:
+        self.answer = answer
 
 
 class Road:
@@ -109,19 +112,26 @@ class Road:
 
         exchange = Exchange(body, send)
         self.taken.append(f"{handler.command} {handler.path}")
+        answer: Answer | None
         try:
-            status, headers, content = self.plans.pop(0)(exchange) if self.plans else send(body)
-        except (Lost, OSError):  # or the emulator is gone
-            handler.close_connection = True
-            handler.connection.shutdown(socket.SHUT_RDWR)
-            return
-        handler.send_response_only(status)
-        for name, value in headers:
-            if name.lower() not in ("content-length", "transfer-encoding", "connection"):
-                handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(content)))
-        handler.end_headers()
-        handler.wfile.write(content)
+            answer, part = self.plans.pop(0)(exchange) if self.plans else send(body), 1
+        except Lost as lost:
+            answer, part = lost.answer, 3
+        except OSError:  # the emulator is gone
+            answer, part = None, 3
+        with suppress(OSError):  # the client may be gone as well
+            if answer:
+                status, headers, content = answer
+                handler.send_response_only(status)
+                for name, value in headers:
+                    if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                        handler.send_header(name, value)
+                handler.send_header("Content-Length", str(len(content)))
+                handler.end_headers()
+                handler.wfile.write(content[: len(content) // part])
+            if part > 1:
+                handler.close_connection = True
+                handler.connection.shutdown(socket.SHUT_RDWR)
 
 
 def straight(exchange: Exchange) -> Answer:
@@ -146,6 +156,11 @@ def lost_after(exchange: Exchange) -> Answer:
     """The request does what it says, and the answer does not arrive."""
     exchange.send(exchange.body)
     raise Lost
+
+
+def lost_within(exchange: Exchange) -> Answer:
+    """A third of the answer arrives."""
+    raise Lost(exchange.send(exchange.body))
 
 
 def bent(exchange: Exchange) -> Answer:

@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from akma_core.errors import RequestError
-from akma_core.storage.base import MAX_BYTES, Entry, MissingKeyError, Storage, check_prefix
+from akma_core.storage.base import MAX_BYTES, Entry, MissingKeyError, Storage, check_key
 from akma_core.storage.folder import FileStorage
 
 __all__ = ["MAX_BYTES", "Entry", "FileStorage", "MissingKeyError", "Storage", "default_url", "open_storage"]
@@ -45,10 +45,11 @@ def open_storage(url: str, *, deadline: float = DEADLINE) -> Storage:
         if not BUCKET.fullmatch(name):
             raise _refused(url, "has no bucket's name: write gs://bucket or gs://bucket/prefix")
         prefix = prefix.strip("/")
-        check_prefix(prefix and prefix + "/")
+        if prefix:
+            prefix = _checked(url, prefix) + "/"
         from akma_core.storage.bucket import BucketStorage  # half a second that a folder does not need
 
-        return BucketStorage(name, prefix and prefix + "/", deadline=deadline)
+        return BucketStorage(name, prefix, deadline=deadline)
     raise _refused(url, "is neither file:///a/folder nor gs://bucket/prefix")
 
 
@@ -70,6 +71,13 @@ def _folder(url: str, rest: str) -> Path:
     if "\0" in folder:
         raise _refused(url, "has a zero byte")
     return _expanded(Path(host)) / folder if host.startswith("~") else Path("/", folder)
+
+
+def _checked(url: str, prefix: str) -> str:
+    try:
+        return check_key(prefix)
+    except RequestError as error:
+        raise _refused(url, f"has a bad prefix: {error}") from None
 
 
 def _expanded(path: Path) -> Path:

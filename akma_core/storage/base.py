@@ -100,9 +100,11 @@ class Storage(ABC):
     def delete(self, key: str) -> None:
         """Remove it, if it is there."""
 
-    @abstractmethod
     def delete_prefix(self, prefix: str) -> None:
         """Remove all below `prefix`, which ends with "/". It may stop half-way: remove a marker on its own before."""
+        check_key(prefix[:-1])
+        for entry in self.list(prefix):
+            self.delete(entry.key)
 
     @abstractmethod
     def signed_url(self, key: str, seconds: int) -> str | None:
@@ -142,11 +144,10 @@ def too_large(url: str, limit: int) -> RequestError:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[BinaryIO]:
-    """A local file that is read from; FailureError where it cannot be."""
+def reading(path: Path) -> Iterator[None]:
+    """Turns what goes wrong while `path` is read into a FailureError, code read_failed."""
     try:
-        with path.open("rb") as file:
-            yield file
+        yield
     except OSError as error:
         raise FailureError(f"cannot read {path}: {error.strerror or error}", code="read_failed") from error
 

@@ -23,7 +23,7 @@ from google.api_core.exceptions import (
     RetryError,
     Unauthorized,
 )
-from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, InvalidOperation, RefreshError
 from google.cloud.storage import Blob, Client  # type: ignore[import-untyped]
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse  # type: ignore[import-untyped]
 from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]
@@ -72,7 +72,7 @@ class BucketStorage(Storage):
 
     def put_file(self, key: str, path: Path, content_type: str | None = None) -> None:
         blob = self._blob(key, chunk_size=UPLOAD_PIECE)
-        with reading(path) as file, self._told(key):
+        with reading(path), path.open("rb") as file, self._told(key):
             size = os.fstat(file.fileno()).st_size
             blob.upload_from_file(file, size=size, content_type=content_type or _guess(key), **self._calls)
 
@@ -168,7 +168,7 @@ class BucketStorage(Storage):
                 raise self._missing(key) from None
             message = f"bucket {self._bucket.name} does not exist: make it, or mend AKMA_STORAGE"
             raise FailureError(message, code="no_bucket") from None
-        except (Forbidden, Unauthorized) as error:
+        except (Forbidden, Unauthorized, RefreshError, InvalidOperation) as error:
             message = (
                 f"no right to do that with {self._root}{key} ({_reason(error)}): give the service account the role "
             )

@@ -43,7 +43,7 @@ class FileStorage(Storage):
         return (self._root / check_key(key)).as_uri()
 
     def put_file(self, key: str, path: Path, content_type: str | None = None) -> None:  # noqa: ARG002
-        with reading(path) as source:
+        with reading(path), path.open("rb") as source:
             self._put(key, source, if_absent=False)
 
     def put_bytes(self, key: str, data: bytes, *, if_absent: bool = False) -> bool:
@@ -70,12 +70,11 @@ class FileStorage(Storage):
 
     def size(self, key: str) -> int | None:
         path = self._path(key)
-        try:
-            info = path.lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise FailureError(f"cannot read {path}: {error.strerror}", code="read_failed") from error
+        with reading(path):
+            try:
+                info = path.lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
         return info.st_size if S_ISREG(info.st_mode) else None
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
@@ -87,12 +86,8 @@ class FileStorage(Storage):
             with writing(path):
                 path.unlink(missing_ok=True)
         with suppress(OSError):  # not empty: a folder is there as long as a key is in it, as in a bucket
-            for folder in takewhile(lambda folder: folder != self._root, path.parents):
+            for folder in self._folders(path):
                 folder.rmdir()
-
-    def delete_prefix(self, prefix: str) -> None:
-        for entry in self._walk(self._path(check_prefix(prefix)[:-1]), prefix):
-            self.delete(entry.key)
 
     def signed_url(self, key: str, seconds: int) -> str | None:  # noqa: ARG002
         check_key(key)
@@ -114,15 +109,21 @@ class FileStorage(Storage):
 
     def _path(self, key: str) -> Path:
         path = self._root / check_key(key)
-        if os.path.realpath(path) != str(path):
-            raise RequestError(f"{path} is behind a symbolic link, which is not followed", code="bad_key")
+        with reading(path):
+            if path.is_symlink() or any(folder.is_symlink() for folder in self._folders(path)):
+                raise RequestError(f"{path} is behind a symbolic link, which is not followed", code="bad_key")
         return path
+
+    def _folders(self, path: Path) -> Iterator[Path]:
+        """Those that `path` is in, from the inner ones on, without the root."""
+        return takewhile(lambda folder: folder != self._root, path.parents)
 
     @contextmanager
     def _opened(self, key: str) -> Iterator[BinaryIO]:
         if self.size(key) is None:
             raise MissingKeyError(f"there is no {self.url(key)}")
-        with reading(self._path(key)) as file:
+        path = self._path(key)
+        with reading(path), path.open("rb") as file:
             yield file
 
     def _put(self, key: str, source: BinaryIO, *, if_absent: bool) -> bool:
@@ -145,48 +146,43 @@ class FileStorage(Storage):
         for _ in range(ATTEMPTS):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                if if_absent:
-                    path.hardlink_to(temporary)
-                else:
+                if not if_absent:
                     temporary.replace(path)
-                return True
-            except FileNotFoundError:
-                continue  # somebody deleted the last key beside it
-            except (FileExistsError, IsADirectoryError, NotADirectoryError):
-                if path.is_file():
-                    return False
+                    return True
+                try:
+                    path.hardlink_to(temporary)
+                    return True
+                except FileExistsError:
+                    if not path.is_dir():
+                        return False
+            except (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError):
+                pass  # either somebody deleted the last key beside it at this moment, or:
+            if path.is_dir() or any(folder.is_file() for folder in self._folders(path)):
                 message = f"{path} is or is below another key: a key cannot be a folder of keys as well"
-                raise RequestError(message, code="bad_key") from None
+                raise RequestError(message, code="bad_key")
         raise FailureError(f"cannot write {path}: its folder is removed all the time", code="write_failed")
 
     def _sync_folders(self, path: Path) -> None:
-        for folder in path.parents:
+        for folder in (*self._folders(path), self._root):
             with suppress(FileNotFoundError):
                 handle = os.open(folder, os.O_RDONLY)
                 try:
                     os.fsync(handle)
                 finally:
                     os.close(handle)
-            if folder == self._root:
-                return
 
     def _walk(self, folder: Path, prefix: str) -> Iterator[Entry]:
-        try:
-            with os.scandir(folder) as found:
-                # A folder sorts as its keys do, among which "a-b" < "a/b" < "a_b".
-                names = sorted(item.name + "/" * item.is_dir(follow_symlinks=False) for item in found)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except OSError as error:
-            raise FailureError(f"cannot read {folder}: {error.strerror}", code="read_failed") from error
-        for name in names:
+        with reading(folder):
             try:
+                # A folder sorts as its keys do, among which "a-b" < "a/b" < "a_b".
+                names = sorted(item.name + "/" * (item.is_dir() and not item.is_symlink()) for item in folder.iterdir())
+            except (FileNotFoundError, NotADirectoryError):
+                return
+        for name in names:
+            with suppress(RequestError, FileNotFoundError):  # not one of ours, or removed a moment ago
                 if name.endswith("/"):
-                    check_prefix(prefix + name)
-                    yield from self._walk(folder / name, prefix + name)
-                else:
-                    info = (folder / check_key(prefix + name)).lstat()
-                    if S_ISREG(info.st_mode):
-                        yield Entry(prefix + name, info.st_size, datetime.fromtimestamp(info.st_mtime, UTC))
-            except (RequestError, FileNotFoundError):
-                continue  # not one of ours, or removed a moment ago
+                    yield from self._walk(folder / name, check_prefix(prefix + name))
+                    continue
+                key, info = check_key(prefix + name), (folder / name).lstat()
+                if S_ISREG(info.st_mode):
+                    yield Entry(key, info.st_size, datetime.fromtimestamp(info.st_mtime, UTC))

@@ -1,10 +1,12 @@
 """The filtered leaky ReLU: upsample, activate, downsample, so that the nonlinearity makes no aliases.
 
-Karras et al. 2021, section 3.1. Two forms of the same arithmetic: the compiled one (kernel.py) where it applies, else
-plain torch, depthwise convolutions on any device.
+Karras et al. 2021, section 3.1. Three forms of the same arithmetic: one compiled for a CPU (kernel.py), one for a GPU
+(triton_kernel.py), each where it applies; else plain torch, depthwise convolutions on any device.
 """
 
+import importlib.util
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +15,11 @@ from torch.nn import functional as F
 from .config import Layer
 from .filters import lowpass, radial_lowpass
 
+if TYPE_CHECKING:
+    from . import triton_kernel
+
 SLOPE = 0.2
+TRITON = importlib.util.find_spec("triton") is not None  # comes with torch where torch has CUDA
 
 
 class FilteredLeakyReLU(nn.Module):
@@ -32,6 +38,7 @@ class FilteredLeakyReLU(nn.Module):
         self.register_buffer("up_filter", torch.from_numpy(up), persistent=False)
         self.register_buffer("down_filter", torch.from_numpy(down), persistent=False)
         self.plan = None
+        self._gpu_plans: dict[tuple[torch.dtype, torch.device], triton_kernel.Plan | None] = {}
         published = layer.up in (2, 4) and layer.down == 2 and layer.up_taps == 6 * layer.up and len(down) == 12
         if compiled and published:
             from . import kernel
@@ -39,7 +46,18 @@ class FilteredLeakyReLU(nn.Module):
             self.plan = kernel.make_plan(layer.conv_size, layer.out_size, layer.up, layer.pad_lo, up, down, clamp)
 
     def forward(self, x: Tensor, scale: Tensor, bias: Tensor, out_scale: Tensor) -> Tensor:
-        """[B, C, conv, conv] -> [B, C, out, out], channels last; scale and out_scale [B, C], bias [C]."""
+        """[B, C, conv, conv] -> [B, C, out, out], channels last; scale and out_scale [B, C], bias [C].
+
+        `x` is float32, or float16 and so is the result; all else, and every sum, is float32.
+        """
+        if x.device.type == "cuda" and (plan := self.gpu_plan(x.dtype, x.device)):
+            from . import triton_kernel
+
+            pixels = x.permute(0, 2, 3, 1).contiguous()
+            return triton_kernel.filtered_lrelu(pixels, scale, bias, out_scale, plan).permute(0, 3, 1, 2)
+        if x.dtype == torch.float16:
+            y: Tensor = self(x.float(), scale, bias, out_scale)
+            return y.to(torch.float16)
         if self.plan is None or x.device.type != "cpu" or x.dtype != torch.float32:
             return self.reference(x, scale, bias, out_scale)
         from . import kernel
@@ -48,6 +66,18 @@ class FilteredLeakyReLU(nn.Module):
         arguments = (scale.contiguous().numpy(), bias.numpy(), out_scale.contiguous().numpy())
         out = kernel.filtered_lrelu(rows, *arguments, self.plan, torch.get_num_threads())
         return torch.from_numpy(out).permute(0, 3, 1, 2)
+
+    def gpu_plan(self, dtype: torch.dtype, device: torch.device) -> "triton_kernel.Plan | None":
+        """Constants of the kernel for a GPU, made once; None where it does not cover this layer."""
+        if TRITON and (dtype, device) not in self._gpu_plans:
+            from . import triton_kernel
+
+            layer = self.layer
+            self._gpu_plans[dtype, device] = triton_kernel.make_plan(
+                layer.conv_size, layer.out_size, layer.up, layer.pad_lo, self.up_filter, self.down_filter, self.clamp,
+                dtype=dtype, device=device,
+            )  # fmt: skip
+        return self._gpu_plans.get((dtype, device))
 
     def reference(self, x: Tensor, scale: Tensor, bias: Tensor, out_scale: Tensor) -> Tensor:
         """The same in plain torch: polyphase depthwise convolutions, any filter size and rate."""

@@ -89,6 +89,36 @@ class GeneratorConfig(BaseModel):
         """Geometry of layers 0..num_layers, the last being ToRGB."""
         return _layers(self)
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every weight of the published state dict with its shape, filters left out: they follow from the geometry."""
+        features = self.z_dim
+        found: dict[str, tuple[int, ...]] = {"mapping.w_avg": (self.w_dim,)}
+        if self.c_dim:
+            found |= {"mapping.embed.weight": (self.w_dim, self.c_dim), "mapping.embed.bias": (self.w_dim,)}
+            features += self.w_dim
+        for j in range(self.mapping_layers):
+            found |= {f"mapping.fc{j}.weight": (self.w_dim, features), f"mapping.fc{j}.bias": (self.w_dim,)}
+            features = self.w_dim
+        first = self.layers[0].in_channels
+        found |= {
+            "synthesis.input.weight": (first, first),
+            "synthesis.input.affine.weight": (4, self.w_dim),
+            "synthesis.input.affine.bias": (4,),
+            "synthesis.input.transform": (3, 3),
+            "synthesis.input.freqs": (first, 2),
+            "synthesis.input.phases": (first,),
+        }
+        for layer in self.layers:
+            prefix = f"synthesis.{layer.name}"
+            found |= {
+                f"{prefix}.weight": (layer.out_channels, layer.in_channels, layer.kernel, layer.kernel),
+                f"{prefix}.bias": (layer.out_channels,),
+                f"{prefix}.affine.weight": (layer.in_channels, self.w_dim),
+                f"{prefix}.affine.bias": (layer.in_channels,),
+                f"{prefix}.magnitude_ema": (),
+            }
+        return found
+
     @property
     def flavour(self) -> str:
         """ "R" (rotation equivariant: 1x1 convolutions, radial filters), else "T"."""

@@ -58,8 +58,7 @@ def build(cfg: GeneratorConfig, weights: dict[str, Tensor], compiled: bool | Non
     RequestError for a missing, unknown or misshapen tensor and for weights that are not finite.
     """
     weights = {name: value for name, value in weights.items() if not name.endswith("_filter")}
-    generator = Generator(cfg, compiled)
-    expected = {name: tuple(value.shape) for name, value in generator.state_dict().items()}
+    expected = cfg.shapes()
     for name, shape in expected.items():
         if name not in weights or tuple(weights[name].shape) != shape:
             found = tuple(weights[name].shape) if name in weights else "nothing"
@@ -68,5 +67,6 @@ def build(cfg: GeneratorConfig, weights: dict[str, Tensor], compiled: bool | Non
             raise RequestError(f"network weight {name} holds NaN or infinity", code="bad_network")
     if extra := sorted(weights.keys() - expected.keys()):
         raise RequestError(f"network weight {extra[0]} belongs to no StyleGAN3 generator", code="bad_network")
+    generator = Generator(cfg, compiled)
     generator.load_state_dict({name: value.to(torch.float32) for name, value in weights.items()})
     return generator

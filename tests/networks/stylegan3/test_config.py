@@ -42,6 +42,14 @@ def test_reference_tables(resolution: int, options: dict[str, Any], table: dict[
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_shapes_are_the_published_ones(name: str) -> None:
+    golden = Golden(name)
+    cfg = GeneratorConfig.from_init_kwargs(golden.json("init_kwargs"))
+    weights = {key: tuple(value.shape) for key, value in golden.state_dict.items() if not key.endswith("_filter")}
+    assert cfg.shapes() == weights
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_golden_layers(name: str) -> None:
     golden = Golden(name)
     cfg = GeneratorConfig.from_init_kwargs(golden.json("init_kwargs"))

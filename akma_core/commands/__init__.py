@@ -1,0 +1,1 @@
+"""The commands of `akma`, a module each: `add` says what it takes, `run` does it and imports what is heavy."""

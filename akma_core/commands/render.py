@@ -1,0 +1,119 @@
+"""`akma render`: a song in, a video out."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from akma_core.commands.arguments import Commands, add_settings, given
+from akma_core.errors import RequestError
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    render = commands.add_parser("render", help="render a video", description="Render AUDIO into a video.")
+    render.add_argument("audio", type=Path, metavar="AUDIO", help="the song: WAV, FLAC, MP3, OGG, M4A and others")
+    render.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="VIDEO.mp4",
+        help="video to write (.mp4, .mov, .mkv); its manifest goes beside it as .json",
+    )
+    render.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="X.json",
+        help="render this manifest again; of the settings only --device and --model go with it (default: none)",
+    )
+    render.add_argument("--overwrite", action="store_true", help="replace an output made otherwise (default: refuse)")
+    add_settings(render)
+    render.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    from akma_core import parts
+    from akma_core.audio import digest, loudness, open_audio
+    from akma_core.envelope import reactive_curve
+    from akma_core.plan import make_plan, read_plan
+    from akma_core.progress import Progress, clock
+    from akma_core.render import Motion, render_chunks
+    from akma_core.settings import RenderSettings
+    from runners.models import resolve
+    from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
+
+    asked, old = given(options), None
+    if options.manifest:
+        if unwanted := asked.keys() - {"device", "model"}:
+            raise RequestError(f"--manifest decides everything: leave out --{min(unwanted).replace('_', '-')}")
+        old = read_plan(_read(options.manifest), options.manifest.name)
+        asked = old.settings.model_dump(by_alias=True) | asked
+    settings = RenderSettings.parse(asked)
+    parts.check_output(options.output, settings.audio_codec)
+    reader = open_audio(options.audio)
+    if options.output.exists() and options.output.samefile(options.audio):
+        raise RequestError(f"{options.output} is the song itself: choose another name", field="output")
+    song = digest(options.audio)
+    folder, card = resolve(settings.model)
+    device = choose_device(settings.device)
+    if old:
+        if song != old.audio.sha256 or reader.info.samples != old.audio.samples:
+            raise RequestError(
+                f"{options.audio} is not the song of {options.manifest}", code="other_audio", field="audio"
+            )
+        if card.digest != old.network.digest or max(card.classes, 1) <= old.network.class_index:
+            raise RequestError(
+                f"model {card.name} is not the network of {options.manifest}", code="other_network", field="model"
+            )
+        plan = old.replayed(device_part(device, card))
+        plan.check(reader)
+    else:
+        plan = make_plan(settings, reader, song, card, device_part(device, card))
+    if parts.is_done(options.output, plan, overwrite=options.overwrite):
+        print(f"{options.output} is done already: it was made with this very plan")
+        return
+    for note in plan.notes:
+        print(f"note: {note}", file=sys.stderr)
+
+    curve = reactive_curve(
+        loudness(reader, plan.fps),
+        window_length=plan.curve.window_length,
+        polyorder=plan.curve.polyorder,
+        compression=plan.curve.compression,
+        original=plan.curve.original,
+    )
+    for note in curve.notes:
+        if note not in plan.notes:
+            print(f"note: {note}", file=sys.stderr)
+    work = parts.Parts(options.output, plan)
+    with work.owned():
+        todo = work.missing()
+        kept = plan.frames - sum(chunk.frames for chunk in todo)
+        if kept:
+            print(f"going on: {kept} of {plan.frames} frames are there already", file=sys.stderr)
+        began = time.monotonic()
+        if todo:
+            runner = StyleGAN3Runner(folder, device, plan.device.batch)
+            progress = Progress(plan.frames, kept)
+            try:
+                render_chunks(plan, todo, Motion(plan, curve.values, runner), runner, work.path, progress.add)
+            finally:
+                progress.close()
+        manifest = work.finish(reader)
+    seconds = time.monotonic() - began
+    speed = (plan.frames - kept) / seconds
+    print(f"{options.output}  {plan.network.width}x{plan.network.height}, {plan.frames} frames at {plan.fps} fps")
+    print(f"{manifest}  the manifest, renders it again")
+    print(f"rendered {plan.frames - kept} frames in {clock(seconds)}, {speed:.1f} frames/s with encoding and sound")
+
+
+def _read(path: Path) -> bytes:
+    from akma_core.parts import MAX_MANIFEST
+
+    try:
+        if path.stat().st_size > MAX_MANIFEST:
+            raise RequestError(f"{path} is too large for a manifest", field="manifest")
+        return path.read_bytes()
+    except OSError as error:
+        raise RequestError(f"cannot read {path}: {error.strerror}", field="manifest") from None

@@ -1,0 +1,55 @@
+"""`akma waveform`: look at the curve that will move the picture."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from akma_core.commands.arguments import Commands, add_settings, settings_of
+from akma_core.errors import RequestError
+
+CURVE = ("fps", "window_length", "polyorder", "compression", "original", "start", "duration")
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    waveform = commands.add_parser(
+        "waveform", help="look at the curve", description="Write the reactive curve of AUDIO, one value a frame."
+    )
+    waveform.add_argument("audio", type=Path, metavar="AUDIO", help="the song")
+    waveform.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="X.{png,json,csv,npy}",
+        help="picture or numbers, by its suffix",
+    )
+    add_settings(waveform, CURVE)
+    waveform.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    from akma_core import parts
+    from akma_core.audio import open_audio, scan
+    from akma_core.curvefile import FORMATS, write_curve
+    from akma_core.envelope import reactive_curve
+    from akma_core.plot import COLUMNS
+
+    settings = settings_of(options)
+    suffix = options.output.suffix.lower()
+    if suffix not in FORMATS:
+        raise RequestError(f"cannot write {options.output.name}: use {', '.join(FORMATS)}", field="output")
+    parts.check_folder(options.output)
+    reader = open_audio(options.audio)
+    values, peaks = scan(reader, settings.fps, COLUMNS)
+    curve = reactive_curve(
+        values,
+        window_length=settings.window_length,
+        polyorder=settings.polyorder,
+        compression=settings.compression,
+        original=settings.original,
+    )
+    for note in curve.notes:
+        print(f"note: {note}", file=sys.stderr)
+    parts.write_whole(options.output, lambda path: write_curve(path, suffix, curve, peaks, settings, reader))
+    print(f"{options.output}  {len(curve.values)} frames at {settings.fps} fps, {reader.info.duration:.3f} s of sound")
