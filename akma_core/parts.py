@@ -155,12 +155,15 @@ class Parts(Chunks):
         super().__init__(video, plan)
         self.plan: RenderPlan = plan
 
-    def finish(self, reader: AudioReader) -> Path:
-        """Join the segments, add the sound, put manifest and video in place; returns the manifest."""
+    def finish(self, reader: AudioReader, notes: Iterable[str] = ()) -> Path:
+        """Join the segments, add the sound, put manifest and video in place; returns the manifest.
+
+        `notes`: what went otherwise than planned while it was rendered.
+        """
         plan = self.plan
         track = AudioTrack(reader, plan.first_sample, plan.last_sample, plan.audio.codec)
         finish([self.path(chunk) for chunk in plan.chunks()], plan.make_encoder(), track, self.whole)
-        return self.publish(self.whole, track.notes)
+        return self.publish(self.whole, [*notes, *track.notes])
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,17 @@ class Pictures(Protocol):
 
     def pictures(self, w: NDArray[np.float32]) -> Tensor:
         """w [n <= step, w_dim] -> uint8 [n, H, W, 3] on the device."""
+
+
+@runtime_checkable
+class Planes(Protocol):
+    """Pictures that come as the encoder's planes too: a device may then compute a batch while it copies the last."""
+
+    def planes(self, ws: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
+        """w [n <= step, w_dim] each -> I420 planes, uint8 [m, H * 3 / 2, W], in order, of pictures cut to even sizes.
+
+        There may be more pieces than `ws`, and the next of those may be taken before what comes of the last is given.
+        """
 
 
 class Motion:
@@ -77,9 +88,13 @@ def render_chunks(
 def _planes(plan: RenderPlan, chunk: Chunk, motion: Motion, pictures: Pictures) -> Iterator[NDArray[np.uint8]]:
     """I420 planes of a chunk, a batch at a time, uint8 [n, H * 3 / 2, W]."""
     stop = chunk.start + chunk.frames
-    for start in range(chunk.start, stop, pictures.step):
-        rgb = pictures.pictures(motion(start, min(start + pictures.step, stop)))
-        yield rgb_to_yuv420(rgb[:, : plan.network.height, : plan.network.width]).cpu().numpy()
+    ws = (motion(start, min(start + pictures.step, stop)) for start in range(chunk.start, stop, pictures.step))
+    if isinstance(pictures, Planes):
+        yield from pictures.planes(ws)
+        return
+    for w in ws:
+        rgb = pictures.pictures(w)[:, : plan.network.height, : plan.network.width]
+        yield rgb_to_yuv420(rgb).cpu().numpy()
 
 
 class Encoding:

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 from make_song import SECTIONS
 
 EDGE = 0.25  # seconds
-COLUMNS, SIDE = 10, 128  # of the strip
+COLUMNS, SIDE = 14, 92  # of the strip, pictures across and their pixels
 
 
 def main() -> None:
@@ -46,7 +46,8 @@ def main() -> None:
     loud, quiet = np.mean(motion[True]), np.mean(motion[False])
     print(f"loud {loud:.1f}, quiet {quiet:.1f}: {loud / quiet:.1f} times")
     if options.strip:
-        strip = Image.new("RGB", (COLUMNS * SIDE, -(-len(thumbs) // COLUMNS) * SIDE))
+        thumbs = thumbs[: len(thumbs) // COLUMNS * COLUMNS]
+        strip = Image.new("RGB", (COLUMNS * SIDE, len(thumbs) // COLUMNS * SIDE))
         for k, thumb in enumerate(thumbs):
             strip.paste(thumb, (k % COLUMNS * SIDE, k // COLUMNS * SIDE))
         strip.save(options.strip, quality=88)

@@ -1,21 +1,26 @@
 """A StyleGAN3 network on a device: loads, warms up, gives pictures in batches of one size."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from akma_core.colour import rgb_to_yuv420
 from akma_core.errors import RequestError
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.memory import keep_mapped
 from akma_core.networks.stylegan3 import file
+from akma_core.networks.stylegan3.config import GeneratorConfig, Layer
 from akma_core.networks.stylegan3.generator import to_uint8
 from akma_core.plan import DevicePart, NetworkPart
 from akma_core.walk import latent
+from runners.cuda import CudaBatches, filled
+from runners.memory import Portions, batch_for
 
 
 def choose_device(wish: str) -> torch.device:
@@ -36,25 +41,48 @@ def device_part(device: torch.device, card: NetworkCard) -> DevicePart:
     """
     if device.type == "cpu":
         return DevicePart(kind="cpu", dtype="float32", batch=1)
-    return DevicePart(kind="cuda", dtype="float32", batch=max(1, min(8, 2**20 // (card.width * card.height))))
+    layers = GeneratorConfig.from_init_kwargs(card.config).layers
+    largest = max(_layer_bytes(layer) for layer in layers)
+    batch = batch_for(largest, card.width * card.height, torch.cuda.mem_get_info(device)[1])
+    return DevicePart(kind="cuda", dtype="float16", batch=batch)
+
+
+def _layer_bytes(layer: Layer) -> int:
+    """Of one picture's input, convolution and result, which are there together."""
+    numbers = layer.in_channels * layer.in_size**2 + layer.out_channels * (layer.conv_size**2 + layer.out_size**2)
+    return numbers * (2 if layer.use_fp16 else 4)
 
 
 class StyleGAN3Runner:
-    """Implements akma_core.render.Pictures: one network on one device, for one caller at a time."""
+    """Implements akma_core.render.Pictures and Planes: one network on one device, for one caller at a time."""
 
-    def __init__(self, folder: Path, device: torch.device, batch: int) -> None:
+    def __init__(
+        self, folder: Path, device: torch.device, batch: int, dtype: Literal["float32", "float16"] = "float32"
+    ) -> None:
+        """`batch` and `dtype` as in the plan's DevicePart. Warms up, so that the first picture takes no longer."""
         keep_mapped()
         self.device = device
         self.batch = batch
+        self.notes: list[str] = []
+        """What went otherwise than planned, for the manifest."""
         generator = file.load(folder)
         # The mapping stays on the CPU and takes one seed at a time: w is then the same on every device.
         self._mapping = generator.mapping
         self._synthesis = generator.synthesis.to(device)
+        if dtype == "float16":
+            self._synthesis.use_fp16()
         self._z_dim, self._c_dim = generator.z_dim, generator.c_dim
+        self._cuda: CudaBatches | None = None
         workers = torch.get_num_threads() if device.type == "cpu" else 1
         self.step = max(workers, batch)
+        self._portions = Portions(self.step, self.notes)
         # A thread a picture: no barriers inside the network, a third less time than threads inside every operation.
         self._pool = ThreadPoolExecutor(workers, "picture", torch.set_num_threads, (1,)) if workers > 1 else None
+        if device.type == "cuda":
+            # TF32 rounds as fp16 does: what is good enough above is so in the layers below.
+            torch.backends.cudnn.allow_tf32 = dtype == "float16"
+            torch.backends.cudnn.deterministic = True
+            self._cuda = CudaBatches(self._compute, batch, generator.w_dim, device, self.notes)
 
     @torch.inference_mode()
     def mapping(self, network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
@@ -70,13 +98,34 @@ class StyleGAN3Runner:
 
     def pictures(self, w: NDArray[np.float32]) -> Tensor:
         """[n, w_dim] -> [n, H, W, 3] uint8 on the device; n is at most `step`."""
-        batches = [w[k : k + self.batch] for k in range(0, len(w), self.batch)]
-        parts = self._pool.map(self._batch, batches) if self._pool else map(self._batch, batches)
-        return torch.cat(list(parts))
+        if self._cuda:
+            return self._cuda.pictures(w)
+        return torch.cat(list(self._portions.each(self._at_once, w)))
+
+    def planes(self, ws: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
+        """I420 planes of w in order, see akma_core.render.Planes."""
+        if self._cuda:
+            yield from self._cuda.planes(ws)
+            return
+        for w in ws:
+            rgb = self.pictures(w)
+            yield rgb_to_yuv420(rgb[:, : rgb.shape[1] // 2 * 2, : rgb.shape[2] // 2 * 2]).numpy()
+
+    def _at_once(self, w: NDArray[np.float32]) -> Tensor:
+        """All of `w` on the CPU, a batch a thread."""
+        size = min(self.batch, self._portions.size)
+        batches = [w[k : k + size] for k in range(0, len(w), size)]
+        if self._pool is None or len(batches) == 1:
+            return torch.cat([self._batch(batch, size) for batch in batches])
+        started = [self._pool.submit(self._batch, batch, size) for batch in batches]
+        wait(started)  # all of them, also where one fails: before less is tried their memory must be free
+        return torch.cat([each.result() for each in started])
 
     @torch.inference_mode()
-    def _batch(self, w: NDArray[np.float32]) -> Tensor:
+    def _batch(self, w: NDArray[np.float32], size: int) -> Tensor:
         # A short batch is filled up: another size is rounded differently.
-        full = np.concatenate([w, np.repeat(w[-1:], self.batch - len(w), axis=0)])
-        ws = torch.from_numpy(full).to(self.device)[:, None].expand(-1, self._synthesis.num_ws, -1)
-        return to_uint8(self._synthesis(ws))[: len(w)]
+        return self._compute(torch.from_numpy(filled(w, size)))[: len(w)]
+
+    def _compute(self, w: Tensor) -> Tensor:
+        """[n, w_dim] -> uint8 [n, H, W, 3], both on the device."""
+        return to_uint8(self._synthesis(w[:, None].expand(-1, self._synthesis.num_ws, -1)))

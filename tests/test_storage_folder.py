@@ -8,17 +8,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from akma_core.errors import FailureError, RequestError
-from akma_core.storage import FileStorage, MissingKeyError, default_url, open_storage
+from akma_core.storage import FileStorage, MissingKeyError, default_url, folder, open_storage
 from akma_core.storage.folder import LEFTOVER
 from tests.test_storage import every_use, keys, refusal
 
@@ -100,24 +100,26 @@ def test_a_folder_goes_with_its_last_key(root: Path, storage: FileStorage) -> No
     assert sorted(root.iterdir()) == [root / ".incoming"]
 
 
-def test_putting_while_others_delete(storage: FileStorage) -> None:
-    end = Event()
-
-    def delete() -> None:
-        while not end.is_set():
-            storage.delete_prefix("a/")
-
-    thread = Thread(target=delete)
-    thread.start()
-    try:
-        for number in range(200):
+def test_putting_while_others_delete(root: Path, storage: FileStorage) -> None:
+    def put_and_delete(number: int) -> None:
+        for _ in range(200):
             assert storage.put_bytes(f"a/b/{number}", b"", if_absent=True)
-            assert len(keys(storage, "a/")) <= number + 1
-    finally:
-        end.set()
-        thread.join()
-    storage.delete_prefix("a/")
-    assert keys(storage) == []
+            assert len(keys(storage, "a/")) <= 8
+            storage.delete(f"a/b/{number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put_and_delete, range(8)))
+    assert files(root) == []
+
+
+def test_a_range_is_of_one_version(storage: FileStorage) -> None:
+    storage.put_bytes("a", b"x" * (folder.PIECE + 1))
+    pieces = storage.open_range("a", 0, folder.PIECE + 1)
+    storage.put_bytes("a", b"y")
+    assert b"".join(pieces) == b"x" * (folder.PIECE + 1)
+    pieces = storage.open_range("a", 0, 1)
+    storage.delete("a")
+    assert list(pieces) == [b"y"]
 
 
 PUT = """

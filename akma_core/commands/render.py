@@ -93,14 +93,18 @@ def run(options: argparse.Namespace) -> None:
         if kept:
             print(f"going on: {kept} of {plan.frames} frames are there already", file=sys.stderr)
         began = time.monotonic()
+        notes: list[str] = []
         if todo:
-            runner = StyleGAN3Runner(folder, device, plan.device.batch)
+            runner = StyleGAN3Runner(folder, device, plan.device.batch, plan.device.dtype)
             progress = Progress(plan.frames, kept)
             try:
                 render_chunks(plan, todo, Motion(plan, curve.values, runner), runner, work.path, progress.add)
             finally:
                 progress.close()
-        manifest = work.finish(reader)
+            notes = runner.notes
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
+        manifest = work.finish(reader, notes)
     seconds = time.monotonic() - began
     speed = (plan.frames - kept) / seconds
     print(f"{options.output}  {plan.network.width}x{plan.network.height}, {plan.frames} frames at {plan.fps} fps")

@@ -45,10 +45,10 @@ def run(options: argparse.Namespace) -> None:
         )
     parts.check_folder(options.output / "sheet.png" if options.output.is_dir() else options.output)
 
-    from runners.stylegan3 import StyleGAN3Runner, choose_device
+    from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
 
     device = choose_device(settings.device)
-    runner = StyleGAN3Runner(folder, device, 1)
+    runner = StyleGAN3Runner(folder, device, 1, device_part(device, card).dtype)
     network = NetworkPart(
         name=card.name, digest=card.digest, width=card.width, height=card.height,
         class_index=settings.class_index, truncation_psi=settings.truncation_psi,

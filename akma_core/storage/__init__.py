@@ -63,14 +63,16 @@ def default_url(environ: Mapping[str, str] = os.environ) -> str:
 def _folder(url: str, rest: str) -> Path:
     """The folder of a file URL, byte for byte what `Path.as_uri` made it from; a bare `~` as the host is the home."""
     host, slash, path = rest.partition("/")
+    host = "" if host == "localhost" else host
     if "?" in rest or "#" in rest:
         raise _refused(url, "has a ? or a #: write %3F or %23 for one in a folder's name")
-    if not slash or not path or not (host in ("", "localhost") or host.startswith("~")):
+    if not slash or not path or (host and not host.startswith("~")):
         raise _refused(url, "names no folder: write file:/// and the whole path, file:///data/akma")
     folder = os.fsdecode(unquote_to_bytes(path))
     if "\0" in folder:
         raise _refused(url, "has a zero byte")
-    return _expanded(Path(host)) / folder if host.startswith("~") else Path("/", folder)
+    root = _expanded(Path(host)) if host else Path("/")
+    return root / folder.lstrip("/")
 
 
 def _checked(url: str, prefix: str) -> str:

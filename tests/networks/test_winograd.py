@@ -18,13 +18,14 @@ from akma_core.networks import winograd
     width=st.integers(1, 21),
     padding=st.integers(1, 2),
     seed=st.integers(0, 9),
+    compiled=st.booleans(),
 )
 def test_any_shape(
-    batch: int, channels: int, out_channels: int, height: int, width: int, padding: int, seed: int
+    batch: int, channels: int, out_channels: int, height: int, width: int, padding: int, seed: int, compiled: bool
 ) -> None:
     torch.manual_seed(seed)
     x, weight = torch.randn(batch, channels, height, width), torch.randn(out_channels, channels, 3, 3)
-    out = winograd.conv3x3(x, winograd.transform_weight(weight), out_channels, padding)
+    out = winograd.conv3x3(x, winograd.transform_weight(weight), out_channels, padding, compiled)
     expected = F.conv2d(x.double(), weight.double(), padding=padding)
     assert out.shape == expected.shape
     assert (out - expected).abs().max() < 2e-5 * (1 + expected.abs().max())
@@ -37,17 +38,18 @@ def test_many_blocks_of_tiles_and_threads() -> None:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        out = winograd.conv3x3(x, u, 19, 2)
+        out = winograd.conv3x3(x, u, 19, 2, True)
         torch.set_num_threads(1)
-        again = winograd.conv3x3(x, u, 19, 2)
+        again = winograd.conv3x3(x, u, 19, 2, True)
     finally:
         torch.set_num_threads(before)
     expected = F.conv2d(x.double(), weight.double(), padding=2)
     close = 2e-5 * expected.abs().max()
     assert (out - expected).abs().max() < close
     assert (out - again).abs().max() < close
+    assert (winograd.conv3x3(x, u, 19, 2, False) - expected).abs().max() < close
 
 
 def test_without_padding_it_refuses_what_has_no_room() -> None:
     with pytest.raises(ValueError, match="negative"):
-        winograd.conv3x3(torch.randn(1, 16, 1, 1), winograd.transform_weight(torch.randn(16, 16, 3, 3)), 16, 0)
+        winograd.conv3x3(torch.randn(1, 16, 1, 1), winograd.transform_weight(torch.randn(16, 16, 3, 3)), 16, 0, True)

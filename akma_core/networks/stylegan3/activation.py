@@ -82,25 +82,25 @@ class FilteredLeakyReLU(nn.Module):
     def reference(self, x: Tensor, scale: Tensor, bias: Tensor, out_scale: Tensor) -> Tensor:
         """The same in plain torch: polyphase depthwise convolutions, any filter size and rate."""
         layer = self.layer
-        x = x * scale[:, :, None, None] + bias[:, None, None]
+        x = torch.addcmul(bias[:, None, None], x, scale[:, :, None, None])
         x = _upsample(x, self.up_filter, layer.up, layer.pad_lo, layer.pad_hi, 2)
-        x = _upsample(x, self.up_filter, layer.up, layer.pad_lo, layer.pad_hi, 3)
-        x = F.leaky_relu(x, SLOPE) * math.sqrt(2)
+        x = _upsample(x, self.up_filter * math.sqrt(2), layer.up, layer.pad_lo, layer.pad_hi, 3)  # the lrelu's gain
+        x = F.leaky_relu_(x, SLOPE)
         if self.clamp is not None:
-            x = x.clamp(-self.clamp, self.clamp)
+            x = x.clamp_(-self.clamp, self.clamp)
         channels, taps = x.shape[1], self.down_filter
         if taps.ndim == 2:
             x = F.conv2d(x, taps.expand(channels, 1, *taps.shape), stride=layer.down, groups=channels)
         else:
             x = F.conv2d(x, taps[:, None].expand(channels, 1, -1, 1), stride=(layer.down, 1), groups=channels)
             x = F.conv2d(x, taps[None].expand(channels, 1, 1, -1), stride=(1, layer.down), groups=channels)
-        return x * out_scale[:, :, None, None]
+        return x.mul_(out_scale[:, :, None, None])
 
 
 def _upsample(x: Tensor, taps: Tensor, up: int, lo: int, hi: int, dim: int) -> Tensor:
     """Zero-insert, pad by (lo, hi), filter with gain `up`, along `dim`; one small convolution a phase."""
     if up == 1 and len(taps) == 1:
-        return F.pad(x, (lo, hi, 0, 0) if dim == 3 else (0, 0, lo, hi))
+        return F.pad(x, (lo, hi, 0, 0) if dim == 3 else (0, 0, lo, hi)) * taps
     n = x.shape[dim]
     length = n * up + lo + hi - len(taps) + 1
     offset = len(taps) - 1 - lo
@@ -120,7 +120,7 @@ def _upsample(x: Tensor, taps: Tensor, up: int, lo: int, hi: int, dim: int) -> T
         phases.append(F.conv2d(part, weights.view(1, 1, *shape).expand(channels, 1, *shape), groups=channels))
     shape_out = list(x.shape)
     shape_out[dim] = length
-    out = x.new_empty(shape_out)
+    out = torch.empty(shape_out, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
     for p, part in enumerate(phases):
         (out[:, :, :, p::up] if dim == 3 else out[:, :, p::up]).copy_(part)
     return out

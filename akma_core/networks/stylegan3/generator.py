@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from akma_core.networks import winograd
 from akma_core.networks.compiled import available
 
 from .activation import FilteredLeakyReLU
@@ -189,13 +190,11 @@ class SynthesisLayer(nn.Module):
     def _convolve(self, x: Tensor) -> Tensor:
         """Full convolution with the constant kernel, [B, C_in, n, n] -> [B, C_out, n + k - 1, n + k - 1]."""
         out_channels, in_channels, k, _ = self.kernel.shape
-        worth_it = self.compiled and k == 3 and min(in_channels, out_channels) >= 16
+        worth_it = k == 3 and min(in_channels, out_channels) >= 16
         if worth_it and x.device.type == "cpu" and x.dtype == torch.float32:
-            from akma_core.networks import winograd
-
             if self._transformed is None:
                 self._transformed = winograd.transform_weight(self.kernel)
-            return winograd.conv3x3(x, self._transformed, out_channels, padding=2)
+            return winograd.conv3x3(x, self._transformed, out_channels, 2, self.compiled)
         return F.conv2d(x, self.kernel, padding=k - 1)
 
 

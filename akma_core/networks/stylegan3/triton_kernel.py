@@ -1,8 +1,8 @@
 """The filtered leaky ReLU on a GPU: small products with banded matrices, on tensor cores, written in Triton.
 
-A program owns a block of channels, a column of output pixels and walks down it, sixteen upsampled rows at a time. Four
-products take a step from input to output: up the rows, up the columns, then (activated) down the columns, down the
-rows. What the next eight output rows share with the last eight stays in registers; the upsampled picture exists nowhere.
+A program owns a block of channels and a column of output pixels and walks down it, sixteen upsampled rows at a time.
+Four products take a step from input to output: up the rows, up the columns, then (activated) down the columns, down
+the rows. What the next eight output rows share with the last stays in registers; the upsampled picture exists nowhere.
 
 Why products, although most of a banded matrix is zero. Per output and channel, at up 2 and down 2, FIR filters take 72
 multiply-adds, and Triton cannot slide a window through registers, so that half the fp32 rate would be a good result:
@@ -14,8 +14,8 @@ All of this is arithmetic; no GPU has run it yet.
 A radial filter is a sum of few separable ones, since a 12 x 12 jinc has four eigenvalues above 3e-6 of its largest: its
 terms stand beside each other in the matrices that filter down, and a separable filter is the case of one term.
 
-Fixed tiles instead of timing several at run time: another tile adds in another order, and a plan's frames must not depend
-on which was faster that day. `TILES` is where measurements go.
+Fixed tiles instead of timing several at run time: another tile adds in another order, and a plan's frames must not
+depend on which was faster that day. `TILES` is where measurements go.
 """
 
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ ROWS = tl.constexpr(16)  # upsampled rows of a step: with their filter's reach 1
 STEP = tl.constexpr(8)  # output rows of a step
 MAX_RANK = 4
 F16, F32 = torch.float16, torch.float32
+Matrix = NDArray[np.float64]
 TOLERANCE = {F16: 1e-4, F32: 3e-6}  # of a radial filter's largest eigenvalue; half of the type's own rounding, or so
 
 
@@ -114,13 +115,24 @@ def make_plan(
     up_columns = _up_matrix(taps * np.sqrt(2), up, offset, tile.inputs, tile.columns)
     down_columns = np.concatenate([_down_matrix(h, tile.columns, room, used, 0) for h in across], 1)
     down_rows = [np.concatenate([_down_matrix(h, 16, 8, 8, first) for h in down]) for first in (0, 16)]
+
+    def constant(matrix: Matrix) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(matrix)).to(device, dtype)
+
     most = torch.finfo(dtype).max / 2  # infinity times a matrix's zero would spread
-    matrices = (
-        torch.from_numpy(np.ascontiguousarray(matrix)).to(device, dtype)
-        for matrix in (up_rows, up_columns, down_columns, np.stack(down_rows))
-    )
     return Plan(
-        in_size, out_size, up, offset // up - TAPS + 1, used, tile, rank, *matrices, most if clamp is None else clamp
+        in_size=in_size,
+        out_size=out_size,
+        up=up,
+        first=offset // up - TAPS + 1,
+        used=used,
+        tile=tile,
+        rank=rank,
+        up_rows=constant(up_rows),
+        up_columns=constant(up_columns),
+        down_columns=constant(down_columns),
+        down_rows=constant(np.stack(down_rows)),
+        clamp=most if clamp is None else clamp,
     )
 
 
@@ -209,9 +221,6 @@ def _kernel(
 @triton.jit
 def _matrix(pointer, rows: tl.constexpr, columns: tl.constexpr):
     return tl.load(pointer + tl.arange(0, rows)[:, None] * columns + tl.arange(0, columns)[None, :])
-
-
-Matrix = NDArray[np.float64]
 
 
 def _up_matrix(taps: Matrix, up: int, offset: int, inputs: int, outputs: int) -> Matrix:

@@ -1,0 +1,266 @@
+"""A finished video made larger: the plan of it, its chunks, and the way of the pictures through the network.
+
+As a render, it is a pure function of (plan, clip, network), done in chunks that survive a kill. Nothing here grows with
+the clip but the list of its times.
+"""
+
+import hashlib
+import json
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal, Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from akma_core import __version__
+from akma_core.clip import Clip, Pictures
+from akma_core.colour import rgb_to_yuv420
+from akma_core.networks.card import sha256_of
+from akma_core.parts import Chunks
+from akma_core.plan import Chunk, Count, DevicePart, Digest, EncoderPart, libraries
+from akma_core.remux import Fit, fit, join
+from akma_core.render import Encoding
+from akma_core.settings import FrameRate
+from akma_core.video import Encoder
+
+CHUNK_SECONDS = 1  # less than a render's: an upscaled frame costs many times a generated one
+MAX_CHUNK = 120  # frames
+LIBRARIES = ("torch", "numpy", "av")
+AHEAD = 2  # batches that are decoded while the network works
+BATCH_PIXELS = 1 << 20  # of a GPU's batch, as they come in
+MAX_BATCH = 8
+Item = TypeVar("Item")
+Aspect = Annotated[Fraction, PlainSerializer(str, return_type=str)]
+
+
+class Network(Protocol):
+    """What upscaling asks of a network: networks.realesrgan.upscaler.Upscaler has it."""
+
+    scale: int
+    name: str
+    digest: str
+    device: torch.device
+    dtype: torch.dtype
+
+    def __call__(self, rgb: Tensor) -> Tensor:
+        """uint8 [n, h, w, 3] -> uint8 [n, scale * h, scale * w, 3] on the device of `rgb`."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class SourcePart(_Part):
+    """Which clip."""
+
+    sha256: Digest
+    format: str
+    width: Count
+    height: Count
+    pixels: str
+
+
+class NetworkPart(_Part):
+    """Which network."""
+
+    name: str
+    digest: Digest
+    scale: Count
+
+
+class UpscalePlan(_Part):
+    """All that was decided about one clip; saved beside the result as its manifest."""
+
+    format: Literal["akma-upscale"] = "akma-upscale"
+    version: Literal[1] = 1
+    akma: str
+    source: SourcePart
+    network: NetworkPart
+    width: Count
+    height: Count
+    """Of the result, in pixels, before any rotation."""
+    frames: Count
+    fps: FrameRate
+    """For the encoder; every frame keeps its own time."""
+    primaries: int
+    transfer: int
+    aspect: Aspect
+    suffix: Annotated[str, Field(pattern=r"^\.(mp4|mkv|mov)$")]
+    copied: tuple[int, ...]
+    """Tracks of sound and subtitles that are the clip's own, by their index in it."""
+    encoded: tuple[int, ...]
+    """Tracks of sound encoded as AAC, since that container does not hold what they were."""
+    chunk: Count
+    """Frames a chunk; the last may have less."""
+    device: DevicePart
+    encoder: EncoderPart
+    libraries: dict[str, str]
+    notes: tuple[str, ...] = ()
+    """What of the clip is otherwise in the result, for people."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all that decides the video; not over names and notes."""
+        decisive = self.model_dump(mode="json", exclude={"notes": True, "network": {"name"}})
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The chunks in order."""
+        for index, start in enumerate(range(0, self.frames, self.chunk)):
+            yield Chunk(index, start, min(self.chunk, self.frames - start))
+
+    def make_encoder(self) -> Encoder:
+        """The encoder of every segment. RequestError where it does not take the size."""
+        return Encoder(
+            width=self.width,
+            height=self.height,
+            fps=self.fps,
+            primaries=self.primaries,
+            transfer=self.transfer,
+            aspect=self.aspect,
+            **self.encoder.model_dump(),
+        )
+
+
+def make_plan(clip: Clip, network: Network, outscale: float | None, crf: float) -> UpscalePlan:
+    """Decide everything; reads the clip through for its digest. `outscale`: 1 to 4, None: the network's scale.
+
+    RequestError where the encoder does not take the size.
+    """
+    look, factor = clip.look, outscale or network.scale
+    width, height = (max(1, round(side * factor / 2)) * 2 for side in (look.width, look.height))
+    cpu = network.device.type == "cpu"
+    batch = 1 if cpu else max(1, min(MAX_BATCH, BATCH_PIXELS // (look.width * look.height)))
+    chunk = max(1, min(MAX_CHUNK, round(CHUNK_SECONDS * clip.fps)))
+    known, places = libraries(), fit(clip)
+    plan = UpscalePlan(
+        akma=__version__,
+        source=SourcePart(
+            sha256=sha256_of(clip.path),
+            format=clip.format,
+            width=look.width,
+            height=look.height,
+            pixels=look.pixels,
+        ),
+        network=NetworkPart(name=network.name, digest=network.digest, scale=network.scale),
+        width=width,
+        height=height,
+        frames=clip.frames,
+        fps=clip.fps,
+        primaries=look.primaries,
+        transfer=look.transfer,
+        aspect=look.aspect,
+        suffix=places.suffix,
+        copied=places.copied,
+        encoded=places.encoded,
+        chunk=chunk,
+        device=DevicePart(
+            kind="cpu" if cpu else "cuda",
+            dtype="float16" if network.dtype == torch.float16 else "float32",
+            batch=batch,
+        ),
+        encoder=EncoderPart(crf=crf, gop=chunk),
+        libraries={name: known[name] for name in LIBRARIES},
+        notes=(*clip.notes, *places.notes),
+    )
+    plan.make_encoder().check()
+    return plan
+
+
+class Work(Chunks):
+    """One clip's chunks on a disk."""
+
+    def __init__(self, video: Path, plan: UpscalePlan, clip: Clip) -> None:
+        super().__init__(video, plan)
+        self.plan: UpscalePlan = plan
+        self.clip = clip
+
+    def upscale(self, network: Network, on_frames: Callable[[int], None] = lambda _: None) -> tuple[str, ...]:
+        """Make the missing chunks; returns what went otherwise. Hold the folder (`owned`) meanwhile.
+
+        An exception, here or in `on_frames` (to cancel), leaves finished chunks and none half written.
+        """
+        plan, pictures = self.plan, Pictures(self.clip)
+        size = plan.height, plan.width
+        batches = _batches(self.missing(), pictures, plan.device.batch)
+        with Encoding(plan.make_encoder(), self.path, on_frames) as encoding, closing(_ahead(batches)) as source:
+            for chunk, rgb in source:
+                large = resize(network(torch.from_numpy(rgb).to(network.device)), *size)
+                encoding.put(chunk, rgb_to_yuv420(large).cpu().numpy())
+        if not pictures.repeated:
+            return ()
+        return (f"{pictures.repeated} damaged pictures could not be decoded: the one before each stands in for it",)
+
+    def finish(self, notes: Iterable[str] = ()) -> Path:
+        """Join the chunks with the clip's other tracks, put manifest and video in place; returns the manifest."""
+        plan = self.plan
+        places = Fit(plan.suffix, plan.copied, plan.encoded, ())
+        join(self.clip, [self.path(chunk) for chunk in plan.chunks()], plan.make_encoder(), places, self.whole)
+        return self.publish(self.whole, notes)
+
+
+def resize(rgb: Tensor, height: int, width: int) -> Tensor:
+    """uint8 [n, h, w, 3] -> uint8 [n, height, width, 3]: bicubic, antialiased where it becomes smaller."""
+    if rgb.shape[1:3] == (height, width):
+        return rgb
+    out = torch.empty((len(rgb), height, width, 3), dtype=torch.uint8, device=rgb.device)
+    for picture, into in zip(rgb, out, strict=True):  # one by one: as floats they are large
+        planes = picture.permute(2, 0, 1)[None].float()
+        planes = interpolate(planes, (height, width), mode="bicubic", antialias=True)
+        into.copy_(planes[0].round_().clamp_(0, 255).permute(1, 2, 0))
+    return out
+
+
+def _batches(chunks: Iterable[Chunk], pictures: Pictures, batch: int) -> Iterator[tuple[Chunk, NDArray[np.uint8]]]:
+    """The pictures of the chunks, uint8 [n <= batch, h, w, 3]; a chunk's batches are the same in every run."""
+    for chunk in chunks:
+        stop = chunk.start + chunk.frames
+        for start in range(chunk.start, stop, batch):
+            yield chunk, pictures.read(start, min(start + batch, stop))
+
+
+def _ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
+    """The same items, a few of them made in advance by a thread."""
+    waiting: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(AHEAD)
+    stopped = threading.Event()
+
+    def offer(item: Item | None, error: BaseException | None) -> None:
+        while not stopped.is_set():
+            try:
+                return waiting.put((item, error), timeout=0.2)
+            except queue.Full:
+                continue
+        return None
+
+    def work() -> None:
+        try:
+            for item in items:
+                offer(item, None)
+                if stopped.is_set():
+                    return
+            offer(None, None)
+        except BaseException as error:
+            offer(None, error)
+
+    thread = threading.Thread(target=work, name="decoder", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = waiting.get()
+            if error is not None:
+                raise error
+            if item is None:
+                return
+            yield item
+    finally:
+        stopped.set()
+        thread.join()
