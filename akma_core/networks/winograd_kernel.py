@@ -2,6 +2,7 @@
 
 from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,20 +19,24 @@ F32 = np.float32
 
 def conv3x3(x: Tensor, weight: Tensor, out_channels: int, padding: int) -> Tensor:
     """As winograd.conv3x3."""
-    batch, _, height, width = x.shape
+    batch, channels, height, width = x.shape
     high, wide = height + 2 * padding - 2, width + 2 * padding - 2
     out = np.empty((batch, high, wide, out_channels), F32)
-    rows = x.permute(0, 2, 3, 1).contiguous().numpy()
+    pixel = x.stride(3)  # numbers from one pixel to the next: more than the channels in a slice of them
+    if x.stride(1) != 1 or x.stride(2) != width * pixel:
+        x, pixel = x.contiguous(memory_format=torch.channels_last), channels
+    numbers = (height * width - 1) * pixel + channels
     across = -(-wide // STEP)
     tiles = -(-high // STEP) * across
     threads = torch.get_num_threads()
-    for picture, result in zip(rows, out, strict=True):
+    for picture, result in zip(x, out, strict=True):
+        source = _Source(picture.as_strided((numbers,), (1,)).numpy(), height, width, channels, pixel)
         for first in range(0, tiles, BLOCK):
             count = min(BLOCK, tiles - first)
             v, m = _matrices(count, weight.shape[1]), _matrices(count, weight.shape[2])
             edges = [count * k // threads for k in range(threads + 1)]
             parts = [(first + a, first + b, first) for a, b in pairwise(edges)]
-            run(partial(_tiles_in, picture, v, across, padding), parts, threads)
+            run(partial(_tiles_in, source, v, across, padding), parts, threads)
             torch.bmm(v, weight, out=m)
             run(partial(_tiles_out, m, result, across), parts, threads)
     return torch.from_numpy(out).permute(0, 3, 1, 2)
@@ -47,8 +52,16 @@ def _flat(matrices: Tensor) -> NDArray[F32]:
     return matrices.as_strided((36 * matrices.stride(0),), (1,)).numpy()
 
 
-def _tiles_in(x: NDArray[F32], v: Tensor, across: int, padding: int, part: tuple[int, int, int]) -> None:
-    _transform_in(x.reshape(-1), *x.shape, _flat(v), v.stride(0), v.shape[2], across, padding, *part)
+class _Source(NamedTuple):
+    numbers: NDArray[F32]
+    height: int
+    width: int
+    channels: int
+    pixel: int
+
+
+def _tiles_in(source: _Source, v: Tensor, across: int, padding: int, part: tuple[int, int, int]) -> None:
+    _transform_in(*source, _flat(v), v.stride(0), v.shape[2], across, padding, *part)
 
 
 def _tiles_out(m: Tensor, out: NDArray[F32], across: int, part: tuple[int, int, int]) -> None:
@@ -82,8 +95,8 @@ def _four(m0, m1, m2, m3, m4, m5):
 
 
 @jit()
-def _transform_in(x, height, width, channels, v, plane, filled, across, padding, start, stop, first):
-    """v [36, plane] <- tiles start..stop of x [height, width, channels]; v's first tile is `first`."""
+def _transform_in(x, height, width, channels, step, v, plane, filled, across, padding, start, stop, first):
+    """v [36, plane] <- tiles start..stop of x [height, width, channels], pixels `step` apart; v's first is `first`."""
     tile = np.zeros(TILE * TILE * LANES, F32)
     half = np.zeros(TILE * TILE * LANES, F32)
     for t in range(start, stop):
@@ -92,13 +105,13 @@ def _transform_in(x, height, width, channels, v, plane, filled, across, padding,
         for block in range(0, filled, LANES):
             c = min(block, filled - LANES)  # the last block overlaps the one before: the same values twice
             lanes = min(LANES, channels - c)
-            source, base, row, pixel = x, (top * width + left) * channels + c, width * channels, channels
+            source, base, row, pixel = x, (top * width + left) * step + c, width * step, step
             if not inside or lanes < LANES:
                 tile[:] = 0
                 for i in range(TILE):
                     for j in range(TILE):
                         if 0 <= top + i < height and 0 <= left + j < width:
-                            at = ((top + i) * width + left + j) * channels + c
+                            at = ((top + i) * width + left + j) * step + c
                             for k in range(lanes):
                                 tile[(i * TILE + j) * LANES + k] = x[at + k]
                 source, base, row, pixel = tile, 0, TILE * LANES, LANES

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from akma_core.networks.convolution import Conv3x3
+
 SLOPE = 0.2  # of every leaky ReLU
 RESIDUAL = 0.2  # weight of every residual branch
 # Pixels. At 23 blocks, on photographs and noise, cutting there moves a result by 0.08 of an 8-bit step; at 32, by 9.
@@ -21,7 +23,7 @@ class ResidualDenseBlock(nn.Module):
         super().__init__()
         self.ends = [num_feat + k * num_grow for k in range(GROWTHS + 1)]
         for k, end in enumerate(self.ends, start=1):
-            self.add_module(f"conv{k}", nn.Conv2d(end, num_grow if k <= GROWTHS else num_feat, 3, 1, 1))
+            self.add_module(f"conv{k}", Conv3x3(end, num_grow if k <= GROWTHS else num_feat))
 
     def forward(self, features: Tensor) -> None:
         *growing, gather = self.children()
@@ -65,13 +67,13 @@ class RRDBNet(nn.Module):
         self.numbers_held = (3 * 16 * num_feat + width) // self.modulus**2
         """Numbers in memory at once for an input pixel: three full pictures at the output's size."""
         self.width = width
-        self.conv_first = nn.Conv2d(3 * self.modulus**2, num_feat, 3, 1, 1)
+        self.conv_first = Conv3x3(3 * self.modulus**2, num_feat)
         self.body = nn.ModuleList([RRDB(num_feat, num_grow) for _ in range(num_block)])
-        self.conv_body = nn.Conv2d(num_feat, num_feat, 3, 1, 1)
-        self.conv_up1 = nn.Conv2d(num_feat, num_feat, 3, 1, 1)
-        self.conv_up2 = nn.Conv2d(num_feat, num_feat, 3, 1, 1)
-        self.conv_hr = nn.Conv2d(num_feat, num_feat, 3, 1, 1)
-        self.conv_last = nn.Conv2d(num_feat, 3, 3, 1, 1)
+        self.conv_body = Conv3x3(num_feat, num_feat)
+        self.conv_up1 = Conv3x3(num_feat, num_feat)
+        self.conv_up2 = Conv3x3(num_feat, num_feat)
+        self.conv_hr = Conv3x3(num_feat, num_feat)
+        self.conv_last = Conv3x3(num_feat, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         """RGB [n, 3, h, w] in 0..1 -> [n, 3, scale * h, scale * w], about 0..1."""

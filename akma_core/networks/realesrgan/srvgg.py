@@ -8,6 +8,8 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from akma_core.networks.convolution import Conv3x3
+
 
 class SRVGGNetCompact(nn.Module):
     """3x3 convolutions with PReLU at the input's size, a pixel shuffle, plus the input repeated.
@@ -25,10 +27,10 @@ class SRVGGNetCompact(nn.Module):
         """Input pixels on each side that an output pixel depends on: one a convolution."""
         self.numbers_held = 3 * num_feat + 12 * scale**2
         """Numbers in memory at once for an input pixel: activations, then the output with its 8-bit conversion."""
-        layers: list[nn.Module] = [nn.Conv2d(3, num_feat, 3, 1, 1), nn.PReLU(num_feat)]
+        layers: list[nn.Module] = [Conv3x3(3, num_feat), nn.PReLU(num_feat)]
         for _ in range(num_conv):
-            layers += [nn.Conv2d(num_feat, num_feat, 3, 1, 1), nn.PReLU(num_feat)]
-        self.body = nn.ModuleList([*layers, nn.Conv2d(num_feat, 3 * scale**2, 3, 1, 1)])
+            layers += [Conv3x3(num_feat, num_feat), nn.PReLU(num_feat)]
+        self.body = nn.ModuleList([*layers, Conv3x3(num_feat, 3 * scale**2)])
 
     def forward(self, x: Tensor) -> Tensor:
         """RGB [n, 3, h, w] in 0..1 -> [n, 3, scale * h, scale * w], about 0..1."""
