@@ -203,7 +203,8 @@ def _pictures_of(path: Path, container: InputContainer) -> VideoStream:
     if context.width * context.height > MAX_PIXELS or max(context.width, context.height) > MAX_SIDE:
         message = f"is {context.width}x{context.height}, larger than 8K; make it smaller first"
         raise bad_clip(path, message, "video_unsupported")
-    context.options = {"max_pixels": str(MAX_PIXELS)}  # of each picture: the header may promise less
+    # Of each picture, since the header may promise less; codecs count their padding in.
+    context.options = {"max_pixels": str(2 * MAX_PIXELS)}
     context.thread_type, context.thread_count = "AUTO", DECODER_THREADS
     return stream
 

@@ -48,6 +48,7 @@ def make_clip(
     frames: int = 24,
     size: tuple[int, int] = (48, 32),
     fps: Fraction | int = 24,
+    pictures: Pixels | None = None,
     times: Sequence[int] | None = None,
     time_base: Fraction | None = None,
     codec: str = "libx264",
@@ -61,7 +62,7 @@ def make_clip(
     metadata: dict[str, str] | None = None,
     subtitle: str | None = None,
 ) -> Path:
-    """A clip of `scene`. `times` count in `time_base`; the sound is `late` seconds behind."""
+    """A clip of `pictures`, or of `scene`. `times` count in `time_base`; the sound is `late` seconds behind."""
     unit = time_base or 1 / Fraction(fps)
     with av.open(str(path), "w") as container:
         video: Any = container.add_stream(codec, rate=Fraction(fps), options=options or {})
@@ -81,7 +82,8 @@ def make_clip(
             words.time_base = Fraction(1, 1000)
         places = list(times) if times is not None else list(range(frames))
         waiting = []
-        for place, picture in zip(places, scene(len(places), *size), strict=True):
+        shown = scene(len(places), *size) if pictures is None else pictures
+        for place, picture in zip(places, shown, strict=True):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=pixels)
             frame.pts, frame.time_base = place, unit
             waiting += video.encode(frame)

@@ -33,9 +33,13 @@ def convert_pkl(path: Path, folder: Path, *, name: str, licence: str = LICENCE, 
         raise RequestError(f"{path}: {error}", code="bad_network", field="model") from None
     weights: dict[str, Any] = {key: value.astype(np.float32) for key, value in container.state_dict.items()}
     save_file(weights, folder / WEIGHTS)
+    return describe(cfg, folder, name=name, licence=licence, note=note)
+
+
+def describe(cfg: GeneratorConfig, folder: Path, **facts: Any) -> NetworkCard:
+    """Write and return the card of the weights in `folder`; `facts` gives name, licence, note and seeds."""
     (folder / WEIGHTS).chmod(0o644)  # safetensors writes files that only their owner may read
     card = NetworkCard(
-        name=name,
         kind="stylegan3",
         config=cfg.model_dump(mode="json"),
         width=cfg.img_resolution,
@@ -43,8 +47,7 @@ def convert_pkl(path: Path, folder: Path, *, name: str, licence: str = LICENCE, 
         classes=cfg.c_dim,
         flavour=cfg.flavour,
         weights_sha256=sha256_of(folder / WEIGHTS),
-        licence=licence,
-        note=note,
+        **facts,
     )
     write_card(folder, card)
     return card

@@ -10,30 +10,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from akma_core.errors import RequestError
-from akma_core.networks.card import WEIGHTS, NetworkCard, read_card, sha256_of, write_card
+from akma_core.networks.card import WEIGHTS, NetworkCard, read_card, sha256_of
 
 from .config import GeneratorConfig
+from .convert import describe
 from .generator import Generator
 
 
 def save(generator: Generator, folder: Path, *, dtype: torch.dtype = torch.float32, **card: Any) -> NetworkCard:
     """Write `generator` into an existing `folder`; `card` gives name, licence, note and seeds. Returns the card."""
-    cfg = generator.cfg
     weights = {name: value.to(dtype).contiguous() for name, value in generator.state_dict().items()}
     save_file(weights, folder / WEIGHTS)
-    (folder / WEIGHTS).chmod(0o644)  # safetensors writes files that only their owner may read
-    written = NetworkCard(
-        kind="stylegan3",
-        config=cfg.model_dump(mode="json"),
-        width=cfg.img_resolution,
-        height=cfg.img_resolution,
-        classes=cfg.c_dim,
-        flavour=cfg.flavour,
-        weights_sha256=sha256_of(folder / WEIGHTS),
-        **card,
-    )
-    write_card(folder, written)
-    return written
+    return describe(generator.cfg, folder, **card)
 
 
 def load(folder: Path) -> Generator:
