@@ -23,7 +23,7 @@ from akma_core.envelope import effective_window
 from akma_core.errors import RequestError
 from akma_core.mux import AudioTrack
 from akma_core.networks.card import NetworkCard
-from akma_core.settings import FrameRate, RenderSettings, Seed, request_error
+from akma_core.settings import MAX_SIDE, FrameRate, RenderSettings, Seed, request_error
 from akma_core.video import DEFAULT_PRESET, Encoder, default_bit_rate
 from akma_core.walk import BOTTOM_PER_SECOND, MIN_SEEDS, TOP_PER_SECOND, draw_seeds, seed_count
 
@@ -59,6 +59,14 @@ class NetworkPart(_Part):
     height: Count
     class_index: Annotated[int, Field(ge=0)]
     truncation_psi: float
+
+
+class UpscalePart(_Part):
+    """Which upscaler comes after the network."""
+
+    name: str
+    digest: Digest
+    scale: Annotated[int, Field(ge=1, le=4)]
 
 
 class CurvePart(_Part):
@@ -108,6 +116,10 @@ class RenderPlan(_Part):
     """As they were asked for; everything that follows from them stands below."""
     audio: AudioPart
     network: NetworkPart
+    upscale: UpscalePart | None = None
+    width: Count
+    """Of the video, in pixels, even."""
+    height: Count
     curve: CurvePart
     fps: FrameRate
     seeds_top: Annotated[tuple[Seed, ...], Field(min_length=MIN_SEEDS)]
@@ -134,7 +146,9 @@ class RenderPlan(_Part):
     @property
     def digest(self) -> str:
         """SHA-256 over all that decides the video; not over wishes, names and notes."""
-        decisive = self.model_dump(mode="json", exclude={"settings": True, "notes": True, "network": {"name"}})
+        decisive = self.model_dump(
+            mode="json", exclude={"settings": True, "notes": True, "network": {"name"}, "upscale": {"name"}}
+        )
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -166,7 +180,7 @@ class RenderPlan(_Part):
     def make_encoder(self) -> Encoder:
         """The encoder of every segment; RequestError where it does not take the size."""
         part = self.encoder.model_dump()
-        return Encoder(width=self.network.width, height=self.network.height, fps=self.fps, **part)
+        return Encoder(width=self.width, height=self.height, fps=self.fps, **part)
 
     def check(self, reader: AudioReader) -> None:
         """RequestError where the encoder does not take the pictures or the codec the sound: now, not after hours."""
@@ -189,9 +203,14 @@ class RenderPlan(_Part):
 
 
 def make_plan(
-    settings: RenderSettings, reader: AudioReader, audio_sha256: str, card: NetworkCard, device: DevicePart
+    settings: RenderSettings,
+    reader: AudioReader,
+    audio_sha256: str,
+    card: NetworkCard,
+    device: DevicePart,
+    upscale: UpscalePart | None = None,
 ) -> RenderPlan:
-    """Decide everything. RequestError where settings, song and network do not go together."""
+    """Decide everything; `upscale` is what settings.upscale names. RequestError where things do not go together."""
     info, fps = reader.info, settings.fps
     total = frame_count(info.samples, info.sample_rate, fps)
     first, frames = crop(settings, total, info.duration)
@@ -201,9 +220,7 @@ def make_plan(
 
     window, polyorder, notes = effective_window(total, settings.window_length, settings.polyorder)
     top, bottom = _seeds(settings, info.duration, audio_sha256, card)
-    width, height = card.width // 2 * 2, card.height // 2 * 2
-    if (width, height) != (card.width, card.height):
-        notes = (*notes, f"{card.width}x{card.height} pictures cut to {width}x{height}: video wants even sizes")
+    (width, height), size_notes = video_size(settings, card, upscale)
     bit_rate = default_bit_rate(width, height, fps) if settings.bit_rate == "auto" else settings.bit_rate
     plan = RenderPlan(
         akma=__version__,
@@ -219,11 +236,14 @@ def make_plan(
         network=NetworkPart(
             name=card.name,
             digest=card.digest,
-            width=width,
-            height=height,
+            width=card.width,
+            height=card.height,
             class_index=settings.class_index,
             truncation_psi=settings.truncation_psi,
         ),
+        upscale=upscale,
+        width=width,
+        height=height,
         curve=CurvePart(
             window_length=window,
             polyorder=polyorder,
@@ -243,10 +263,28 @@ def make_plan(
             gop=max(1, round(CHUNK_SECONDS[-1] * fps)),
         ),
         libraries=libraries(),
-        notes=notes,
+        notes=(*notes, *size_notes),
     )
     plan.check(reader)
     return plan
+
+
+def video_size(
+    settings: RenderSettings, card: NetworkCard, upscale: UpscalePart | None
+) -> tuple[tuple[int, int], tuple[str, ...]]:
+    """Width and height of the video in pixels, even, and what there is to say about them."""
+    if settings.size:
+        width, height = map(int, settings.size.split("x"))
+    else:
+        scale = settings.outscale or (upscale.scale if upscale else 1)
+        width, height = round(card.width * scale), round(card.height * scale)
+    if max(width, height) > MAX_SIDE:
+        message = f"the video would be {width}x{height}: give a smaller outscale, or size (up to {MAX_SIDE}x{MAX_SIDE})"
+        raise RequestError(message, code="bad_setting", field="outscale")
+    even = width // 2 * 2, height // 2 * 2
+    if even == (width, height):
+        return even, ()
+    return even, (f"{width}x{height} pictures cut to {even[0]}x{even[1]}: video wants even sizes",)
 
 
 def crop(settings: RenderSettings, total: int, duration: float) -> tuple[int, int]:

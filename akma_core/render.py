@@ -93,7 +93,7 @@ def _planes(plan: RenderPlan, chunk: Chunk, motion: Motion, pictures: Pictures) 
         yield from pictures.planes(ws)
         return
     for w in ws:
-        rgb = pictures.pictures(w)[:, : plan.network.height, : plan.network.width]
+        rgb = pictures.pictures(w)[:, : plan.height, : plan.width]
         yield rgb_to_yuv420(rgb).cpu().numpy()
 
 

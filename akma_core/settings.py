@@ -19,6 +19,7 @@ from pydantic import (
 from akma_core.errors import RequestError
 
 MAX_FPS = 240
+MIN_SIDE, MAX_SIDE = 16, 8192  # pixels of a video
 # What decimals such as 29.97 mean: 30000/1001. Written as a fraction, 2997/100 stays what it is.
 NTSC = {Fraction(k * 1000 - k, 1000): Fraction(k * 1000, 1001) for k in (24, 30, 48, 60, 120)}
 NTSC |= {Fraction(round(exact, 3)): exact for exact in NTSC.values()}
@@ -79,6 +80,7 @@ FrameRate = Annotated[
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 SeedList = Annotated[tuple[Seed, ...], BeforeValidator(_seed_list), Field(min_length=4, max_length=MAX_SEEDS)]
 SeedCount = Annotated[int, Field(ge=4, le=MAX_SEEDS)]
+Size = Annotated[str, Field(pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]
 BitRate = Annotated[Annotated[int, Field(ge=10_000, le=1_000_000_000)] | Literal["auto"], BeforeValidator(_bit_rate)]
 
 
@@ -123,6 +125,18 @@ class RenderSettings(BaseModel):
     truncation_psi: Annotated[float, Field(ge=-10, le=10)] = Field(
         1.0, description="distance from the network's average picture, -10 to 10; 1 as trained, below 1 tamer"
     )
+    upscale: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
+        "none",
+        description="Real-ESRGAN after the network: realesr-animevideov3, realesrgan-x4plus, "
+        "realesrgan-x4plus-anime, a .pth file, or none",
+    )
+    outscale: Annotated[float, Field(ge=1, le=4)] | None = Field(
+        None, description="size of the video against the network's, 1 to 4 (default: the upscaler's, 4)"
+    )
+    size: Size | None = Field(
+        None,
+        description="size of the video, 16x16 to 8192x8192: filled, what stands over is cut (default: as outscale)",
+    )
     start: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = Field(
         0.0, description="first second of the song to show, 0 or more"
     )
@@ -151,6 +165,10 @@ class RenderSettings(BaseModel):
             raise ValueError(
                 f"polyorder: should be smaller than window_length ({self.window_length}), not {self.polyorder}"
             )
+        if self.size and self.outscale:
+            raise ValueError("size: goes without outscale; give one of them")
+        if self.size and not all(MIN_SIDE <= int(side) <= MAX_SIDE for side in self.size.split("x")):
+            raise ValueError(f"size: should be {MIN_SIDE}x{MIN_SIDE} to {MAX_SIDE}x{MAX_SIDE}, not {self.size}")
         for walk in ("top", "bottom"):
             seeds, number = getattr(self, f"seeds_{walk}"), getattr(self, f"seeds_{walk}_num")
             if seeds and number and len(seeds) != number:

@@ -19,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from akma_core import __version__
 from akma_core.clip import Clip, Pictures
@@ -29,6 +28,7 @@ from akma_core.parts import Chunks
 from akma_core.plan import Chunk, Count, DevicePart, Digest, EncoderPart, libraries
 from akma_core.remux import Fit, fit, join
 from akma_core.render import Encoding
+from akma_core.resize import resize
 from akma_core.settings import FrameRate
 from akma_core.video import Encoder
 
@@ -206,18 +206,6 @@ class Work(Chunks):
         places = Fit(plan.suffix, plan.copied, plan.encoded, ())
         join(self.clip, [self.path(chunk) for chunk in plan.chunks()], plan.make_encoder(), places, self.whole)
         return self.publish(self.whole, notes)
-
-
-def resize(rgb: Tensor, height: int, width: int) -> Tensor:
-    """uint8 [n, h, w, 3] -> uint8 [n, height, width, 3]: bicubic, antialiased where it becomes smaller."""
-    if rgb.shape[1:3] == (height, width):
-        return rgb
-    out = torch.empty((len(rgb), height, width, 3), dtype=torch.uint8, device=rgb.device)
-    for picture, into in zip(rgb, out, strict=True):  # one by one: as floats they are large
-        planes = picture.permute(2, 0, 1)[None].float()
-        planes = interpolate(planes, (height, width), mode="bicubic", antialias=True)
-        into.copy_(planes[0].round_().clamp_(0, 255).permute(1, 2, 0))
-    return out
 
 
 def _batches(chunks: Iterable[Chunk], pictures: Pictures, batch: int) -> Iterator[tuple[Chunk, NDArray[np.uint8]]]:

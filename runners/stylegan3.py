@@ -1,6 +1,6 @@
 """A StyleGAN3 network on a device: loads, warms up, gives pictures in batches of one size."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Literal
@@ -57,9 +57,17 @@ class StyleGAN3Runner:
     """Implements akma_core.render.Pictures and Planes: one network on one device, for one caller at a time."""
 
     def __init__(
-        self, folder: Path, device: torch.device, batch: int, dtype: Literal["float32", "float16"] = "float32"
+        self,
+        folder: Path,
+        device: torch.device,
+        batch: int,
+        dtype: Literal["float32", "float16"] = "float32",
+        finish: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        """`batch` and `dtype` as in the plan's DevicePart. Warms up, so that the first picture takes no longer."""
+        """`batch` and `dtype` as in the plan's DevicePart. Warms up, so that the first picture takes no longer.
+
+        `finish` makes other pictures of pictures, uint8 [n, H, W, 3] on the device: see runners.realesrgan.
+        """
         keep_mapped()
         self.device = device
         self.batch = batch
@@ -71,6 +79,7 @@ class StyleGAN3Runner:
         self._synthesis = generator.synthesis.to(device)
         if dtype == "float16":
             self._synthesis.use_fp16()
+        self._finish = finish
         self._z_dim, self._c_dim = generator.z_dim, generator.c_dim
         self._cuda: CudaBatches | None = None
         workers = torch.get_num_threads() if device.type == "cpu" else 1
@@ -128,4 +137,5 @@ class StyleGAN3Runner:
 
     def _compute(self, w: Tensor) -> Tensor:
         """[n, w_dim] -> uint8 [n, H, W, 3], both on the device."""
-        return to_uint8(self._synthesis(w[:, None].expand(-1, self._synthesis.num_ws, -1)))
+        rgb = to_uint8(self._synthesis(w[:, None].expand(-1, self._synthesis.num_ws, -1)))
+        return self._finish(rgb) if self._finish else rgb

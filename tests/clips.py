@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Pixels = NDArray[np.uint8]
+SWSCALE = {1: 1, 6: 5, 9: 9}  # H.273 matrix -> swscale's number
 ROTATED = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)  # as phones write it when held upright
 
 
@@ -68,7 +69,8 @@ def make_clip(
         video: Any = container.add_stream(codec, rate=Fraction(fps), options=options or {})
         video.width, video.height, video.pix_fmt = *size, pixels
         video.codec_context.time_base = unit
-        for name, value in (tags or {}).items():
+        said = tags or {}
+        for name, value in said.items():
             setattr(video.codec_context, name, value)
         if display:
             video.set_display_matrix(display)
@@ -76,6 +78,7 @@ def make_clip(
         audio: Any = None
         if sound:
             audio = container.add_stream(sound, rate=48000, layout=layout)
+            audio.bit_rate = 128_000
         words: Any = None
         if subtitle:
             words = container.add_mux_stream(subtitle)
@@ -84,7 +87,11 @@ def make_clip(
         waiting = []
         shown = scene(len(places), *size) if pictures is None else pictures
         for place, picture in zip(places, shown, strict=True):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=pixels)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(
+                format=pixels,
+                dst_colorspace=SWSCALE[said.get("colorspace", 6)],
+                dst_color_range=said.get("color_range", 1),
+            )
             frame.pts, frame.time_base = place, unit
             waiting += video.encode(frame)
         waiting += video.encode(None)
@@ -108,13 +115,15 @@ def audio_packets(stream: Any, samples: int, late: int) -> list[Any]:
     channels = stream.codec_context.layout.nb_channels
     t = np.arange(samples) / 48000
     tone = 0.8 * t / t[-1] * np.sin(2 * np.pi * 441 * t)
-    packed = np.repeat(tone[:, None], channels, axis=1).astype(np.float32).reshape(1, -1)
-    frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=stream.codec_context.layout.name)
-    frame.sample_rate, frame.time_base, frame.pts = 48000, Fraction(1, 48000), late
     resampler = av.AudioResampler(format=stream.codec_context.format, layout=stream.codec_context.layout, rate=48000)
-    return [
-        packet for frame in (frame, None) for even in resampler.resample(frame) for packet in stream.encode(even)
-    ] + list(stream.encode(None))
+    frames: list[av.AudioFrame | None] = []
+    for start in range(0, samples, 1024):
+        packed = np.repeat(tone[start : start + 1024, None], channels, axis=1).astype(np.float32).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=stream.codec_context.layout.name)
+        frame.sample_rate, frame.time_base, frame.pts = 48000, Fraction(1, 48000), late + start
+        frames.append(frame)
+    even = [even for frame in [*frames, None] for even in resampler.resample(frame)]
+    return [packet for frame in [*even, None] for packet in stream.encode(frame)]
 
 
 def packets(path: Path, kind: str) -> list[list[tuple[Fraction, str]]]:
@@ -135,7 +144,7 @@ def frames_of(path: Path) -> tuple[Pixels, list[Fraction]]:
         assert isinstance(stream, VideoStream)
         found = list(container.decode(stream))
         times = [(frame.pts or 0) * Fraction(frame.time_base or 0) for frame in found]
-        return np.stack([frame.to_ndarray(format="gray") for frame in found]).astype(np.uint8), times
+        return np.stack([frame.to_ndarray(format="yuv420p")[: frame.height] for frame in found]).astype(np.uint8), times
 
 
 def samples_of(path: Path) -> tuple[Fraction, NDArray[np.float32]]:

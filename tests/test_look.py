@@ -29,7 +29,9 @@ def yuv444(rgb: np.ndarray, matrix: int, full: bool) -> np.ndarray:
     y = kr * r + (1 - kr - kb) * g + kb * b
     cb, cr = (b - y) / (2 - 2 * kb), (r - y) / (2 - 2 * kr)
     luma, chroma, black = (255, 255, 0) if full else (219, 224, 16)
-    planes: np.ndarray = np.rint(np.stack([y * luma + black, cb * chroma + 128, cr * chroma + 128])).clip(0, 255).astype(np.uint8)
+    planes: np.ndarray = (
+        np.rint(np.stack([y * luma + black, cb * chroma + 128, cr * chroma + 128])).clip(0).astype(np.uint8)
+    )
     return planes
 
 
@@ -60,16 +62,14 @@ def test_another_size_in_the_middle_is_made_the_first_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tags", "pixels", "wide"),
+    ("tags", "pixels"),
     [
-        ({"colorspace": 6, "color_range": 2, "color_primaries": 6, "color_trc": 6}, "yuv444p", 255),
-        ({"colorspace": 1, "color_range": 1, "color_primaries": 1, "color_trc": 1}, "yuv444p", 255),
-        ({"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": 16}, "yuv444p10le", 255),
+        ({"colorspace": 6, "color_range": 2, "color_primaries": 6, "color_trc": 6}, "yuv444p"),
+        ({"colorspace": 1, "color_range": 1, "color_primaries": 1, "color_trc": 1}, "yuv444p"),
+        ({"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": 16}, "yuv444p10le"),
     ],
 )
-def test_a_clip_and_its_bt709_copy_show_the_same(
-    tmp_path: Path, tags: dict[str, int], pixels: str, wide: int
-) -> None:
+def test_a_clip_and_its_bt709_copy_show_the_same(tmp_path: Path, tags: dict[str, int], pixels: str) -> None:
     """The whole way, against swscale: file -> RGB -> BT.709 planes -> swscale -> RGB."""
     colours = np.random.default_rng(1).integers(0, 256, (2, 3, 3)).astype(np.uint8)
     pictures = np.stack([colours.repeat(16, 0).repeat(16, 1)] * 3)
@@ -80,13 +80,12 @@ def test_a_clip_and_its_bt709_copy_show_the_same(
     assert clip.look.full_range == (tags["color_range"] == 2)
     rgb = Pictures(clip).read(0, 3)
     planes = rgb_to_yuv420(torch.from_numpy(rgb)).numpy()
-    for picture, plane in zip(rgb, planes, strict=True):
+    for picture, plane in zip(pictures, planes, strict=True):
         frame = av.VideoFrame.from_ndarray(plane, format="yuv420p")
         shown = frame.reformat(
             format="rgb24", src_colorspace="ITU709", src_color_range="MPEG", dst_color_range="JPEG"
         ).to_ndarray()  # fmt: skip
-        assert np.abs(shown.astype(int) - picture)[4::16, 4::16].max() <= 3
-        assert np.abs(shown.astype(int) - pictures[0])[4::16, 4::16].max() <= wide
+        assert np.abs(shown.astype(int) - picture)[4::16, 4::16].max() <= 4
 
 
 def test_what_the_file_does_not_say_is_guessed_by_its_size(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from akma_core import plan as plan_module
 from akma_core.audio import frame_count
 from akma_core.errors import RequestError
 from akma_core.networks.card import NetworkCard
-from akma_core.plan import DevicePart, RenderPlan, crop, libraries, make_plan, read_plan
+from akma_core.plan import DevicePart, RenderPlan, UpscalePart, crop, libraries, make_plan, read_plan
 from akma_core.settings import RenderSettings
 from tests.songs import reader
 
@@ -58,7 +58,13 @@ def leaves() -> list[tuple[str, ...]]:
     return found
 
 
-OTHER: dict[str, Any] = {"kind": "cuda", "dtype": "float16", "bit_rate": 5_000_000, "libraries": {"torch": "0"}}
+OTHER: dict[str, Any] = {
+    "upscale": UpscalePart(name="x", digest="e" * 64, scale=4),
+    "kind": "cuda",
+    "dtype": "float16",
+    "bit_rate": 5_000_000,
+    "libraries": {"torch": "0"},
+}
 
 
 def other(name: str, value: Any) -> Any:
@@ -250,7 +256,7 @@ def test_short_clips_are_noted() -> None:
 
 def test_odd_sizes_are_cut_and_noted() -> None:
     made = plan(network=card(width=65, height=33))
-    assert (made.network.width, made.network.height) == (64, 32)
+    assert (made.width, made.height) == (64, 32)
     assert "65x33" in made.notes[0]
 
 

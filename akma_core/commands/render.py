@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.render import Motion, render_chunks
     from akma_core.settings import RenderSettings
     from runners.models import resolve
+    from runners.realesrgan import find_upscaler, finish, upscale_part
     from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
 
     asked, old = given(options), None
@@ -57,6 +58,7 @@ def run(options: argparse.Namespace) -> None:
     song = digest(options.audio)
     folder, card = resolve(settings.model)
     device = choose_device(settings.device)
+    upscaler = find_upscaler(settings, device)
     if old:
         if song != old.audio.sha256 or reader.info.samples != old.audio.samples:
             raise RequestError(
@@ -69,7 +71,8 @@ def run(options: argparse.Namespace) -> None:
         plan = old.replayed(device_part(device, card))
         plan.check(reader)
     else:
-        plan = make_plan(settings, reader, song, card, device_part(device, card))
+        plan = make_plan(settings, reader, song, card, device_part(device, card), upscale_part(upscaler))
+    finishing = finish(plan, upscaler)
     if parts.is_done(options.output, plan, overwrite=options.overwrite):
         print(f"{options.output} is done already: it was made with this very plan")
         return
@@ -95,7 +98,7 @@ def run(options: argparse.Namespace) -> None:
         began = time.monotonic()
         notes: list[str] = []
         if todo:
-            runner = StyleGAN3Runner(folder, device, plan.device.batch, plan.device.dtype)
+            runner = StyleGAN3Runner(folder, device, plan.device.batch, plan.device.dtype, finishing)
             progress = Progress(plan.frames, kept)
             try:
                 render_chunks(plan, todo, Motion(plan, curve.values, runner), runner, work.path, progress.add)
@@ -107,7 +110,7 @@ def run(options: argparse.Namespace) -> None:
         manifest = work.finish(reader, notes)
     seconds = time.monotonic() - began
     speed = (plan.frames - kept) / seconds
-    print(f"{options.output}  {plan.network.width}x{plan.network.height}, {plan.frames} frames at {plan.fps} fps")
+    print(f"{options.output}  {plan.width}x{plan.height}, {plan.frames} frames at {plan.fps} fps")
     print(f"{manifest}  the manifest, renders it again")
     print(f"rendered {plan.frames - kept} frames in {clock(seconds)}, {speed:.1f} frames/s with encoding and sound")
 
