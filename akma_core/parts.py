@@ -101,7 +101,7 @@ class Chunks:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                message = f"another akma is writing {self.video}: wait for it"
+                message = f"another akma render is writing {self.video}: wait for it"
                 raise RequestError(message, code="output_busy", field="output") from None
             for leftover in self._folder.glob("*.tmp"):
                 leftover.unlink()
