@@ -29,6 +29,8 @@ DEFAULT_PRESET = "veryfast"
 DEFAULT_CRF = 16.0  # on noisy, colourful 1024x1024: 38.6 dB; the noise alone (2 of 255) is 42 dB
 MAX_SIDE = 16384  # libx264's limit
 
+TINY = range(64 * 64 + 1, 128 * 96)  # pixels; other bytes once in 75 encodings at 96x96, never in 900 at either end
+
 BT709 = 1  # ITU-T H.273: primaries, transfer and matrix share the number
 LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -106,7 +108,7 @@ class Encoder:
         context.color_range = LIMITED_RANGE
         # stitchable: headers that follow from the settings and not from the content.
         parameters = "stitchable=1"
-        if min(self.width, self.height) < 64:
+        if min(self.width, self.height) < 64 or self.width * self.height in TINY:
             parameters += ":mbtree=0"  # gives other bytes now and then where a picture is a few macroblocks
         options = {"preset": self.preset, "profile": "high", "x264-params": parameters}
         if self.crf is not None:

@@ -14,3 +14,11 @@ def available() -> bool:
     except ImportError:
         return False
     return True
+
+
+@cache
+def mkldnn() -> bool:
+    """True where torch has oneDNN, whose convolution keeps a core's multipliers busy."""
+    import torch
+
+    return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .compiled import mkldnn
+
 LANES = 16  # channels at least: what the compiled form works on at once
 TILE, STEP = 6, 4  # samples of a tile, and from one tile to the next
 BLOCK = 512  # tiles transformed together: enough to amortise reading the weights, few enough to stay in the cache
@@ -40,13 +42,23 @@ A = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 
 
 
 def transform_weight(weight: Tensor) -> Tensor:
-    """[C_out, C_in, 3, 3] -> [36, C_in, C_out], with fewer than 16 channels filled up to 16 by zeros."""
+    """[C_out, C_in, 3, 3] -> [36 C_out, C_in, 1, 1], with fewer than 16 channels filled up to 16 by zeros."""
     out_channels, in_channels = weight.shape[:2]
     g = torch.from_numpy(G)
-    u = torch.einsum("ai,ocij,bj->abco", g, weight.double(), g).reshape(36, in_channels, out_channels)
-    full = torch.zeros(36, max(in_channels, LANES), max(out_channels, LANES))
-    full[:, :in_channels, :out_channels] = u.float()
-    return full
+    u = torch.einsum("ai,ocij,bj->aboc", g, weight.double(), g).reshape(36, out_channels, in_channels)
+    full = torch.zeros(36, max(out_channels, LANES), max(in_channels, LANES))
+    full[:, :out_channels, :in_channels] = u.float()
+    return full.reshape(-1, full.shape[2], 1, 1)
+
+
+def products(v: Tensor, weight: Tensor) -> Tensor:
+    """The 36 matrix products of a block of tiles, [T, 36, C_in] -> [T, 36, C_out], as one grouped 1x1 convolution."""
+    x = v.reshape(1, len(v), 1, -1).permute(0, 3, 1, 2)
+    if mkldnn():
+        y: Tensor = torch.mkldnn_convolution(x, weight, None, [0, 0], [1, 1], [1, 1], 36)
+    else:
+        y = F.conv2d(x, weight, groups=36)
+    return y.permute(0, 2, 3, 1).reshape(len(v), 36, -1)
 
 
 def conv3x3(x: Tensor, weight: Tensor, out_channels: int, padding: int, compiled: bool) -> Tensor:
@@ -62,8 +74,9 @@ def conv3x3(x: Tensor, weight: Tensor, out_channels: int, padding: int, compiled
     batch, channels, height, width = x.shape
     high, wide = height + 2 * padding - 2, width + 2 * padding - 2
     down, across = -(-high // STEP), -(-wide // STEP)
+    more_channels = weight.shape[1] - channels
     beyond = (across * STEP + 2 - width - padding, down * STEP + 2 - height - padding)
-    padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, padding, beyond[0], padding, beyond[1]))
+    padded = F.pad(x.permute(0, 2, 3, 1), (0, more_channels, padding, beyond[0], padding, beyond[1]))
     tiles = padded.unfold(1, TILE, STEP).unfold(2, TILE, STEP)  # [B, down, across, C, 6, 6], a view
     into, back = (torch.from_numpy(np.kron(m, m)).float() for m in (B, A))
     out = x.new_empty(batch, down * STEP, across * STEP, out_channels)
@@ -71,9 +84,8 @@ def conv3x3(x: Tensor, weight: Tensor, out_channels: int, padding: int, compiled
     for picture, result in zip(tiles, out, strict=True):
         for top in range(0, down, rows):
             part = picture[top : top + rows]
-            v = (into @ part.permute(3, 4, 0, 1, 2).reshape(36, -1)).reshape(36, -1, channels)
-            m = torch.bmm(v, weight[:, :channels, :out_channels])
-            y = (back @ m.reshape(36, -1)).reshape(STEP, STEP, len(part), across, out_channels)
-            y = y.permute(2, 0, 3, 1, 4).reshape(-1, across * STEP, out_channels)
-            result[top * STEP : (top + len(part)) * STEP] = y
+            v = into @ part.permute(0, 1, 3, 4, 2).reshape(-1, 36, weight.shape[1])
+            y = (back @ products(v, weight))[..., :out_channels]
+            y = y.reshape(len(part), across, STEP, STEP, out_channels).transpose(1, 2)
+            result[top * STEP : (top + len(part)) * STEP] = y.reshape(-1, across * STEP, out_channels)
     return out[:, :high, :wide].permute(0, 3, 1, 2)

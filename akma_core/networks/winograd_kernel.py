@@ -11,9 +11,8 @@ from torch import Tensor
 
 from .parallel import run
 from .vector import LANES, fma, jit, load, splat, store
-from .winograd import BLOCK, STEP, TILE
+from .winograd import BLOCK, STEP, TILE, products
 
-GAP = 5 * LANES
 F32 = np.float32
 
 
@@ -33,23 +32,13 @@ def conv3x3(x: Tensor, weight: Tensor, out_channels: int, padding: int) -> Tenso
         source = _Source(picture.as_strided((numbers,), (1,)).numpy(), height, width, channels, pixel)
         for first in range(0, tiles, BLOCK):
             count = min(BLOCK, tiles - first)
-            v, m = _matrices(count, weight.shape[1]), _matrices(count, weight.shape[2])
+            v = torch.empty(count, 36, weight.shape[1])
             edges = [count * k // threads for k in range(threads + 1)]
             parts = [(first + a, first + b, first) for a, b in pairwise(edges)]
             run(partial(_tiles_in, source, v, across, padding), parts, threads)
-            torch.bmm(v, weight, out=m)
+            m = products(v, weight)
             run(partial(_tiles_out, m, result, across), parts, threads)
     return torch.from_numpy(out).permute(0, 3, 1, 2)
-
-
-def _matrices(count: int, channels: int) -> Tensor:
-    """Room for [36, count, channels], the 36 not a power of two apart: they would share a few lines of the cache."""
-    stride = count * channels + GAP
-    return torch.empty(36 * stride).as_strided((36, count, channels), (stride, channels, 1))
-
-
-def _flat(matrices: Tensor) -> NDArray[F32]:
-    return matrices.as_strided((36 * matrices.stride(0),), (1,)).numpy()
 
 
 class _Source(NamedTuple):
@@ -61,11 +50,11 @@ class _Source(NamedTuple):
 
 
 def _tiles_in(source: _Source, v: Tensor, across: int, padding: int, part: tuple[int, int, int]) -> None:
-    _transform_in(*source, _flat(v), v.stride(0), v.shape[2], across, padding, *part)
+    _transform_in(*source, v.reshape(-1).numpy(), v.shape[2], across, padding, *part)
 
 
 def _tiles_out(m: Tensor, out: NDArray[F32], across: int, part: tuple[int, int, int]) -> None:
-    _transform_out(_flat(m), m.stride(0), m.shape[2], out.reshape(-1), *out.shape, across, *part)
+    _transform_out(m.reshape(-1).numpy(), m.shape[2], out.reshape(-1), *out.shape, across, *part)
 
 
 @jit(inline="always")
@@ -95,8 +84,8 @@ def _four(m0, m1, m2, m3, m4, m5):
 
 
 @jit()
-def _transform_in(x, height, width, channels, step, v, plane, filled, across, padding, start, stop, first):
-    """v [36, plane] <- tiles start..stop of x [height, width, channels], pixels `step` apart; v's first is `first`."""
+def _transform_in(x, height, width, channels, step, v, filled, across, padding, start, stop, first):
+    """v [tiles, 36, filled] <- tiles start..stop of x [height, width, channels], pixels `step` apart; v from `first`."""
     tile = np.zeros(TILE * TILE * LANES, F32)
     half = np.zeros(TILE * TILE * LANES, F32)
     for t in range(start, stop):
@@ -134,18 +123,18 @@ def _transform_in(x, height, width, channels, step, v, plane, filled, across, pa
                     load(half, at), load(half, at + LANES), load(half, at + 2 * LANES),
                     load(half, at + 3 * LANES), load(half, at + 4 * LANES), load(half, at + 5 * LANES),
                 )  # fmt: skip
-                into = i * TILE * plane + (t - first) * filled + c
+                into = ((t - first) * 36 + i * TILE) * filled + c
                 store(v, into, h0)
-                store(v, into + plane, h1)
-                store(v, into + 2 * plane, h2)
-                store(v, into + 3 * plane, h3)
-                store(v, into + 4 * plane, h4)
-                store(v, into + 5 * plane, h5)
+                store(v, into + filled, h1)
+                store(v, into + 2 * filled, h2)
+                store(v, into + 3 * filled, h3)
+                store(v, into + 4 * filled, h4)
+                store(v, into + 5 * filled, h5)
 
 
 @jit()
-def _transform_out(m, plane, filled, out, height, width, channels, across, start, stop, first):
-    """Tiles start..stop of out [height, width, channels] <- m [36, plane]; m's first tile is `first`."""
+def _transform_out(m, filled, out, height, width, channels, across, start, stop, first):
+    """Tiles start..stop of out [height, width, channels] <- m [tiles, 36, filled]; m's first tile is `first`."""
     half = np.zeros(STEP * TILE * LANES, F32)
     tile = np.zeros(STEP * STEP * LANES, F32)
     for t in range(start, stop):
@@ -155,8 +144,8 @@ def _transform_out(m, plane, filled, out, height, width, channels, across, start
             c = min(block, filled - LANES)
             lanes = min(LANES, channels - c)
             for j in range(TILE):
-                at = j * plane + (t - first) * filled + c
-                row = TILE * plane
+                at = ((t - first) * 36 + j) * filled + c
+                row = TILE * filled
                 o0, o1, o2, o3 = _four(
                     load(m, at), load(m, at + row), load(m, at + 2 * row),
                     load(m, at + 3 * row), load(m, at + 4 * row), load(m, at + 5 * row),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from akma_core.networks import winograd
-from akma_core.networks.compiled import available
+from akma_core.networks.compiled import available, mkldnn
 
 from .activation import FilteredLeakyReLU
 from .config import GeneratorConfig, Layer
@@ -195,6 +195,11 @@ class SynthesisLayer(nn.Module):
             if self._transformed is None:
                 self._transformed = winograd.transform_weight(self.kernel)
             return winograd.conv3x3(x, self._transformed, out_channels, 2, self.compiled)
+        if x.device.type == "cpu" and mkldnn():
+            # conv2d leaves a single thread's 1x1 to a slower way.
+            pad = [k - 1, k - 1]
+            y: Tensor = torch.mkldnn_convolution(x, self.kernel.to(x.dtype), None, pad, [1, 1], [1, 1], 1)
+            return y
         return F.conv2d(x, self.kernel, padding=k - 1)
 
 
