@@ -85,7 +85,7 @@ def _four(m0, m1, m2, m3, m4, m5):
 
 @jit()
 def _transform_in(x, height, width, channels, step, v, filled, across, padding, start, stop, first):
-    """v [tiles, 36, filled] <- tiles start..stop of x [height, width, channels], pixels `step` apart; v from `first`."""
+    """v [tiles, 36, filled] <- tiles start..stop of x [height, width, channels], pixels `step` apart."""
     tile = np.zeros(TILE * TILE * LANES, F32)
     half = np.zeros(TILE * TILE * LANES, F32)
     for t in range(start, stop):

@@ -83,8 +83,7 @@ class FilteredLeakyReLU(nn.Module):
         """The same in plain torch: polyphase depthwise convolutions, any filter size and rate."""
         layer = self.layer
         x = torch.addcmul(bias[:, None, None], x, scale[:, :, None, None])
-        x = _upsample(x, self.up_filter, layer.up, layer.pad_lo, layer.pad_hi, 2)
-        x = _upsample(x, self.up_filter * math.sqrt(2), layer.up, layer.pad_lo, layer.pad_hi, 3)  # the lrelu's gain
+        x = self._upsample(x)
         x = F.leaky_relu_(x, SLOPE)
         if self.clamp is not None:
             x = x.clamp_(-self.clamp, self.clamp)
@@ -96,31 +95,30 @@ class FilteredLeakyReLU(nn.Module):
             x = F.conv2d(x, taps[None].expand(channels, 1, 1, -1), stride=(1, layer.down), groups=channels)
         return x.mul_(out_scale[:, :, None, None])
 
-
-def _upsample(x: Tensor, taps: Tensor, up: int, lo: int, hi: int, dim: int) -> Tensor:
-    """Zero-insert, pad by (lo, hi), filter with gain `up`, along `dim`; one small convolution a phase."""
-    if up == 1 and len(taps) == 1:
-        return F.pad(x, (lo, hi, 0, 0) if dim == 3 else (0, 0, lo, hi)) * taps
-    n = x.shape[dim]
-    length = n * up + lo + hi - len(taps) + 1
-    offset = len(taps) - 1 - lo
-    branch = -(-len(taps) // up)
-    first = min((p + offset) // up for p in range(up)) - (branch - 1)
-    last = (length - 1 + offset) // up
-    pad = (max(-first, 0), max(last - n + 1, 0))
-    x = F.pad(x, (*pad, 0, 0) if dim == 3 else (0, 0, *pad))
-    channels = x.shape[1]
-    phases = []
-    for p in range(up):
-        weights = F.pad(taps[(p + offset) % up :: up], (0, branch))[:branch].flip(0) * up
-        count = (length - p + up - 1) // up
-        begin = (p + offset) // up - (branch - 1) + pad[0]
-        part = x.narrow(dim, begin, count + branch - 1)
-        shape = (1, branch) if dim == 3 else (branch, 1)
-        phases.append(F.conv2d(part, weights.view(1, 1, *shape).expand(channels, 1, *shape), groups=channels))
-    shape_out = list(x.shape)
-    shape_out[dim] = length
-    out = torch.empty(shape_out, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-    for p, part in enumerate(phases):
-        (out[:, :, :, p::up] if dim == 3 else out[:, :, p::up]).copy_(part)
-    return out
+    def _upsample(self, x: Tensor) -> Tensor:
+        """Zero-insert, pad, filter with gain `up` an axis, and the activation's own gain: a convolution a phase."""
+        layer, taps = self.layer, self.up_filter
+        up, n = layer.up, layer.conv_size
+        if up == 1 and len(taps) == 1:
+            return F.pad(x, (layer.pad_lo, layer.pad_hi) * 2) * (taps.square() * math.sqrt(2))
+        length = n * up + layer.pad_lo + layer.pad_hi - len(taps) + 1
+        offset = len(taps) - 1 - layer.pad_lo
+        branch = -(-len(taps) // up)  # taps of one phase
+        before = max(0, branch - 1 - offset // up)
+        after = max(0, (length - 1 + offset) // up + 1 - n)
+        x = F.pad(x, (before, after, before, after))
+        for dim, gain in ((2, up), (3, up * math.sqrt(2))):
+            shape = (1, branch) if dim == 3 else (branch, 1)
+            parts = []
+            for p in range(up):
+                weights = F.pad(taps[(p + offset) % up :: up], (0, branch))[:branch].flip(0) * gain
+                count = (length - p + up - 1) // up
+                part = x.narrow(dim, (p + offset) // up - (branch - 1) + before, count + branch - 1)
+                depthwise = weights.view(1, 1, *shape).expand(x.shape[1], 1, *shape)
+                parts.append(F.conv2d(part, depthwise, groups=x.shape[1]))
+            whole = list(parts[0].shape)
+            whole[dim] = length
+            x = torch.empty(whole, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+            for p, part in enumerate(parts):
+                (x[:, :, :, p::up] if dim == 3 else x[:, :, p::up]).copy_(part)
+        return x
