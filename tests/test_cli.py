@@ -532,6 +532,9 @@ RANGES = {
     "seeds_bottom": ["at least 4", "default: drawn"],
     "seed": ["0 to 4294967295", "default: follows from the song"],
     "truncation_psi": ["-10 to 10", "default: 1.0"],
+    "upscale": ["realesr-animevideov3", "default: none"],
+    "outscale": ["1 to 4", "default: the upscaler's, 4"],
+    "size": ["16x16 to 8192x8192", "default: as outscale"],
     "start": ["second", "0 or more", "default: 0.0"],
     "duration": ["seconds", "above 0", "default: to the end"],
     "crf": ["1 (", "51 (", "default: 16.0"],
@@ -558,7 +561,7 @@ def test_help_gives_every_option_with_its_range_and_default(akma: Akma, monkeypa
             for words in RANGES[name]:
                 assert words in found[name.replace("_", "-")], name
     assert "default: 0-15" in akma("seeds", "--help").out
-    for command in ("render", "waveform", "seeds", "models"):
+    for command in ("render", "upscale", "waveform", "seeds", "models"):
         assert re.search(rf"^    {command} ", akma("--help").out, re.MULTILINE)
 
 

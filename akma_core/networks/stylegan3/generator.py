@@ -190,15 +190,13 @@ class SynthesisLayer(nn.Module):
     def _convolve(self, x: Tensor) -> Tensor:
         """Full convolution with the constant kernel, [B, C_in, n, n] -> [B, C_out, n + k - 1, n + k - 1]."""
         out_channels, in_channels, k, _ = self.kernel.shape
-        worth_it = k == 3 and min(in_channels, out_channels) >= 16
-        if worth_it and x.device.type == "cpu" and x.dtype == torch.float32:
+        cpu = x.device.type == "cpu" and x.dtype == torch.float32
+        if cpu and k == 3 and min(in_channels, out_channels) >= winograd.LANES:
             if self._transformed is None:
                 self._transformed = winograd.transform_weight(self.kernel)
             return winograd.conv3x3(x, self._transformed, out_channels, 2, self.compiled)
-        if x.device.type == "cpu" and mkldnn():
-            # conv2d leaves a single thread's 1x1 to a slower way.
-            pad = [k - 1, k - 1]
-            y: Tensor = torch.mkldnn_convolution(x, self.kernel.to(x.dtype), None, pad, [1, 1], [1, 1], 1)
+        if cpu and mkldnn():  # conv2d leaves a single thread's 1x1 to a slower way
+            y: Tensor = torch.mkldnn_convolution(x, self.kernel, None, [k - 1, k - 1], [1, 1], [1, 1], 1)
             return y
         return F.conv2d(x, self.kernel, padding=k - 1)
 
