@@ -18,8 +18,9 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from akma_core.disk import sync
 from akma_core.errors import FailureError, RequestError
-from akma_core.video import Encoder, discard, sync, writing
+from akma_core.video import Encoder, discard, writing
 
 AnyPacket: TypeAlias = "Packet[Any]"
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from akma_core.audio import AudioReader
-from akma_core.errors import FailureError, RequestError
+from akma_core.disk import sync, writing
+from akma_core.errors import RequestError
 from akma_core.mux import CONTAINERS, AudioTrack, container_format, finish
 from akma_core.networks.card import sha256_of
 from akma_core.plan import Chunk, RenderPlan
-from akma_core.video import FULL_DISK, segment_info, sync
+from akma_core.video import segment_info
 
 MAX_MANIFEST = 64 << 20  # bytes
 MAX_NAME = 230  # bytes; file systems take 255, and temporary files beside the output have longer names
@@ -94,7 +95,7 @@ class Chunks:
     @contextmanager
     def owned(self) -> Iterator[None]:
         """Hold the folder; RequestError while another process does."""
-        with _disk(self._folder):
+        with writing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = (self._root / "lock").open("w")
         with lock:
@@ -132,7 +133,7 @@ class Chunks:
             "video": {"bytes": whole.stat().st_size, "sha256": sha256_of(whole), "frames": plan.frames},
         }
         manifest = self._folder / "manifest.json"
-        with _disk(self._folder):
+        with writing(self._folder):
             manifest.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
             sync(manifest)
             # In this order: a crash in between leaves no video under the name, never one with another's manifest.
@@ -170,22 +171,11 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Make a file by `write(temporary)` and put it in place at once; FailureError where the disk does not take it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with _disk(path):
+        with writing(path):
             write(temporary)
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _disk(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL_DISK:
-            message = f"no room left to write {path}: free some space on that disk and run the same again"
-            raise FailureError(message, code="disk_full") from error
-        raise FailureError(f"cannot write {path}: {error.strerror or error}", code="write_failed") from error
 
 
 def _read_manifest(path: Path) -> dict[str, Any] | None:

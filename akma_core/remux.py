@@ -17,8 +17,9 @@ from av.packet import Packet
 from av.stream import Stream
 
 from akma_core.clip import Clip, opened
+from akma_core.disk import sync
 from akma_core.mux import AAC_CHANNEL_RATE, AAC_RATES, CONTAINERS, LAYOUTS, AnyPacket, copies, opened_segment
-from akma_core.video import Encoder, discard, sync, writing
+from akma_core.video import Encoder, discard, writing
 
 StreamT = TypeVar("StreamT", bound=Stream)
 

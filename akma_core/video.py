@@ -4,12 +4,9 @@ A segment is an mp4 file of whole closed groups of pictures without B-frames, it
 frames and the same `Encoder` give the same bytes; segments of one `Encoder` have the same headers and join.
 """
 
-import errno
 import math
-import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +19,9 @@ from av.container import OutputContainer
 from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
-from akma_core.errors import FailureError, RequestError
+from akma_core import disk
+from akma_core.disk import sync
+from akma_core.errors import RequestError
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 DEFAULT_PRESET = "veryfast"
@@ -33,7 +32,6 @@ TINY = range(64 * 64 + 1, 128 * 96)  # pixels; other bytes once in 75 encodings 
 
 BT709 = 1  # ITU-T H.273: primaries, transfer and matrix share the number
 LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
-FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 # AKMA's table for 16:9 in Mbit/s; it has 576p at 30 only, whose other rates take 720p's proportions.
 RATES = (24, 30, 48, 60)
@@ -223,22 +221,9 @@ def segment_info(path: Path) -> SegmentInfo | None:
         return None
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turns what goes wrong while `path` is written into a FailureError, code disk_full or write_failed."""
-    try:
-        yield
-    except (av.FFmpegError, OSError) as error:
-        if error.errno in FULL_DISK:
-            message = f"no room left to write {path}: free some space on that disk and run the same again"
-            raise FailureError(message, code="disk_full") from error
-        raise FailureError(f"cannot write {path}: {error.strerror or error}", code="write_failed") from error
-
-
-def sync(path: Path) -> None:
-    """Returns when the file's bytes are on the disk."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+def writing(path: Path) -> AbstractContextManager[None]:
+    """disk.writing, for what FFmpeg writes as well."""
+    return disk.writing(path, av.FFmpegError)
 
 
 def discard(container: OutputContainer, path: Path) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from akma_core.errors import RequestError
+from akma_core.home import home
 from akma_core.storage.base import MAX_BYTES, Entry, MissingKeyError, Storage, check_key
 from akma_core.storage.folder import FileStorage
 
@@ -54,10 +55,8 @@ def open_storage(url: str, *, deadline: float = DEADLINE) -> Storage:
 
 
 def default_url(environ: Mapping[str, str] = os.environ) -> str:
-    """AKMA_STORAGE, or the folder `storage` in AKMA_HOME, or in ~/.akma. RequestError where there is no home at all."""
-    if url := environ.get("AKMA_STORAGE"):
-        return url
-    return (_expanded(Path(environ.get("AKMA_HOME") or "~/.akma")) / "storage").absolute().as_uri()
+    """AKMA_STORAGE, or the folder `storage` in AKMA's home. RequestError where there is no home at all."""
+    return environ.get("AKMA_STORAGE") or (home(environ) / "storage").as_uri()
 
 
 def _folder(url: str, rest: str) -> Path:

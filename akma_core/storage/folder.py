@@ -13,6 +13,7 @@ from stat import S_ISREG
 from typing import BinaryIO
 from uuid import uuid4
 
+from akma_core.disk import writing
 from akma_core.errors import FailureError, RequestError
 from akma_core.storage.base import (
     MAX_BYTES,
@@ -25,7 +26,6 @@ from akma_core.storage.base import (
     receiving,
     too_large,
 )
-from akma_core.video import writing
 
 PIECE = 1 << 20  # bytes at a time
 ATTEMPTS = 100  # to find a folder that others empty and remove at the same time
