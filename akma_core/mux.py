@@ -2,7 +2,7 @@
 
 import heapq
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +13,7 @@ import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
-from av.container import InputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -180,7 +180,7 @@ def finish(segments: Sequence[Path], encoder: Encoder, audio: AudioTrack | None,
     Raises RequestError on another suffix or a codec that the container does not hold; FailureError where
     segments differ (segments_differ), one cannot be read (segment_broken), or the file cannot be written.
     """
-    kind = container_format(output, audio)
+    kind = container_format(output, audio.codec if audio else None)
     if not segments:
         raise ValueError("no segments to join")
     options = {"fflags": "+bitexact"}
@@ -199,26 +199,31 @@ def finish(segments: Sequence[Path], encoder: Encoder, audio: AudioTrack | None,
             assert isinstance(sound, AudioStream)
             audio.configure(sound.codec_context)
             tracks.append(audio.packets(sound))
-        with writing(output):
-            container.start_encoding()
         # In the order of time, so that the muxer holds no packet back.
-        for packet in heapq.merge(*tracks, key=_time):
-            with writing(output):
-                container.mux(packet)
-        with writing(output):
-            container.close()
-            sync(output)
+        write_packets(container, heapq.merge(*tracks, key=_time), output)
     except BaseException:
         discard(container, output)
         raise
 
 
-def container_format(output: Path, audio: AudioTrack | None) -> str:
-    """FFmpeg's name for the container that the suffix asks for. Raises RequestError, as `finish` does."""
+def write_packets(container: OutputContainer, packets: Iterable[AnyPacket], output: Path) -> None:
+    """Writes all of `packets` into the file `output` behind `container`, closed and on the disk. FailureError."""
+    with writing(output):
+        container.start_encoding()
+    for packet in packets:
+        with writing(output):
+            container.mux(packet)
+    with writing(output):
+        container.close()
+        sync(output)
+
+
+def container_format(output: Path, codec: str | None) -> str:
+    """FFmpeg's name for the container that the suffix asks for, with sound in `codec`. RequestError as `finish`."""
     kind = CONTAINERS.get(output.suffix.lower())
     if kind is None:
         raise RequestError(f"cannot write {output.name}: use .mp4, .mov or .mkv", field="output")
-    if kind == "mov" and audio is not None and audio.codec == "flac":
+    if kind == "mov" and codec == "flac":
         raise RequestError(".mov does not hold flac: use alac, or .mp4 or .mkv", field="audio_codec")
     return kind
 

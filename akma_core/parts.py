@@ -55,10 +55,8 @@ def check_folder(path: Path, field: str = "output") -> None:
 
 
 def check_output(video: Path, codec: str) -> None:
-    """RequestError where `video` cannot be written whatever is in it."""
-    container_format(video, None)
-    if codec == "flac" and video.suffix.lower() == ".mov":
-        raise RequestError(".mov does not hold flac: use alac, or .mp4 or .mkv", field="audio_codec")
+    """RequestError where `video` cannot be written, with sound in `codec`, whatever is in it."""
+    container_format(video, codec)
     check_folder(video)
     if manifest_path(video).is_dir():
         message = f"{manifest_path(video)} is a folder, and the manifest goes there: choose another name"

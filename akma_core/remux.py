@@ -17,9 +17,17 @@ from av.packet import Packet
 from av.stream import Stream
 
 from akma_core.clip import Clip, opened
-from akma_core.disk import sync
-from akma_core.mux import AAC_CHANNEL_RATE, AAC_RATES, CONTAINERS, LAYOUTS, AnyPacket, copies, opened_segment
-from akma_core.video import Encoder, discard, writing
+from akma_core.mux import (
+    AAC_CHANNEL_RATE,
+    AAC_RATES,
+    CONTAINERS,
+    LAYOUTS,
+    AnyPacket,
+    copies,
+    opened_segment,
+    write_packets,
+)
+from akma_core.video import Encoder, discard
 
 StreamT = TypeVar("StreamT", bound=Stream)
 
@@ -98,14 +106,7 @@ def join(clip: Clip, segments: Sequence[Path], encoder: Encoder, fit: Fit, outpu
                 _others(source, tracks, into, start, strict=kind != "matroska"),
                 key=_time,
             )
-            with writing(output):
-                container.start_encoding()
-            for packet in packets:
-                with writing(output):
-                    container.mux(packet)
-            with writing(output):
-                container.close()
-                sync(output)
+            write_packets(container, packets, output)
         except BaseException:
             discard(container, output)
             raise

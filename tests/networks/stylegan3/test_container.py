@@ -19,12 +19,10 @@ from numpy.typing import NDArray
 from akma_core.errors import RequestError
 from akma_core.networks.stylegan3.container import Container, check_shapes, parse_pkl, read_pkl
 from tests.networks.stylegan3 import pickles
+from tests.networks.stylegan3.golden import FOLDER, NAMES
 from tests.networks.stylegan3.pickles import KWARGS, Call, Name, Raw, container, dump, emit, generator
 
-GOLDEN = Path(os.environ.get("AKMA_GOLDEN", Path(__file__).parents[2] / "golden"))
-NAMES = ["t64", "r64", "t64_cond5", "t64_clamp"]
-SMALLEST = GOLDEN / "t64_clamp.pkl"
-needs_golden = pytest.mark.skipif(not SMALLEST.exists(), reason="no golden networks (AKMA_GOLDEN)")
+SMALLEST = FOLDER / "t64_clamp.pkl"
 
 
 def refuses(data: bytes, match: str | None = None) -> None:
@@ -34,11 +32,10 @@ def refuses(data: bytes, match: str | None = None) -> None:
     assert "\n" not in caught.value.message
 
 
-@needs_golden
 @pytest.mark.parametrize("name", NAMES)
 def test_golden_networks_bit_for_bit(name: str) -> None:
-    found = read_pkl(GOLDEN / f"{name}.pkl")
-    with np.load(GOLDEN / f"{name}.npz") as golden:
+    found = read_pkl(FOLDER / f"{name}.pkl")
+    with np.load(FOLDER / f"{name}.npz") as golden:
         expected = {key[3:]: golden[key] for key in golden if key.startswith("sd.")}
         assert found.init_kwargs == json.loads(str(golden["init_kwargs"]))
     assert found.kind == "stylegan3"
@@ -276,7 +273,6 @@ def shared_lists(levels: int) -> Raw:
     return Raw(code)
 
 
-@needs_golden
 def test_truncation_anywhere() -> None:
     data = SMALLEST.read_bytes()
     for part in range(64):
@@ -310,7 +306,6 @@ edits = st.lists(
 )
 
 
-@needs_golden
 @settings(max_examples=300, deadline=2000)
 @given(edits)
 def test_mutations_load_or_are_refused(edits: list[tuple[float, int, bytes]]) -> None:
