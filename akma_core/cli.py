@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 
 from akma_core import __version__
-from akma_core.commands import models, render, seeds, upscale, waveform
+from akma_core.commands import models, render, seeds, serve, submit, upscale, waveform
 from akma_core.commands.arguments import Parser
 from akma_core.errors import AkmaError
 
@@ -24,8 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except AkmaError as error:
         return _say(error.message, error.exit_code)
-    except KeyboardInterrupt:
-        return _say("interrupted; the same command goes on from the finished chunks", 130)
+    except KeyboardInterrupt as interrupt:
+        return _say(str(interrupt) or "interrupted; the same command goes on from the finished chunks", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -47,7 +47,7 @@ def _parser() -> Parser:
     parser = Parser(prog="akma", description="A song becomes a video whose motion is the song's loudness.")
     parser.add_argument("--version", action="version", version=f"akma {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    for command in (render, upscale, waveform, seeds, models):
+    for command in (render, upscale, waveform, seeds, models, serve, submit):
         command.add(commands)
     return parser
 

@@ -1,13 +1,17 @@
-"""Imported networks: canonical in storage under `models/DIGEST/`, so that every node has them.
+"""What users bring: networks and upscalers, canonical in storage, so that every node has them.
 
-`network.json`, the card, is written last: a network is there when its card is. `sheet.png` shows what it makes.
+Each is a folder by its digest, `models/DIGEST/` or `upscalers/DIGEST/`, in which the card is written last: it is there
+when its card is. `sheet.png` shows what a network makes.
 """
 
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
@@ -15,89 +19,142 @@ from akma_core.errors import FailureError, RequestError
 from akma_core.home import home
 from akma_core.networks import catalog
 from akma_core.networks.card import CARD, WEIGHTS, NetworkCard, read_card, sha256_of
+from akma_core.networks.realesrgan import catalog as realesrgan
+from akma_core.networks.realesrgan.catalog import UpscalerCard
 from akma_core.networks.stylegan3.convert import convert_pkl
 from akma_core.storage import Storage
 
 SHEET = "sheet.png"
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,60}[a-z0-9])?")
+FILES = (".pkl", *realesrgan.SUFFIXES)  # what ends so is a path
+RESERVED = (*catalog.BUILT_IN, *realesrgan.cards(), "none")
 MAX_CARD = 1 << 20  # bytes
 SHORT = 12  # characters of a digest that name a network
+Card = TypeVar("Card", NetworkCard, UpscalerCard)
 
 
 def check_name(name: str) -> str:
-    """`name` if a network may have it; RequestError otherwise."""
-    if not NAME.fullmatch(name) or name in catalog.BUILT_IN or name.endswith(".pkl"):
-        message = f"a network cannot be named {name[:80]!r}: use small letters, digits and . _ - (up to 62), not ink"
+    """`name` if something imported may have it; RequestError otherwise."""
+    if not NAME.fullmatch(name) or name in RESERVED or name.endswith(FILES):
+        message = f"{name[:80]!r} cannot be a name: use small letters, digits and . _ - (up to 62), no built-in one"
         raise RequestError(message, code="bad_name", field="name")
     return name
 
 
+@dataclass(frozen=True)
+class Shelf(Generic[Card]):
+    """The imported ones of a kind, in storage."""
+
+    kind: type[Card]
+    prefix: str
+    card: str
+    """File names, of the card and of the weights that it vouches for."""
+    weights: str
+    word: str
+    field: str
+    """What people call one, and the setting that takes its name."""
+    built_in: tuple[str, ...]
+    also: str
+    """What that setting takes besides a name."""
+
+    def add(self, storage: Storage, folder: Path, card: Card) -> Card:
+        """Keep what is in `folder`; again is no harm. RequestError where its name is another one's."""
+        check_name(card.name)
+        for other in self.cards(storage):
+            if other.name == card.name and other.digest != card.digest:
+                message = f"{card.name} is another network already ({other.digest[:SHORT]}): choose another name"
+                raise RequestError(message, code="name_taken", field="name")
+        for name in (self.weights, SHEET, self.card):
+            if name != SHEET or (folder / SHEET).exists():
+                storage.put_file(f"{self.prefix}/{card.digest}/{name}", folder / name)
+        return card
+
+    def cards(self, storage: Storage) -> list[Card]:
+        """All of them by name; what is not a card of this version is passed over."""
+        found = []
+        for entry in storage.list(f"{self.prefix}/"):
+            if entry.key.endswith(f"/{self.card}") and entry.size <= MAX_CARD:
+                with suppress(ValidationError):
+                    card = self.kind.model_validate_json(storage.get_bytes(entry.key))
+                    if entry.key == f"{self.prefix}/{card.digest}/{self.card}":
+                        found.append(card)
+        return sorted(found, key=lambda card: card.name)
+
+    def find(self, storage: Storage, wish: str) -> Card:
+        """One by name, by `name:digest` (a tag) or by digest, 12 characters or more of it; RequestError otherwise."""
+        known: list[Card] = self.cards(storage)
+        name, colon, digest = wish.partition(":")
+        for card in known:
+            if name == card.name and (not colon or (len(digest) >= SHORT and card.digest.startswith(digest))):
+                return card
+            if not colon and len(name) >= SHORT and card.digest.startswith(name):
+                return card
+        names = ", ".join([*self.built_in, *(card.name for card in known)])
+        message = f"unknown {self.word} {wish[:80]!r}: give a name ({names}), {self.also}"
+        raise RequestError(message, code="unknown_model", field=self.field)
+
+    def fetch(self, storage: Storage, card: Card, folder: Path) -> None:
+        """Copy one into the existing `folder`; FailureError where it comes damaged."""
+        for name in (self.weights, self.card):
+            storage.get_file(f"{self.prefix}/{card.digest}/{name}", folder / name)
+        if sha256_of(folder / self.weights) != card.weights_sha256:
+            raise FailureError(f"network {card.name} is damaged in storage: import it again", code="damaged_network")
+
+
+NETWORKS = Shelf(
+    kind=NetworkCard,
+    prefix="models",
+    card=CARD,
+    weights=WEIGHTS,
+    word="model",
+    field="model",
+    built_in=tuple(catalog.names()),
+    also=f"a .pkl file or a folder with {CARD}",
+)
+UPSCALERS = Shelf(
+    kind=UpscalerCard,
+    prefix="upscalers",
+    card=realesrgan.CARD,
+    weights=realesrgan.WEIGHTS,
+    word="upscaler",
+    field="upscale",
+    built_in=tuple(realesrgan.cards()),
+    also="or a .pth file",
+)
+cards, find, fetch = NETWORKS.cards, NETWORKS.find, NETWORKS.fetch
+
+
 def add(storage: Storage, folder: Path) -> NetworkCard:
-    """Keep the network in `folder`; again is no harm. RequestError where its name is another network's."""
-    card = read_card(folder)
-    check_name(card.name)
-    for other in cards(storage):
-        if other.name == card.name and other.digest != card.digest:
-            message = f"{card.name} is another network already ({other.digest[:12]}): choose another name"
-            raise RequestError(message, code="name_taken", field="name")
-    prefix = f"models/{card.digest}"
-    storage.put_file(f"{prefix}/{WEIGHTS}", folder / WEIGHTS)
-    if (folder / SHEET).exists():
-        storage.put_file(f"{prefix}/{SHEET}", folder / SHEET)
-    storage.put_file(f"{prefix}/{CARD}", folder / CARD)
-    return card
-
-
-def cards(storage: Storage) -> list[NetworkCard]:
-    """All imported networks by name; what is not a card of this version is passed over."""
-    found = []
-    for entry in storage.list("models/"):
-        if entry.key.endswith(f"/{CARD}") and entry.size <= MAX_CARD:
-            with suppress(ValidationError):
-                card = NetworkCard.model_validate_json(storage.get_bytes(entry.key))
-                if entry.key == f"models/{card.digest}/{CARD}":
-                    found.append(card)
-    return sorted(found, key=lambda card: card.name)
-
-
-def find(storage: Storage, model: str) -> NetworkCard:
-    """A network by name, by `name:digest` (a tag) or by digest, 12 characters or more of it; RequestError otherwise."""
-    known = cards(storage)
-    name, colon, digest = model.partition(":")
-    for card in known:
-        if name == card.name and (not colon or (len(digest) >= SHORT and card.digest.startswith(digest))):
-            return card
-        if not colon and len(name) >= SHORT and card.digest.startswith(name):
-            return card
-    names = ", ".join([*catalog.names(), *(card.name for card in known)])
-    message = f"unknown model {model[:80]!r}: give a name ({names}), a .pkl file or a folder with {CARD}"
-    raise RequestError(message, code="unknown_model", field="model")
-
-
-def fetch(storage: Storage, card: NetworkCard, folder: Path) -> None:
-    """Copy a network into the existing `folder`; FailureError where it comes damaged."""
-    for name in (WEIGHTS, CARD):
-        storage.get_file(f"models/{card.digest}/{name}", folder / name)
-    if sha256_of(folder / WEIGHTS) != card.weights_sha256:
-        raise FailureError(f"network {card.name} is damaged in storage: import it again", code="damaged_network")
+    """Keep the network in `folder`: see Shelf.add."""
+    return NETWORKS.add(storage, folder, read_card(folder))
 
 
 def converted(pkl: Path) -> Path:
     """Folder of an official .pkl in AKMA's format, kept in AKMA_HOME under the file's digest from the first time on."""
-    cache = home() / "cache" / "networks"
     if not pkl.is_file():
         raise RequestError(f"model {pkl} is not a file", code="unknown_model", field="model")
-    folder = cache / sha256_of(pkl)
-    if (folder / CARD).exists():
+    return _cached("networks", sha256_of(pkl), CARD, lambda new: convert_pkl(pkl, new, name=safe_name(pkl.stem)))
+
+
+def upscaler_folder(storage: Storage, card: UpscalerCard) -> Path:
+    """Folder of an imported upscaler, copied to AKMA_HOME from storage where it is missing."""
+    return _cached("upscalers", card.digest, UPSCALERS.card, lambda new: UPSCALERS.fetch(storage, card, new))
+
+
+def _cached(kind: str, name: str, last: str, make: Callable[[Path], object]) -> Path:
+    """The folder `name` in AKMA_HOME's cache, which `make(empty folder)` fills once; whole when `last` is in it."""
+    cache = home() / "cache" / kind
+    folder = cache / name
+    if (folder / last).exists():
         return folder
     try:
         cache.mkdir(parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(dir=cache, prefix=".new-"))
         try:
-            convert_pkl(pkl, new, name=safe_name(pkl.stem))
+            make(new)
             new.rename(folder)
         except OSError:
-            if not (folder / CARD).exists():  # else another process was faster
+            if not (folder / last).exists():  # else another process was faster
                 raise
         finally:
             shutil.rmtree(new, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Segments and a song into one video file: packets are copied, the audio is encoded once for all of it."""
+"""Segments and sound into one video file. Pictures are copied; the sound is encoded here, or copied from pieces."""
 
 import heapq
 import math
@@ -13,6 +13,7 @@ import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
+from av.codec.context import Flags
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
@@ -60,6 +61,58 @@ class AudioReader(Protocol):
 
 
 @dataclass(frozen=True)
+class SoundFormat:
+    """Encoded sound; all that its encoder is told, so that two of one format have the same headers."""
+
+    codec: str
+    """aac, alac or flac."""
+    rate: int
+    """Samples per second."""
+    channels: int
+    """One of LAYOUTS."""
+    sample: str
+    """FFmpeg's name for the packed sample type: flt for aac, else s16 or s32, where 24 bits travel in the top."""
+
+    @property
+    def layout(self) -> str:
+        return LAYOUTS[self.channels]
+
+    def configure(self, context: AudioCodecContext) -> None:
+        """Sets up a codec context, not yet open."""
+        context.sample_rate, context.time_base = self.rate, Fraction(1, self.rate)
+        context.layout = self.layout
+        context.format = self.sample if self.codec == "flac" else self.sample + "p"
+        context.flags |= Flags.bitexact | Flags.global_header
+        if self.codec == "aac":
+            # AAC holds 6 bits a sample at most; half of that is more than any ear asks for.
+            context.bit_rate = min(AAC_CHANNEL_RATE, 3 * self.rate) * self.channels
+
+    def encoder(self) -> AudioCodecContext:
+        """An open encoder that belongs to no file; FFmpegError or ValueError where there is none."""
+        context = av.CodecContext.create(self.codec, "w")
+        assert isinstance(context, AudioCodecContext)
+        self.configure(context)
+        context.open()
+        return context
+
+    def add_to(self, container: OutputContainer) -> AudioStream:
+        """A stream of this format in a container whose header is not yet written."""
+        stream = container.add_stream(self.codec, rate=self.rate)
+        assert isinstance(stream, AudioStream)
+        self.configure(stream.codec_context)
+        return stream
+
+
+class Sound(Protocol):
+    """What `finish` puts beside the pictures."""
+
+    @property
+    def format(self) -> SoundFormat: ...
+    def packets(self, stream: AudioStream) -> Iterator[AnyPacket]:
+        """Packets for `stream`, in order of time: the first sample at 0, a codec's priming before it."""
+
+
+@dataclass(frozen=True)
 class AudioTrack:
     """The song as the video carries it. Raises RequestError where the codec cannot carry it."""
 
@@ -79,13 +132,10 @@ class AudioTrack:
             message = f"no audio from sample {self.start} to {self.end}: the song has {samples} samples"
             raise RequestError(message, field="start")
         info = self.reader.info
-        context = av.CodecContext.create(self.codec, "w")
-        assert isinstance(context, AudioCodecContext)
         try:
             if self.codec != "aac" and info.channels not in LAYOUTS:
                 raise ValueError("unknown channel layout")
-            self.configure(context)
-            context.open()
+            self.format.encoder()
         except (av.FFmpegError, ValueError) as error:
             what = f"{info.channels} channels at {info.sample_rate} Hz"
             message = f"{self.codec} does not carry {what}: use aac, which mixes and resamples"
@@ -104,9 +154,11 @@ class AudioTrack:
         return 48000 if self.codec == "aac" and rate not in AAC_RATES else rate
 
     @property
-    def layout(self) -> str:
-        """Channel layout in the video."""
-        return LAYOUTS.get(self.reader.info.channels, "stereo")
+    def format(self) -> SoundFormat:
+        """What it is in the video; channels that have no known places become stereo."""
+        info = self.reader.info
+        sample = "flt" if self.codec == "aac" else "s32" if info.bits > 16 else "s16"
+        return SoundFormat(self.codec, self.rate, info.channels if info.channels in LAYOUTS else 2, sample)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -120,40 +172,29 @@ class AudioTrack:
             notes.append(f"audio of {info.bits} bits kept to 24 bits by {self.codec}")
         return tuple(notes)
 
-    @property
-    def _sample(self) -> str:
-        """FFmpeg's name for the sample type; 24 bits travel in the top of s32."""
-        if self.codec == "aac":
-            return "flt"
-        return "s32" if self.reader.info.bits > 16 else "s16"
-
-    def configure(self, context: AudioCodecContext) -> None:
-        """Sets up a codec context, not yet open."""
-        context.sample_rate, context.time_base = self.rate, Fraction(1, self.rate)
-        context.layout = self.layout
-        context.format = self._sample if self.codec == "flac" else self._sample + "p"
-        context.flags |= av.codec.context.Flags.bitexact
-        if self.codec == "aac":
-            # AAC holds 6 bits a sample at most; half of that is more than any ear asks for.
-            context.bit_rate = min(AAC_CHANNEL_RATE, 3 * self.rate) * context.layout.nb_channels
-
     def packets(self, stream: AudioStream) -> Iterator[AnyPacket]:
-        """The encoded song: sample `start` at time 0, a codec's priming before it at negative times."""
+        """The encoded song, by the encoder of `stream`: sample `start` at time 0, priming before it."""
+        for packet in self.encoded(stream.codec_context):
+            packet.stream = stream
+            yield packet
+
+    def encoded(self, encoder: AudioCodecContext) -> Iterator[AnyPacket]:
+        """The same for no stream yet, by an encoder of `format`. The last packet may hold no sound but new headers."""
         try:
             for frame in self._frames():
-                yield from stream.encode(frame)
-            yield from stream.encode(None)
+                yield from encoder.encode(frame)
+            yield from encoder.encode(None)
         except av.FFmpegError as error:
             raise FailureError(f"cannot encode the audio as {self.codec}: {error}", code="audio_failed") from error
 
     def _frames(self) -> Iterator[av.AudioFrame]:
-        info, position = self.reader.info, 0
-        for block in self.reader.blocks(self.start, self.end, BLOCK, DTYPES[self._sample]):
+        info, sound, position = self.reader.info, self.format, 0
+        for block in self.reader.blocks(self.start, self.end, BLOCK, DTYPES[sound.sample]):
             samples = block if info.channels in LAYOUTS else downmix(block)
-            if self._sample == "flt":
+            if sound.sample == "flt":
                 samples = samples.clip(-HEADROOM, HEADROOM)
             packed = np.ascontiguousarray(samples).reshape(1, -1)
-            frame = av.AudioFrame.from_ndarray(packed, format=self._sample, layout=self.layout)
+            frame = av.AudioFrame.from_ndarray(packed, format=sound.sample, layout=sound.layout)
             frame.sample_rate, frame.time_base = info.sample_rate, Fraction(1, info.sample_rate)
             frame.pts = position
             position += len(block)
@@ -171,22 +212,24 @@ def downmix(block: NDArray[Any]) -> NDArray[Any]:
     return np.stack([left.mean(axis=1), right.mean(axis=1)], axis=1)
 
 
-def finish(segments: Sequence[Path], encoder: Encoder, audio: AudioTrack | None, output: Path) -> None:
-    """Joins segments in their order and adds the audio, into exactly `output` (.mp4, .mov or .mkv).
+def finish(segments: Sequence[Path], encoder: Encoder, sound: Sound | None, output: Path) -> None:
+    """Joins segments in their order and adds the sound, into exactly `output` (.mp4, .mov or .mkv).
 
     Frame k is at k / fps (to the millisecond in mkv) and the audio's first sample at 0; mp4 and mov have the
-    index first. The same segments and audio give the same bytes. Returns when the file is on the disk; after
-    an error there is no `output`. To put it in place at once, give a name beside the final one and rename.
+    index first. The same segments and sound give the same bytes, whether the sound is an AudioTrack or sound.Pieces
+    of it. Returns when the file is on the disk; after an error there is no `output`. To put it in place at once, give
+    a name beside the final one and rename.
     Raises RequestError on another suffix or a codec that the container does not hold; FailureError where
     segments differ (segments_differ), one cannot be read (segment_broken), or the file cannot be written.
     """
-    kind = container_format(output, audio.codec if audio else None)
+    form = sound.format if sound else None
+    kind = container_format(output, form.codec if form else None)
     if not segments:
         raise ValueError("no segments to join")
     options = {"fflags": "+bitexact"}
     if kind != "matroska":
         # A movie clock in which both tracks' lengths are whole numbers: FFmpeg's own counts milliseconds.
-        scale = math.lcm(encoder.fps.numerator, audio.rate if audio else 1)
+        scale = math.lcm(encoder.fps.numerator, form.rate if form else 1)
         scale = scale if scale < 2**31 else encoder.fps.numerator
         options |= {"movflags": "+faststart", "movie_timescale": str(scale)}
     container = av.open(str(output), "w", format=kind, options=options)
@@ -194,13 +237,10 @@ def finish(segments: Sequence[Path], encoder: Encoder, audio: AudioTrack | None,
         with opened_segment(segments[0]) as (_, first):
             video = container.add_stream_from_template(first)
         tracks = [copies(segments, encoder.fps, video)]
-        if audio is not None:
-            sound = container.add_stream(audio.codec, rate=audio.rate)
-            assert isinstance(sound, AudioStream)
-            audio.configure(sound.codec_context)
-            tracks.append(audio.packets(sound))
+        if sound and form:
+            tracks.append(sound.packets(form.add_to(container)))
         # In the order of time, so that the muxer holds no packet back.
-        write_packets(container, heapq.merge(*tracks, key=_time), output)
+        write_packets(container, heapq.merge(*tracks, key=packet_time), output)
     except BaseException:
         discard(container, output)
         raise
@@ -228,23 +268,30 @@ def container_format(output: Path, codec: str | None) -> str:
     return kind
 
 
-def _time(packet: AnyPacket) -> Fraction:
+def packet_time(packet: AnyPacket) -> Fraction:
+    """When it is decoded, in seconds."""
     return (packet.dts or 0) * packet.time_base
 
 
 @contextmanager
-def opened_segment(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """A segment for reading; FailureError where it is broken."""
+def opened(path: Path) -> Iterator[InputContainer]:
+    """A segment or a piece for reading; FailureError where it is broken."""
     try:
         with av.open(str(path)) as source:
-            yield source, source.streams.video[0]
+            yield source
     except (av.FFmpegError, OSError, IndexError) as error:
         raise FailureError(f"cannot read {path}: remove it and render again", code="segment_broken") from error
 
 
-def copies(segments: Sequence[Path], fps: Fraction, stream: VideoStream) -> Iterator[AnyPacket]:
-    """The segments' packets for `stream`, a 1 / fps each, counted on from one to the next; FailureError as `finish`."""
-    frame = 0
+@contextmanager
+def opened_segment(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """A segment and its pictures; FailureError where it is broken."""
+    with opened(path) as source:
+        yield source, source.streams.video[0]
+
+
+def copies(segments: Sequence[Path], fps: Fraction, stream: VideoStream, frame: int = 0) -> Iterator[AnyPacket]:
+    """The segments' packets for `stream`, each 1 / fps long, counted on from `frame`; FailureError as `finish`."""
     for path in segments:
         with opened_segment(path) as (source, video):
             if video.codec_context.extradata != stream.codec_context.extradata:

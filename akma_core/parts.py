@@ -122,21 +122,14 @@ class Chunks:
 
     def publish(self, whole: Path, notes: Iterable[str]) -> Path:
         """Put the finished video and its manifest in place; returns the manifest. `notes` are on top of the plan's."""
-        plan, final = self.plan, manifest_path(self.video)
-        written = {
-            "akma": "manifest",
-            "digest": plan.digest,
-            "plan": plan.model_dump(mode="json", by_alias=True),
-            "notes": [*plan.notes, *notes],
-            "video": {"bytes": whole.stat().st_size, "sha256": sha256_of(whole), "frames": plan.frames},
-        }
-        manifest = self._folder / "manifest.json"
+        final = manifest_path(self.video)
+        written = self._folder / "manifest.json"
         with writing(self._folder):
-            manifest.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
-            sync(manifest)
+            written.write_bytes(manifest(self.plan, notes, whole))
+            sync(written)
             # In this order: a crash in between leaves no video under the name, never one with another's manifest.
             self.video.unlink(missing_ok=True)
-            manifest.replace(final)
+            written.replace(final)
             whole.replace(self.video)
         shutil.rmtree(self._root, ignore_errors=True)
         return final
@@ -163,6 +156,18 @@ class Parts(Chunks):
         track = AudioTrack(reader, plan.first_sample, plan.last_sample, plan.audio.codec)
         finish([self.path(chunk) for chunk in plan.chunks()], plan.make_encoder(), track, self.whole)
         return self.publish(self.whole, [*notes, *track.notes])
+
+
+def manifest(plan: Plan, notes: Iterable[str], whole: Path) -> bytes:
+    """The manifest of the finished video `whole`, JSON; `notes` are on top of the plan's."""
+    written = {
+        "akma": "manifest",
+        "digest": plan.digest,
+        "plan": plan.model_dump(mode="json", by_alias=True),
+        "notes": [*plan.notes, *notes],
+        "video": {"bytes": whole.stat().st_size, "sha256": sha256_of(whole), "frames": plan.frames},
+    }
+    return (json.dumps(written, indent=1) + "\n").encode()
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

@@ -24,7 +24,7 @@ from akma_core.errors import RequestError
 from akma_core.mux import AudioTrack
 from akma_core.networks.card import NetworkCard
 from akma_core.settings import MAX_SIDE, FrameRate, RenderSettings, Seed, request_error
-from akma_core.video import DEFAULT_PRESET, Encoder, default_bit_rate
+from akma_core.video import DEFAULT_PRESET, NVENC, Encoder, choose, default_bit_rate
 from akma_core.walk import BOTTOM_PER_SECOND, MIN_SEEDS, TOP_PER_SECOND, draw_seeds, seed_count
 
 CHUNK_SECONDS = (1, 2, 4)  # the first, the second, every other: so that watching can start early
@@ -89,12 +89,16 @@ class DevicePart(_Part):
 class EncoderPart(_Part):
     """Arguments of video.Encoder that the plan does not say elsewhere."""
 
-    codec: Literal["libx264"] = "libx264"
+    codec: Literal["libx264", "h264_nvenc"] = "libx264"
     preset: str = DEFAULT_PRESET
     crf: float | None = None
     bit_rate: int | None = None
     threads: Annotated[int, Field(ge=1, le=128)] = ENCODER_THREADS
     gop: Count
+
+    def like(self, encoder: Encoder) -> "EncoderPart":
+        """The same with that encoder's codec and preset."""
+        return self.model_copy(update={"codec": encoder.codec, "preset": encoder.preset})
 
 
 @dataclass(frozen=True)
@@ -179,17 +183,21 @@ class RenderPlan(_Part):
 
     def make_encoder(self) -> Encoder:
         """The encoder of every segment; RequestError where it does not take the size."""
-        part = self.encoder.model_dump()
-        return Encoder(width=self.width, height=self.height, fps=self.fps, **part)
+        return Encoder(width=self.width, height=self.height, fps=self.fps, **self.encoder.model_dump())
 
     def check(self, reader: AudioReader) -> None:
         """RequestError where the encoder does not take the pictures or the codec the sound: now, not after hours."""
         self.make_encoder().check()
         AudioTrack(reader, self.first_sample, self.last_sample, self.audio.codec)
 
-    def replayed(self, device: DevicePart) -> "RenderPlan":
-        """The same decisions for this machine: its device and its libraries, with a note where they differ."""
+    def replayed(self, device: DevicePart, encoder: str = "auto") -> "RenderPlan":
+        """The same decisions for this machine: its device, its libraries, its encoder; notes say where they differ.
+
+        `encoder`: as in the settings; auto is the plan's, or x264 where that does not open.
+        """
         now = self.model_copy(update={"device": device, "libraries": libraries(), "akma": __version__})
+        here = choose(self.make_encoder(), encoder, gpu=self.encoder.codec == NVENC)
+        now = now.model_copy(update={"encoder": self.encoder.like(here)})
         if now.digest == self.digest:
             return self
         changed = [f"{name} {self.libraries.get(name, 'none')} -> {now.libraries[name]}" for name in LIBRARIES
@@ -198,8 +206,12 @@ class RenderPlan(_Part):
             changed.append(f"akma {self.akma} -> {now.akma}")
         if self.device != now.device:
             changed.append(f"device {self.device.kind}/{self.device.dtype} -> {device.kind}/{device.dtype}")
-        note = f"rendered again with {', '.join(changed)}: up to 0.1 % of values may be off by one"
-        return now.model_copy(update={"notes": (*self.notes, note)})
+        notes = []
+        if changed:
+            notes.append(f"rendered again with {', '.join(changed)}: up to 0.1 % of values may be off by one")
+        if self.encoder != now.encoder:
+            notes.append(f"encoded again by {now.encoder.codec}, not {self.encoder.codec}: it loses other details")
+        return now.model_copy(update={"notes": (*self.notes, *notes)})
 
 
 def make_plan(
@@ -265,6 +277,8 @@ def make_plan(
         libraries=libraries(),
         notes=(*notes, *size_notes),
     )
+    encoder = choose(plan.make_encoder(), settings.encoder, gpu=device.kind == "cuda")
+    plan = plan.model_copy(update={"encoder": plan.encoder.like(encoder)})
     plan.check(reader)
     return plan
 

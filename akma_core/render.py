@@ -6,6 +6,7 @@ Nothing here grows with the song: w is computed a batch at a time, and a short q
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -29,6 +30,8 @@ class Pictures(Protocol):
     """Pictures that are computed together: the plan's."""
     step: int
     """Pictures worth asking for at once."""
+    notes: list[str]
+    """What went otherwise than planned so far, for the manifest."""
 
     def mapping(self, network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
         """Seeds -> w [n, w_dim], of the plan's class, truncated once."""
@@ -71,24 +74,37 @@ def render_chunks(
     pictures: Pictures,
     path: Callable[[Chunk], Path],
     on_frames: Callable[[int], None] = lambda _: None,
+    *,
+    turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+    between: Callable[[], None] = lambda: None,
 ) -> None:
     """Render `chunks` in order, each into the segment `path(chunk)`; `on_frames` hears of each batch encoded.
 
-    A segment is there whole or not at all: an exception, here or in `on_frames` (to cancel), leaves the finished ones
-    and none half written. Raises what the network or the encoder raised.
+    The network of a chunk runs within `turn()`, what is left to encode comes after; `between` is called before each
+    batch. A segment is there whole or not at all: an exception, here or in one of these (to cancel), leaves the
+    finished ones and none half written. Raises what the network or the encoder raised.
     """
     if pictures.batch != plan.device.batch:
         raise ValueError(f"a runner of batch {pictures.batch} cannot match a plan of batch {plan.device.batch}")
     with Encoding(plan.make_encoder(), path, on_frames) as encoding:
         for chunk in chunks:
-            for planes in _planes(plan, chunk, motion, pictures):
-                encoding.put(chunk, planes)
+            with turn():
+                for planes in _planes(plan, chunk, motion, pictures, between):
+                    encoding.put(chunk, planes)
 
 
-def _planes(plan: RenderPlan, chunk: Chunk, motion: Motion, pictures: Pictures) -> Iterator[NDArray[np.uint8]]:
+def _planes(
+    plan: RenderPlan, chunk: Chunk, motion: Motion, pictures: Pictures, between: Callable[[], None]
+) -> Iterator[NDArray[np.uint8]]:
     """I420 planes of a chunk, a batch at a time, uint8 [n, H * 3 / 2, W]."""
-    stop = chunk.start + chunk.frames
-    ws = (motion(start, min(start + pictures.step, stop)) for start in range(chunk.start, stop, pictures.step))
+
+    def batches() -> Iterator[NDArray[np.float32]]:
+        stop = chunk.start + chunk.frames
+        for start in range(chunk.start, stop, pictures.step):
+            between()
+            yield motion(start, min(start + pictures.step, stop))
+
+    ws = batches()
     if isinstance(pictures, Planes):
         yield from pictures.planes(ws)
         return

@@ -127,8 +127,8 @@ class RenderSettings(BaseModel):
     )
     upscale: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
         "none",
-        description="Real-ESRGAN after the network: realesr-animevideov3, realesrgan-x4plus, "
-        "realesrgan-x4plus-anime, a .pth file, or none",
+        description="Real-ESRGAN after the network: a name that `akma models list` gives (realesr-animevideov3 is "
+        "fast, realesrgan-x4plus good), a .pth file, or none",
     )
     outscale: Annotated[float, Field(ge=1, le=4)] | None = Field(
         None, description="size of the video against the network's, 1 to 4 (default: the upscaler's, 4)"
@@ -149,6 +149,9 @@ class RenderSettings(BaseModel):
     bit_rate: BitRate | None = Field(
         None,
         description="bits a second, 10k to 1000M: 5M, 3500k, or auto for the 2022 table (default: none, crf decides)",
+    )
+    encoder: Literal["auto", "x264", "nvenc"] = Field(
+        "auto", description="auto, x264, or nvenc, the one in NVIDIA's chips; auto is nvenc on a GPU that has it"
     )
     audio_codec: Literal["aac", "alac", "flac"] = Field(
         "aac", description="codec of the sound in the video: aac, or alac or flac, which keep every sample"

@@ -30,7 +30,7 @@ from akma_core.remux import Fit, fit, join
 from akma_core.render import Encoding
 from akma_core.resize import resize
 from akma_core.settings import FrameRate
-from akma_core.video import Encoder
+from akma_core.video import Encoder, choose
 
 CHUNK_SECONDS = 1  # less than a render's: an upscaled frame costs many times a generated one
 MAX_CHUNK = 120  # frames
@@ -131,10 +131,10 @@ class UpscalePlan(_Part):
         )
 
 
-def make_plan(clip: Clip, network: Network, outscale: float | None, crf: float) -> UpscalePlan:
+def make_plan(clip: Clip, network: Network, outscale: float | None, crf: float, encoder: str = "auto") -> UpscalePlan:
     """Decide everything; reads the clip through for its digest. `outscale`: 1 to 4, None: the network's scale.
 
-    RequestError where the encoder does not take the size.
+    `encoder` as in RenderSettings. RequestError where it does not take the size or is not here.
     """
     look, factor = clip.look, outscale or network.scale
     width, height = (max(1, round(side * factor / 2)) * 2 for side in (look.width, look.height))
@@ -172,8 +172,9 @@ def make_plan(clip: Clip, network: Network, outscale: float | None, crf: float) 
         libraries={name: known[name] for name in LIBRARIES},
         notes=(*clip.notes, *places.notes),
     )
-    plan.make_encoder().check()
-    return plan
+    chosen = choose(plan.make_encoder(), encoder, gpu=not cpu)
+    chosen.check()
+    return plan.model_copy(update={"encoder": plan.encoder.like(chosen)})
 
 
 class Work(Chunks):

@@ -6,8 +6,9 @@ frames and the same `Encoder` give the same bytes; segments of one `Encoder` hav
 
 import math
 import uuid
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,18 +16,25 @@ from typing import Any, Self
 
 import av
 import numpy as np
+from av.codec.codec import UnknownCodecError
 from av.container import OutputContainer
 from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from akma_core import disk
 from akma_core.disk import sync
 from akma_core.errors import RequestError
 
-PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
-DEFAULT_PRESET = "veryfast"
+X264, NVENC = "libx264", "h264_nvenc"
+PRESETS = {
+    X264: ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"),
+    NVENC: ("p1", "p2", "p3", "p4", "p5", "p6", "p7"),
+}
+DEFAULT_PRESETS = {X264: "veryfast", NVENC: "p4"}
+DEFAULT_PRESET = DEFAULT_PRESETS[X264]
 DEFAULT_CRF = 16.0  # on noisy, colourful 1024x1024: 38.6 dB; the noise alone (2 of 255) is 42 dB
-MAX_SIDE = 16384  # libx264's limit
+MAX_SIDE = 16384  # libx264's limit; NVENC's is 4096, which only opening it tells
 
 TINY = range(64 * 64 + 1, 128 * 96)  # pixels; other bytes once in 75 encodings at 96x96, never in 900 at either end
 
@@ -51,15 +59,16 @@ class Encoder:
     """Pixels, even, 2 to 16384."""
     fps: Fraction
     """Frames per second, numerator and denominator below 2^31."""
-    codec: str = "libx264"
+    codec: str = X264
+    """libx264, or h264_nvenc: the encoder of NVIDIA's chips, where they have one."""
     preset: str = DEFAULT_PRESET
-    """One of PRESETS. Segments of different presets hardly ever join."""
+    """One of the codec's PRESETS. Segments of different presets hardly ever join."""
     crf: float | None = None
-    """Constant quality, 1 (near lossless) to 51; either this or `bit_rate`."""
+    """Constant quality, 1 (near lossless) to 51, NVENC's `cq`; either this or `bit_rate`."""
     bit_rate: int | None = None
     """Average bit/s of each segment, at least 1000."""
     threads: int = 2
-    """1 to 128. Another count decodes to other pixels."""
+    """1 to 128, of libx264. Another count decodes to other pixels."""
     gop: int = 120
     """At most this many frames from one key frame to the next."""
     primaries: int = BT709
@@ -77,10 +86,11 @@ class Encoder:
                 raise RequestError(message, field=name)
         if self.fps <= 0 or max(self.fps.numerator, self.fps.denominator) >= 2**31:
             raise RequestError(f"fps must be above 0 and a plain fraction, not {self.fps}", field="fps")
-        if self.codec != "libx264":
-            raise RequestError(f"codec {self.codec} is not known: use libx264", field="codec")
-        if self.preset not in PRESETS:
-            raise RequestError(f"preset {self.preset} is not one of {', '.join(PRESETS)}", field="preset")
+        if self.codec not in PRESETS:
+            raise RequestError(f"codec {self.codec} is not one of {', '.join(PRESETS)}", field="codec")
+        if self.preset not in PRESETS[self.codec]:
+            known = ", ".join(PRESETS[self.codec])
+            raise RequestError(f"preset {self.preset} is not one of {known}", field="preset")
         if (self.crf is None) == (self.bit_rate is None):
             raise RequestError("set either crf or bit_rate", field="crf")
         if self.crf is not None and not 1 <= self.crf <= 51:
@@ -94,38 +104,78 @@ class Encoder:
             raise RequestError(f"gop must be at least 1 frame, not {self.gop}", field="gop")
 
     def configure(self, context: VideoCodecContext) -> None:
-        """Sets up a libx264 context, not yet open."""
+        """Sets up a context of the codec, not yet open."""
         context.width, context.height, context.pix_fmt = self.width, self.height, "yuv420p"
         context.framerate, context.time_base = self.fps, 1 / self.fps
         context.gop_size, context.max_b_frames = self.gop, 0
         if self.aspect != 1:
             context.sample_aspect_ratio = self.aspect
-        # Frame threads look at whole pictures; slices would cost quality and depend on their count as well.
-        context.thread_count, context.thread_type = self.threads, "FRAME"
         context.color_primaries, context.color_trc, context.colorspace = self.primaries, self.transfer, BT709
         context.color_range = LIMITED_RANGE
+        if self.bit_rate is not None:
+            context.bit_rate = self.bit_rate
+        if self.codec == NVENC:
+            context.options = self._nvenc_options
+        else:
+            # Frame threads look at whole pictures; slices would cost quality and depend on their count as well.
+            context.thread_count, context.thread_type = self.threads, "FRAME"
+            context.options = self._x264_options
+
+    @property
+    def _x264_options(self) -> dict[str, str]:
         # stitchable: headers that follow from the settings and not from the content.
         parameters = "stitchable=1"
         if min(self.width, self.height) < 64 or self.width * self.height in TINY:
             parameters += ":mbtree=0"  # gives other bytes now and then where a picture is a few macroblocks
-        options = {"preset": self.preset, "profile": "high", "x264-params": parameters}
-        if self.crf is not None:
-            options["crf"] = f"{self.crf:g}"
-        else:
-            context.bit_rate = self.bit_rate
-        context.options = options
+        quality = {} if self.crf is None else {"crf": f"{self.crf:g}"}
+        return {"preset": self.preset, "profile": "high", "x264-params": parameters} | quality
+
+    @property
+    def _nvenc_options(self) -> dict[str, str]:
+        # Said against the preset, which may want them: no B-frames to refer to, no key frames where a scene is cut.
+        fixed = {"preset": self.preset, "tune": "hq", "profile": "high", "b_ref_mode": "disabled", "no-scenecut": "1"}
+        quality = {} if self.crf is None else {"cq": f"{self.crf:g}"}
+        return fixed | {"rc": "vbr"} | quality
+
+    def by(self, codec: str) -> "Encoder":
+        """The same by another codec, with that one's preset."""
+        return self if codec == self.codec else replace(self, codec=codec, preset=DEFAULT_PRESETS[codec])
 
     def check(self) -> None:
-        """Opens the codec once. Raises RequestError where it does not take this size or rate."""
-        context = av.CodecContext.create(self.codec, "w")
-        assert isinstance(context, VideoCodecContext)
-        self.configure(context)
-        try:
+        """Opens the codec once. Raises RequestError where it does not take this size or rate, or is not here."""
+        with self.opening():
+            context = av.CodecContext.create(self.codec, "w")
+            assert isinstance(context, VideoCodecContext)
+            self.configure(context)
             context.open()
-        except av.FFmpegError as error:
+
+    @contextmanager
+    def opening(self) -> Iterator[None]:
+        """Turns what goes wrong while the codec is opened into a RequestError."""
+        try:
+            yield
+        except (av.FFmpegError, UnknownCodecError) as error:
             size = f"{self.width}x{self.height} at {self.fps} fps"
-            message = f"{self.codec} does not encode {size}: choose a smaller size"
-            raise RequestError(message, field="width") from error
+            if self.codec == NVENC:
+                message = f"NVENC does not open for {size} on this machine: give --encoder x264, or a GPU that has it"
+                raise RequestError(message, code="no_encoder", field="encoder") from error
+            raise RequestError(f"{self.codec} does not encode {size}: choose a smaller size", field="width") from error
+
+
+def choose(encoder: Encoder, wish: str, *, gpu: bool) -> Encoder:
+    """`encoder` by the codec that `wish` comes to: x264, nvenc, or auto, which is nvenc where `gpu` and it opens.
+
+    RequestError for nvenc where it does not open.
+    """
+    nvenc = encoder.by(NVENC)
+    if wish == "nvenc" or (wish == "auto" and gpu):
+        try:
+            nvenc.check()
+            return nvenc
+        except RequestError:
+            if wish == "nvenc":
+                raise
+    return encoder.by(X264)
 
 
 def default_bit_rate(width: int, height: int, fps: Fraction | float) -> int:
@@ -148,8 +198,8 @@ class SegmentWriter:
     """Encodes frames into `path`: after the `with` block it is there whole, after an exception not at all.
 
     While it writes, the file has a name of its own that ends in ".tmp", so two writers of one segment do not
-    meet; a killed process leaves that behind. Raises RequestError where the codec refuses the size,
-    FailureError where the file cannot be written.
+    meet; a killed process leaves that behind. Raises RequestError where the codec refuses the size or is not
+    here, FailureError where the file cannot be written.
     """
 
     def __init__(self, path: Path, encoder: Encoder) -> None:
@@ -159,11 +209,14 @@ class SegmentWriter:
         self._part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.tmp")
 
     def __enter__(self) -> Self:
-        self.encoder.check()
         self._container = av.open(str(self._part), "w", format="mp4", options={"fflags": "+bitexact"})
-        self._stream = self._container.add_stream("libx264", rate=self.encoder.fps)
-        self.encoder.configure(self._stream.codec_context)
         try:
+            with self.encoder.opening():
+                stream = self._container.add_stream(self.encoder.codec, rate=self.encoder.fps)
+                assert isinstance(stream, VideoStream)
+                self._stream = stream
+                self.encoder.configure(stream.codec_context)
+                stream.codec_context.open()
             with writing(self._part):
                 self._container.start_encoding()
         except BaseException:

@@ -1,13 +1,24 @@
 """Networks of a node: the built-in one, files, and BentoML's model store, filled by digest from storage."""
 
 import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from akma_core import library
 from akma_core.errors import FailureError
 from akma_core.networks import catalog
-from akma_core.networks.card import CARD, NetworkCard, read_card
+from akma_core.networks.card import CARD, WEIGHTS, NetworkCard, read_card, write_card
+from akma_core.sheet import contact_sheet
 from akma_core.storage import Storage, default_url, open_storage
+
+SHEET_SEEDS = range(16)
+Stills = Callable[[Path, Sequence[int]], list[NDArray[np.uint8]]]
+"""Folder of a network, seeds -> a picture [H, W, 3] of each."""
 
 
 def resolve(model: str) -> tuple[Path, NetworkCard]:
@@ -22,6 +33,24 @@ def resolve(model: str) -> tuple[Path, NetworkCard]:
     storage = open_storage(default_url())
     card = library.find(storage, model)
     return local_folder(storage, card), card
+
+
+def bring(storage: Storage, source: Path, name: str, licence: str, note: str, stills: Stills) -> NetworkCard:
+    """Keep the network in folder `source`, or in an official .pkl, under a name; empty words leave the card's own.
+
+    `stills` makes the contact sheet's pictures of a folder. RequestError where it is no network, or the name is taken.
+    """
+    library.check_name(name)
+    source = source if source.is_dir() else library.converted(source)
+    with tempfile.TemporaryDirectory() as folder:
+        new = Path(folder)
+        shutil.copyfile(source / WEIGHTS, new / WEIGHTS)
+        words = {key: value for key, value in (("licence", licence), ("note", note)) if value}
+        write_card(new, read_card(source).model_copy(update={"name": name, **words}))
+        contact_sheet(stills(new, SHEET_SEEDS), [str(seed) for seed in SHEET_SEEDS]).save(new / library.SHEET)
+        card = library.add(storage, new)
+    local_folder(storage, card)
+    return card
 
 
 def local_folder(storage: Storage, card: NetworkCard) -> Path:

@@ -75,7 +75,8 @@ def main() -> None:
     (out / weights).write_bytes(data)
     carried = CARRIED.model_copy(update={"package": "", "files": {weights: hashlib.sha256(data).hexdigest()}})
     for card in (carried, *INSTALLED):
-        (out / f"{card.name}.json").write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        text = card.model_dump_json(indent=1, exclude_none=True) + "\n"
+        (out / f"{card.name}.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -539,6 +539,7 @@ RANGES = {
     "duration": ["seconds", "above 0", "default: to the end"],
     "crf": ["1 (", "51 (", "default: 16.0"],
     "bit_rate": ["bits a second", "10k to 1000M", "default: none"],
+    "encoder": ["auto, x264, or nvenc", "default: auto"],
     "audio_codec": ["aac", "alac", "flac", "default: aac"],
     "device": ["auto, cpu, cuda or cuda:N", "default: auto"],
     "manifest": ["default: none"],

@@ -1,6 +1,8 @@
-"""Networks brought along: converted without being run, kept by digest, found by name, the same frames either way."""
+"""What is brought along: converted without being run, kept by digest, found by name, the same frames either way."""
 
+import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -8,14 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from akma_core import library
 from akma_core.cli import main
 from akma_core.errors import FailureError, RequestError
 from akma_core.networks.card import CARD, WEIGHTS, read_card, write_card
-from akma_core.storage import open_storage
+from akma_core.networks.realesrgan import catalog as realesrgan
+from akma_core.networks.realesrgan.architecture import Network
+from akma_core.storage import default_url, open_storage
 from runners import models
+from runners.realesrgan import open_upscaler
 from tests.media import decode_video
+from tests.networks.realesrgan.samples import small_compact
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -149,3 +156,144 @@ def test_what_is_no_network_is_refused_in_one_line(
     assert says in error
     assert not (tmp_path / "sentinel").exists()
     assert not list((tmp_path / "home").rglob("*.json"))
+
+
+# --- upscalers
+
+
+def save_pth(path: Path, network: Network, key: str = "params") -> Path:
+    torch.save({key: network.state_dict()}, path)
+    return path
+
+
+def test_an_upscaler_of_ones_own(
+    tmp_path: Path, network: Path, song: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pth = save_pth(tmp_path / "My Net_x2.pth", small_compact(2))
+    assert main(["models", "import-upscaler", str(pth), "--licence", "CC0"]) == 0
+    said = capsys.readouterr().out
+    assert "my-net_x2" in said
+    assert main(["models", "list"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("my-net_x2"))
+    assert line.split()[1:5] == ["SRVGGNetCompact,", "2", "times", "larger"]
+    digest = line.split()[-2]
+    assert line.endswith("CC0")
+    assert main(["models", "show", "my-net_x2"]) == 0
+    assert "My Net_x2.pth (sha256" in capsys.readouterr().out
+    videos = []
+    for k, wish in enumerate((pth, "my-net_x2", f"my-net_x2:{digest}", digest)):
+        video = tmp_path / f"{k}.mp4"
+        arguments = ["render", song, "--model", network, "--fps", 2, "-o", video, "--upscale", wish]
+        assert main([*map(str, arguments)]) == 0, capsys.readouterr().err
+        videos.append(video.read_bytes())
+    assert len(set(videos)) == 1
+    assert {json.loads((tmp_path / f"{k}.json").read_text())["digest"] for k in range(4)} == {
+        json.loads((tmp_path / "0.json").read_text())["digest"]
+    }, "one network, one digest, one plan"
+    pth.unlink()
+    again = ["render", str(song), "--manifest", str(tmp_path / "0.json"), "-o", str(tmp_path / "again.mp4")]
+    assert main(again) == 2
+    assert main([*again, "--upscale", "my-net_x2"]) == 0, "the same network under another name"
+    assert (tmp_path / "again.mp4").read_bytes() == videos[0]
+    assert main(["upscale", str(tmp_path / "0.mp4"), "-o", str(tmp_path / "out"), "--upscale", "my-net_x2"]) == 0
+    assert decode_video(tmp_path / "out" / "0.mp4")[0].shape == (6, 384, 256)
+    kept = {path.relative_to(own_home).as_posix() for path in own_home.rglob("*") if path.is_file()}
+    files = (realesrgan.CARD, realesrgan.WEIGHTS)
+    full = json.loads((tmp_path / "0.json").read_text())["plan"]["upscale"]["digest"]
+    assert kept == {f"{place}/upscalers/{full}/{name}" for place in ("storage", "cache") for name in files}
+
+
+def test_the_denoise_strength(tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = save_pth(tmp_path / "general.pth", small_compact()), tmp_path / "wdn.pth"
+    torch.save({"params": {name: value * 0.5 for name, value in small_compact().state_dict().items()}}, second)
+    command = ["models", "import-upscaler", str(first), "--name", "half"]
+    both = [["--with", str(second), "--denoise", share] for share in ("1.5", "nan", "x")]
+    absent = ["--with", str(tmp_path / "no.pth"), "--denoise", "1"]
+    for wrong in (["--denoise", "0.5"], ["--with", str(second)], absent, *both):
+        assert main([*command, *wrong]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not own_home.exists()
+    assert main([*command, "--with", str(second), "--denoise", "0.5"]) == 0
+    (card,) = library.UPSCALERS.cards(open_storage((own_home / "storage").as_uri()))
+    assert "0.5 of general.pth" in card.source
+    weights = open_upscaler("half", torch.device("cpu")).network.state_dict()
+    for name, value in small_compact().state_dict().items():
+        assert torch.allclose(weights[name], value * 0.75), name
+
+
+@pytest.mark.parametrize(
+    "name", ["none", "ink", "realesr-animevideov3", "realesrgan-x4plus", "a.pth", "A", "a/b", "x.pt"]
+)
+def test_names_that_no_upscaler_may_have(
+    name: str, tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pth = save_pth(tmp_path / "net.pth", small_compact())
+    assert main(["models", "import-upscaler", str(pth), "--name", name]) == 2
+    assert "cannot be a name" in capsys.readouterr().err
+    assert not own_home.exists()
+
+
+def test_an_upscalers_name_belongs_to_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    storage = open_storage(default_url())
+    library.add(storage, converted("t64", tmp_path, called="sea"))
+    one, two = save_pth(tmp_path / "one.pth", small_compact()), save_pth(tmp_path / "two.pth", small_compact(2))
+    command = ["models", "import-upscaler"]
+    assert main([*command, str(one), "--name", "sea"]) == 2
+    assert "sea is a network of yours" in capsys.readouterr().err
+    assert main([*command, str(one), "--name", "sky"]) == main([*command, str(one), "--name", "sky"]) == 0
+    assert main([*command, str(two), "--name", "sky"]) == 2
+    assert "sky is another network already" in capsys.readouterr().err
+    with pytest.raises(RequestError, match=r"unknown upscaler 'hill'.*realesrgan-x4plus, sky"):
+        open_upscaler("hill", torch.device("cpu"))
+
+
+def test_an_upscaler_damaged_in_storage_is_seen(tmp_path: Path, own_home: Path) -> None:
+    assert main(["models", "import-upscaler", str(save_pth(tmp_path / "net.pth", small_compact()))]) == 0
+    storage = open_storage(default_url())
+    (card,) = library.UPSCALERS.cards(storage)
+    storage.put_bytes(f"upscalers/{card.digest}/{realesrgan.WEIGHTS}", b"rotten")
+    with pytest.raises(FailureError, match="import it again"):
+        open_upscaler("net", torch.device("cpu"))
+    assert not list((own_home / "cache").rglob("*.safetensors"))
+
+
+class Calls:
+    """Pickles as a call that makes a folder."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.target),)
+
+
+def hostile(path: Path) -> dict[str, bytes]:
+    """Files that are no upscalers, by what is said of them."""
+    good = {"params": small_compact().state_dict()}
+    values = {
+        "do not trust it": good | {"x": Calls(path / "made")},
+        "holds NaN": {"params": {**good["params"], "body.0.bias": torch.full((8,), torch.nan)}},
+        "should have shape": {"params": {**good["params"], "body.0.weight": torch.zeros(8, 3, 5, 5)}},
+        "neither SRVGGNetCompact nor RRDBNet": {"params": {"a": torch.zeros(3)}},
+        "no params": good["params"],
+    }
+    files = {"neither a .pth": b"<html>", "there is no such file": b""}
+    for says, value in values.items():
+        stream = io.BytesIO()
+        torch.save(value, stream)
+        files[says] = stream.getvalue()
+    return files
+
+
+def test_what_is_no_upscaler_is_refused_in_one_line(
+    tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for says, content in hostile(tmp_path).items():
+        pth = tmp_path / "net.pth"
+        pth.write_bytes(content) if content else pth.unlink()
+        assert main(["models", "import-upscaler", str(pth)]) == 2, says
+        error = capsys.readouterr().err
+        assert says in error
+        assert error.count("\n") == 1
+    assert not (tmp_path / "made").exists()
+    assert not own_home.exists()

@@ -31,6 +31,7 @@ class Stripes:
     def __init__(self, width: int = 64, height: int = 64, step: int = 2, broken: int = -1) -> None:
         self.width, self.height = width, height
         self.batch, self.step = 1, step
+        self.notes: list[str] = []
         self.broken, self.calls = broken, 0
 
     def mapping(self, network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:

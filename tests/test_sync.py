@@ -32,6 +32,7 @@ class Lamp:
     """w is 1 on the loud walk and 0 on the quiet one; the picture is as bright as w."""
 
     batch, step = 1, 256
+    notes: list[str] = []  # noqa: RUF012
 
     def mapping(self, _network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
         return np.array([[float(seed in LOUD)] for seed in seeds])

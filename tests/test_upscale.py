@@ -291,7 +291,7 @@ class Command:
 
 @pytest.fixture
 def upscale(monkeypatch: pytest.MonkeyPatch) -> Command:
-    monkeypatch.setattr("akma_core.networks.realesrgan.load.load_upscaler", lambda *_, **__: Doubled())
+    monkeypatch.setattr("runners.realesrgan.open_upscaler", lambda *_, **__: Doubled())
     return Command()
 
 

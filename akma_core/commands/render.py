@@ -25,7 +25,8 @@ def add(commands: Commands) -> None:
         "--manifest",
         type=Path,
         metavar="X.json",
-        help="render this manifest again; of the settings only --device and --model go with it (default: none)",
+        help="render this manifest again; of the settings only --device, --encoder, and the same networks under other "
+        "names (--model, --upscale) go with it (default: none)",
     )
     render.add_argument("--overwrite", action="store_true", help="replace an output made otherwise (default: refuse)")
     add_settings(render)
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
 
     asked, old = given(options), None
     if options.manifest:
-        if unwanted := asked.keys() - {"device", "model"}:
+        if unwanted := asked.keys() - {"device", "encoder", "model", "upscale"}:
             raise RequestError(f"--manifest decides everything: leave out --{min(unwanted).replace('_', '-')}")
         old = read_plan(_read(options.manifest), options.manifest.name)
         asked = old.settings.model_dump(by_alias=True) | asked
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
             raise RequestError(
                 f"model {card.name} is not the network of {options.manifest}", code="other_network", field="model"
             )
-        plan = old.replayed(device_part(device, card))
+        plan = old.replayed(device_part(device, card), settings.encoder)
         plan.check(reader)
     else:
         plan = make_plan(settings, reader, song, card, device_part(device, card), upscale_part(upscaler))

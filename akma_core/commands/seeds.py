@@ -28,43 +28,34 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     import numpy as np
+    from numpy.typing import NDArray
     from PIL import Image
 
     from akma_core import parts
-    from akma_core.networks import catalog
-    from akma_core.plan import NetworkPart
     from akma_core.settings import parse_seeds
-    from akma_core.sheet import contact_sheet
+    from akma_core.sheet import contact_sheet, thumbnail
+    from runners.studio import Studio
 
     settings = settings_of(options)
     seeds = parse_seeds(options.seeds)
-    folder, card = catalog.find(settings.model)
-    if settings.class_index >= max(card.classes, 1):
-        raise RequestError(
-            f"class {settings.class_index} does not exist: the network has {card.classes}", field="class"
-        )
     parts.check_folder(options.output / "sheet.png" if options.output.is_dir() else options.output)
-
-    from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
-
-    device = choose_device(settings.device)
-    runner = StyleGAN3Runner(folder, device, 1, device_part(device, card).dtype)
-    network = NetworkPart(
-        name=card.name, digest=card.digest, width=card.width, height=card.height,
-        class_index=settings.class_index, truncation_psi=settings.truncation_psi,
-    )  # fmt: skip
-    try:
-        options.output.mkdir(exist_ok=True)
-    except FileExistsError:
-        raise RequestError(f"{options.output} is a file: give the name of a folder", field="output") from None
-    except OSError as error:
-        raise FailureError(f"cannot make folder {options.output}: {error.strerror}", code="write_failed") from None
-    pictures = []
-    for seed in seeds:
-        w = runner.mapping(network, [seed]).astype(np.float32)
-        pictures.append(runner.pictures(w)[0].cpu().numpy())
-        save = partial(Image.fromarray(pictures[-1]).save, format="PNG")
+    pictures = Studio(settings.device).stills(settings, seeds)
+    small: list[NDArray[np.uint8]] = []
+    for seed, picture in zip(seeds, pictures, strict=True):
+        if not small:
+            _make_folder(options.output)
+        save = partial(Image.fromarray(picture).save, format="PNG")
         parts.write_whole(options.output / f"seed{seed:04d}.png", save)
-    sheet = contact_sheet(pictures, [str(seed) for seed in seeds])
+        small.append(thumbnail(picture))
+    sheet = contact_sheet(small, [str(seed) for seed in seeds])
     parts.write_whole(options.output / "sheet.png", partial(sheet.save, format="PNG"))
-    print(f"{options.output / 'sheet.png'}  {len(seeds)} seeds of {card.name}")
+    print(f"{options.output / 'sheet.png'}  {len(seeds)} seeds of {settings.model}")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise RequestError(f"{folder} is a file: give the name of a folder", field="output") from None
+    except OSError as error:
+        raise FailureError(f"cannot make folder {folder}: {error.strerror}", code="write_failed") from None

@@ -12,6 +12,7 @@ from akma_core.commands.arguments import Commands, add_settings, settings_of
 from akma_core.errors import AkmaError, FailureError, RequestError
 
 if TYPE_CHECKING:
+    from akma_core.settings import RenderSettings
     from akma_core.upscale import Network
 
 VIDEOS = (
@@ -40,14 +41,13 @@ def add(commands: Commands) -> None:
         "--upscale",
         default="realesr-animevideov3",
         metavar="NAME",
-        help="upscaler: realesr-animevideov3 (fast), realesrgan-x4plus, realesrgan-x4plus-anime, or a .pth file "
-        "(default: realesr-animevideov3)",
+        help="upscaler: a name that `akma models list` gives, or a .pth file (default: realesr-animevideov3, fast)",
     )
     upscale.add_argument(
         "--outscale", type=_outscale, metavar="S", help="how many times larger, 1 to 4 (default: the upscaler's own, 4)"
     )
     upscale.add_argument("--overwrite", action="store_true", help="replace results made otherwise (default: refuse)")
-    add_settings(upscale, ("crf", "device"))
+    add_settings(upscale, ("crf", "encoder", "device"))
     upscale.set_defaults(run=run)
 
 
@@ -62,18 +62,15 @@ def run(options: argparse.Namespace) -> None:
     except OSError as error:
         raise RequestError(f"cannot make folder {options.output}: {error.strerror}", field="output") from None
 
-    import torch
-
-    from akma_core.networks.realesrgan.load import load_upscaler
+    from runners.realesrgan import open_upscaler
     from runners.stylegan3 import choose_device
 
-    device = choose_device(settings.device)
-    network = load_upscaler(options.upscale, device, torch.float16 if device.type == "cuda" else torch.float32)
+    network = open_upscaler(options.upscale, choose_device(settings.device))
     failed, taken = list[AkmaError](), dict[Path, Path]()
     for number, video in enumerate(videos, 1):
         place = f"[{number}/{len(videos)}] " if len(videos) > 1 else ""
         try:
-            _upscale(video, network, options, settings.crf, taken, place)
+            _upscale(video, network, options, settings, taken, place)
         except AkmaError as error:
             if len(videos) == 1 or error.code == "disk_full":  # the next would not find room either
                 raise
@@ -85,7 +82,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _upscale(
-    video: Path, network: "Network", options: argparse.Namespace, crf: float, taken: dict[Path, Path], place: str
+    video: Path,
+    network: "Network",
+    options: argparse.Namespace,
+    settings: "RenderSettings",
+    taken: dict[Path, Path],
+    place: str,
 ) -> None:
     from akma_core import parts
     from akma_core.clip import open_clip
@@ -93,7 +95,7 @@ def _upscale(
     from akma_core.upscale import Work, make_plan
 
     clip = open_clip(video)
-    plan = make_plan(clip, network, options.outscale, crf)
+    plan = make_plan(clip, network, options.outscale, settings.crf, settings.encoder)
     output: Path = options.output / (video.stem + plan.suffix)
     other = taken.setdefault(parts.manifest_path(output), video)
     if other != video:

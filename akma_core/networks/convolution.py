@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from . import winograd
 from .compiled import available
@@ -18,14 +19,17 @@ class Conv3x3(nn.Conv2d):
     def _forget(self, _keys: object) -> None:
         self._transformed = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C_in, H, W] -> [B, C_out, H, W]; channels last, where it may be a slice of more channels."""
+    def forward(self, x: Tensor, slope: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        """[B, C_in, H, W] -> [B, C_out, H, W]: `out`, where given. What is below zero is multiplied by `slope` [C_out].
+
+        Channels last, where both may be slices of more channels.
+        """
         suits = min(self.in_channels, self.out_channels) >= winograd.LANES
-        if not suits or x.device.type != "cpu" or x.dtype != torch.float32:
-            y: Tensor = super().forward(x)
-            return y
-        if self._transformed is None:
-            self._transformed = winograd.transform_weight(self.weight.detach())
-        y = winograd.conv3x3(x, self._transformed, self.out_channels, 1, available())
-        assert self.bias is not None
-        return y.add_(self.bias[:, None, None])
+        if suits and x.device.type == "cpu" and x.dtype == torch.float32:
+            if self._transformed is None:
+                self._transformed = winograd.transform_weight(self.weight.detach(), available())
+            return winograd.conv3x3(x, self._transformed, self.out_channels, 1, available(), self.bias, slope, out)
+        y: Tensor = super().forward(x)
+        if slope is not None:
+            y = F.prelu(y, slope)
+        return y if out is None else out.copy_(y)

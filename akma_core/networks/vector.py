@@ -47,7 +47,13 @@ class _VectorModel(models.PrimitiveModel):
 
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
     data = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
+    return builder.gep(data, [index])
+
+
+def _spread(builder: Any, scalar: Any) -> Any:
+    single = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(single, ir.Constant(_VECTOR, ir.Undefined), zeros)
 
 
 @intrinsic
@@ -55,7 +61,18 @@ def load(typing: Any, array: Any, index: Any) -> Any:
     """array[index : index + 16] of a contiguous float32 array, its last axis counted flat; not checked."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_pointer(context, builder, signature.args[0], *arguments), align=4)
+        at = _pointer(context, builder, signature.args[0], *arguments)
+        return builder.load(builder.bitcast(at, _VECTOR.as_pointer()), align=4)
+
+    return vector_type(array, types.intp), generate
+
+
+@intrinsic
+def spread(typing: Any, array: Any, index: Any) -> Any:
+    """array[index] in every lane, as `load`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _spread(builder, builder.load(_pointer(context, builder, signature.args[0], *arguments)))
 
     return vector_type(array, types.intp), generate
 
@@ -66,7 +83,8 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, index, value = arguments
-        builder.store(value, _pointer(context, builder, signature.args[0], array, index), align=4)
+        at = _pointer(context, builder, signature.args[0], array, index)
+        builder.store(value, builder.bitcast(at, _VECTOR.as_pointer()), align=4)
         return context.get_dummy_value()
 
     return types.none(array, types.intp, vector_type), generate
@@ -77,11 +95,7 @@ def splat(typing: Any, value: Any) -> Any:
     """A scalar in every lane."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        single = builder.insert_element(
-            ir.Constant(_VECTOR, ir.Undefined), arguments[0], ir.Constant(ir.IntType(32), 0)
-        )
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        return builder.shuffle_vector(single, ir.Constant(_VECTOR, ir.Undefined), zeros)
+        return _spread(builder, arguments[0])
 
     return vector_type(types.float32), generate
 
@@ -110,6 +124,7 @@ def _binary(emit: Any) -> Any:
 
 
 _add = _binary(lambda builder, a, b: builder.fadd(a, b, flags=_FAST))
+_subtract = _binary(lambda builder, a, b: builder.fsub(a, b, flags=_FAST))
 _multiply = _binary(lambda builder, a, b: builder.fmul(a, b, flags=_FAST))
 maximum = _binary(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b, flags=_FAST), a, b))
 minimum = _binary(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b, flags=_FAST), a, b))
@@ -127,4 +142,5 @@ def _operator(symbol: Any, operation: Any) -> None:
 
 
 _operator(operator.add, _add)
+_operator(operator.sub, _subtract)
 _operator(operator.mul, _multiply)

@@ -1,7 +1,9 @@
-"""Winograd's transforms compiled by Numba, sixteen channels at once; see winograd.py."""
+"""Winograd's convolution compiled by Numba, sixteen channels at once; see winograd.py.
 
-from functools import partial
-from itertools import pairwise
+A block of tiles is transformed, multiplied and transformed back by one thread, 32 channels of the result at a time, so
+that products stay in its cache; bias and leaky ReLU are applied on the way out.
+"""
+
 from typing import NamedTuple
 
 import numpy as np
@@ -10,82 +12,124 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .parallel import run
-from .vector import LANES, fma, jit, load, splat, store
-from .winograd import BLOCK, STEP, TILE, products
+from .product import COLUMNS, ROWS, product
+from .vector import LANES, fma, jit, load, maximum, minimum, splat, store
+from .winograd import POINTS, STEP, TILE
 
 F32 = np.float32
+BLOCK = 64  # tiles at most: what suits the caches
+Numbers = NDArray[np.float32]
 
 
-def conv3x3(x: Tensor, weight: Tensor, out_channels: int, padding: int) -> Tensor:
-    """As winograd.conv3x3."""
-    batch, channels, height, width = x.shape
-    high, wide = height + 2 * padding - 2, width + 2 * padding - 2
-    out = np.empty((batch, high, wide, out_channels), F32)
-    pixel = x.stride(3)  # numbers from one pixel to the next: more than the channels in a slice of them
-    if x.stride(1) != 1 or x.stride(2) != width * pixel:
-        x, pixel = x.contiguous(memory_format=torch.channels_last), channels
-    numbers = (height * width - 1) * pixel + channels
-    across = -(-wide // STEP)
-    tiles = -(-high // STEP) * across
-    threads = torch.get_num_threads()
-    for picture, result in zip(x, out, strict=True):
-        source = _Source(picture.as_strided((numbers,), (1,)).numpy(), height, width, channels, pixel)
-        for first in range(0, tiles, BLOCK):
-            count = min(BLOCK, tiles - first)
-            v = torch.empty(count, 36, weight.shape[1])
-            edges = [count * k // threads for k in range(threads + 1)]
-            parts = [(first + a, first + b, first) for a, b in pairwise(edges)]
-            run(partial(_tiles_in, source, v, across, padding), parts, threads)
-            m = products(v, weight)
-            run(partial(_tiles_out, m, result, across), parts, threads)
-    return torch.from_numpy(out).permute(0, 3, 1, 2)
+class Flat(NamedTuple):
+    """A picture [height, width, channels] as a flat array whose pixels are `pixel` numbers apart."""
 
-
-class _Source(NamedTuple):
-    numbers: NDArray[F32]
+    numbers: Numbers
     height: int
     width: int
     channels: int
     pixel: int
 
 
-def _tiles_in(source: _Source, v: Tensor, across: int, padding: int, part: tuple[int, int, int]) -> None:
-    _transform_in(*source, v.reshape(-1).numpy(), v.shape[2], across, padding, *part)
+def _flat(picture: Tensor) -> Flat:
+    """Of [C, H, W], channels last, where it may be a slice of more channels."""
+    channels, height, width = picture.shape
+    pixel = picture.stride(1) // width if height > 1 else picture.stride(2)
+    numbers = picture.as_strided(((height * width - 1) * pixel + channels,), (1,)).numpy()
+    return Flat(numbers, height, width, channels, pixel)
 
 
-def _tiles_out(m: Tensor, out: NDArray[F32], across: int, part: tuple[int, int, int]) -> None:
-    _transform_out(m.reshape(-1).numpy(), m.shape[2], out.reshape(-1), *out.shape, across, *part)
+def pack(u: Tensor) -> Tensor:
+    """Transformed weights [64, C_out, C_in] -> [panels, 64, C_in, 32], as `product` reads them, zeros at the end."""
+    points, out_channels, in_channels = u.shape
+    panels = -(-out_channels // COLUMNS)
+    full = torch.zeros(points, panels * COLUMNS, in_channels)
+    full[:, :out_channels] = u
+    return full.reshape(points, panels, COLUMNS, in_channels).permute(1, 0, 3, 2).contiguous()
+
+
+def conv3x3(x: Tensor, weight: Tensor, padding: int, bias: Tensor | None, slope: Tensor | None, out: Tensor) -> Tensor:
+    """As winograd.conv3x3, into `out`."""
+    if x.stride(1) != 1 or x.stride(2) != x.shape[3] * x.stride(3):
+        x = x.contiguous(memory_format=torch.channels_last)
+    _, out_channels, high, wide = out.shape
+    tiles = -(-high // STEP) * -(-wide // STEP)
+    size = -(-tiles // (-(-tiles // BLOCK) * ROWS)) * ROWS
+    u = weight.reshape(-1).numpy()
+    b, s = np.zeros(len(weight) * COLUMNS, F32), np.ones(len(weight) * COLUMNS, F32)  # room to read whole vectors
+    for values, full in ((bias, b), (slope, s)):
+        if values is not None:
+            full[:out_channels] = values.numpy()
+    pictures = [(_flat(a), _flat(o)) for a, o in zip(x, out, strict=True)]
+
+    def work(task: tuple[int, int]) -> None:
+        source, result = pictures[task[0]]
+        _block(source, u, b, s, result, padding, task[1], min(task[1] + size, tiles))
+
+    tasks = [(k, first) for k in range(len(x)) for first in range(0, tiles, size)]
+    run(work, tasks, torch.get_num_threads())
+    return out
 
 
 @jit(inline="always")
-def _six(d0, d1, d2, d3, d4, d5):
+def _eight(d0, d1, d2, d3, d4, d5, d6, d7):
     """B^T d."""
+    a, b, c, d = splat(F32(5.25)), splat(F32(-4.25)), splat(F32(-1.25)), splat(F32(0.25))
     two, four, five = splat(F32(2)), splat(F32(4)), splat(F32(-5))
-    minus, minus_two, minus_four = splat(F32(-1)), splat(F32(-2)), splat(F32(-4))
-    even, odd = fma(minus_four, d2, d4), fma(minus_four, d1, d3)  # of +-1
-    near, far = fma(minus, d2, d4), fma(minus, d1, d3)  # of +-2
+    half, minus_half, minus_two = splat(F32(0.5)), splat(F32(-0.5)), splat(F32(-2))
+    even, odd = fma(b, d4, d2 + d6), fma(b, d3, d1 + d5)  # of +-1
+    even2, odd2 = fma(d, d2, fma(c, d4, d6)), fma(d, d1, fma(c, d3, d5))  # of +-2
+    even4, odd4 = fma(four, d2, fma(five, d4, d6)), fma(four, d1, fma(five, d3, d5))  # of +-1/2
     return (
-        fma(four, d0, fma(five, d2, d4)),
+        fma(a, d4 - d2, d0 - d6),
         even + odd,
-        fma(minus, odd, even),
-        fma(two, far, near),
-        fma(minus_two, far, near),
-        fma(four, d1, fma(five, d3, d5)),
+        even - odd,
+        fma(two, odd2, even2),
+        fma(minus_two, odd2, even2),
+        fma(half, odd4, even4),
+        fma(minus_half, odd4, even4),
+        fma(a, d3 - d5, d7 - d1),
     )
 
 
 @jit(inline="always")
-def _four(m0, m1, m2, m3, m4, m5):
+def _six(m0, m1, m2, m3, m4, m5, m6, m7):
     """A^T m."""
-    minus, two, four, eight = splat(F32(-1)), splat(F32(2)), splat(F32(4)), splat(F32(8))
-    a, b = m1 + m2, fma(minus, m2, m1)
-    c, d = m3 + m4, fma(minus, m4, m3)
-    return m0 + a + c, fma(two, d, b), fma(four, c, a), fma(eight, d, b) + m5
+    two, four, eight, sixteen = splat(F32(2)), splat(F32(4)), splat(F32(8)), splat(F32(16))
+    many, half, quarter = splat(F32(32)), splat(F32(1 / 2)), splat(F32(1 / 4))
+    eighth, sixteenth, least = splat(F32(1 / 8)), splat(F32(1 / 16)), splat(F32(1 / 32))
+    a, b, c, d, e, f = m1 + m2, m1 - m2, m3 + m4, m3 - m4, m5 + m6, m5 - m6
+    return (
+        m0 + a + (c + e),
+        fma(half, f, fma(two, d, b)),
+        fma(quarter, e, fma(four, c, a)),
+        fma(eighth, f, fma(eight, d, b)),
+        fma(sixteenth, e, fma(sixteen, c, a)),
+        fma(least, f, fma(many, d, b)) + m7,
+    )
 
 
 @jit()
-def _transform_in(x, height, width, channels, step, v, filled, across, padding, start, stop, first):
-    """v [tiles, 36, filled] <- tiles start..stop of x [height, width, channels], pixels `step` apart."""
+def _block(source, u, bias, slope, result, padding, start, stop):
+    """Tiles start..stop of `result` <- the convolution of `source` with the packed weights u."""
+    rows = -(-(stop - start) // ROWS) * ROWS
+    filled = max(source.channels, LANES)
+    step = -(-filled // LANES) * LANES + LANES  # a row of v is not a power of two, lest rows share places in the cache
+    v = np.empty(POINTS * rows * step, F32)
+    m = np.empty(POINTS * rows * COLUMNS, F32)
+    across = -(-result.width // STEP)
+    _transform_in(source, v, rows, filled, step, across, padding, start, stop)
+    for panel in range(-(-result.channels // COLUMNS)):
+        for p in range(POINTS):
+            into, weight = p * rows, (panel * POINTS + p) * source.channels * COLUMNS
+            product(v, into * step, step, rows, u, weight, source.channels, m, into * COLUMNS)
+        _transform_out(m, rows, result, panel * COLUMNS, bias, slope, across, start, stop)
+
+
+@jit()
+def _transform_in(source, v, rows, filled, step, across, padding, start, stop):
+    """v [64, rows, step] <- tiles start..stop, `filled` channels: those of the source, or 16 where it has fewer."""
+    x, height, width, channels, pixel = source
     tile = np.zeros(TILE * TILE * LANES, F32)
     half = np.zeros(TILE * TILE * LANES, F32)
     for t in range(start, stop):
@@ -93,84 +137,108 @@ def _transform_in(x, height, width, channels, step, v, filled, across, padding, 
         inside = top >= 0 and left >= 0 and top + TILE <= height and left + TILE <= width
         for block in range(0, filled, LANES):
             c = min(block, filled - LANES)  # the last block overlaps the one before: the same values twice
-            lanes = min(LANES, channels - c)
-            source, base, row, pixel = x, (top * width + left) * step + c, width * step, step
-            if not inside or lanes < LANES:
+            a, base, down, right = x, (top * width + left) * pixel + c, width * pixel, pixel
+            if not inside or channels < LANES:
                 tile[:] = 0
-                for i in range(TILE):
-                    for j in range(TILE):
-                        if 0 <= top + i < height and 0 <= left + j < width:
-                            at = ((top + i) * width + left + j) * step + c
-                            for k in range(lanes):
-                                tile[(i * TILE + j) * LANES + k] = x[at + k]
-                source, base, row, pixel = tile, 0, TILE * LANES, LANES
+                for i in range(max(0, -top), min(TILE, height - top)):
+                    for j in range(max(0, -left), min(TILE, width - left)):
+                        at, to = ((top + i) * width + left + j) * pixel + c, (i * TILE + j) * LANES
+                        if channels < LANES:
+                            for k in range(channels):
+                                tile[to + k] = x[at + k]
+                        else:
+                            store(tile, to, load(x, at))
+                a, base, down, right = tile, 0, TILE * LANES, LANES
             for j in range(TILE):
-                at = base + j * pixel
-                h0, h1, h2, h3, h4, h5 = _six(
-                    load(source, at), load(source, at + row), load(source, at + 2 * row),
-                    load(source, at + 3 * row), load(source, at + 4 * row), load(source, at + 5 * row),
+                at = base + j * right
+                h0, h1, h2, h3, h4, h5, h6, h7 = _eight(
+                    load(a, at), load(a, at + down), load(a, at + 2 * down), load(a, at + 3 * down),
+                    load(a, at + 4 * down), load(a, at + 5 * down), load(a, at + 6 * down), load(a, at + 7 * down),
                 )  # fmt: skip
-                into = j * LANES
-                store(half, into, h0)
-                store(half, into + 1 * TILE * LANES, h1)
-                store(half, into + 2 * TILE * LANES, h2)
-                store(half, into + 3 * TILE * LANES, h3)
-                store(half, into + 4 * TILE * LANES, h4)
-                store(half, into + 5 * TILE * LANES, h5)
+                at, down_half = j * LANES, TILE * LANES
+                store(half, at, h0)
+                store(half, at + down_half, h1)
+                store(half, at + 2 * down_half, h2)
+                store(half, at + 3 * down_half, h3)
+                store(half, at + 4 * down_half, h4)
+                store(half, at + 5 * down_half, h5)
+                store(half, at + 6 * down_half, h6)
+                store(half, at + 7 * down_half, h7)
+            plane = rows * step
             for i in range(TILE):
                 at = i * TILE * LANES
-                h0, h1, h2, h3, h4, h5 = _six(
-                    load(half, at), load(half, at + LANES), load(half, at + 2 * LANES),
-                    load(half, at + 3 * LANES), load(half, at + 4 * LANES), load(half, at + 5 * LANES),
+                h0, h1, h2, h3, h4, h5, h6, h7 = _eight(
+                    load(half, at), load(half, at + LANES), load(half, at + 2 * LANES), load(half, at + 3 * LANES),
+                    load(half, at + 4 * LANES), load(half, at + 5 * LANES), load(half, at + 6 * LANES),
+                    load(half, at + 7 * LANES),
                 )  # fmt: skip
-                into = ((t - first) * 36 + i * TILE) * filled + c
-                store(v, into, h0)
-                store(v, into + filled, h1)
-                store(v, into + 2 * filled, h2)
-                store(v, into + 3 * filled, h3)
-                store(v, into + 4 * filled, h4)
-                store(v, into + 5 * filled, h5)
+                at = i * TILE * plane + (t - start) * step + c
+                store(v, at, h0)
+                store(v, at + plane, h1)
+                store(v, at + 2 * plane, h2)
+                store(v, at + 3 * plane, h3)
+                store(v, at + 4 * plane, h4)
+                store(v, at + 5 * plane, h5)
+                store(v, at + 6 * plane, h6)
+                store(v, at + 7 * plane, h7)
+
+
+@jit(inline="always")
+def _activated(v, bias, slope):
+    v = v + bias
+    return fma(slope, minimum(v, splat(F32(0))), maximum(v, splat(F32(0))))
 
 
 @jit()
-def _transform_out(m, filled, out, height, width, channels, across, start, stop, first):
-    """Tiles start..stop of out [height, width, channels] <- m [tiles, 36, filled]; m's first tile is `first`."""
+def _transform_out(m, rows, result, first, bias, slope, across, start, stop):
+    """Tiles start..stop of the result, at most 32 channels from `first` on <- m [64, rows, 32]."""
+    out, height, width, channels, pixel = result
     half = np.zeros(STEP * TILE * LANES, F32)
     tile = np.zeros(STEP * STEP * LANES, F32)
+    plane = rows * COLUMNS
     for t in range(start, stop):
         top, left = (t // across) * STEP, (t % across) * STEP
         inside = top + STEP <= height and left + STEP <= width
-        for block in range(0, filled, LANES):
-            c = min(block, filled - LANES)
+        for c in range(first, min(first + COLUMNS, channels), LANES):
             lanes = min(LANES, channels - c)
+            b, s = load(bias, c), load(slope, c)
             for j in range(TILE):
-                at = ((t - first) * 36 + j) * filled + c
-                row = TILE * filled
-                o0, o1, o2, o3 = _four(
-                    load(m, at), load(m, at + row), load(m, at + 2 * row),
-                    load(m, at + 3 * row), load(m, at + 4 * row), load(m, at + 5 * row),
+                at, down = (t - start) * COLUMNS + c - first + j * plane, TILE * plane
+                o0, o1, o2, o3, o4, o5 = _six(
+                    load(m, at), load(m, at + down), load(m, at + 2 * down), load(m, at + 3 * down),
+                    load(m, at + 4 * down), load(m, at + 5 * down), load(m, at + 6 * down), load(m, at + 7 * down),
                 )  # fmt: skip
-                store(half, j * LANES, o0)
-                store(half, (TILE + j) * LANES, o1)
-                store(half, (2 * TILE + j) * LANES, o2)
-                store(half, (3 * TILE + j) * LANES, o3)
+                at, down_half = j * LANES, TILE * LANES
+                store(half, at, o0)
+                store(half, at + down_half, o1)
+                store(half, at + 2 * down_half, o2)
+                store(half, at + 3 * down_half, o3)
+                store(half, at + 4 * down_half, o4)
+                store(half, at + 5 * down_half, o5)
             direct = inside and lanes == LANES
-            into, base, row, pixel = out, (top * width + left) * channels + c, width * channels, channels
+            into, base, down, right = out, (top * width + left) * pixel + c, width * pixel, pixel
             if not direct:
-                into, base, row, pixel = tile, 0, STEP * LANES, LANES
+                into, base, down, right = tile, 0, STEP * LANES, LANES
             for i in range(STEP):
                 at = i * TILE * LANES
-                o0, o1, o2, o3 = _four(
-                    load(half, at), load(half, at + LANES), load(half, at + 2 * LANES),
-                    load(half, at + 3 * LANES), load(half, at + 4 * LANES), load(half, at + 5 * LANES),
+                o0, o1, o2, o3, o4, o5 = _six(
+                    load(half, at), load(half, at + LANES), load(half, at + 2 * LANES), load(half, at + 3 * LANES),
+                    load(half, at + 4 * LANES), load(half, at + 5 * LANES), load(half, at + 6 * LANES),
+                    load(half, at + 7 * LANES),
                 )  # fmt: skip
-                store(into, base + i * row, o0)
-                store(into, base + i * row + pixel, o1)
-                store(into, base + i * row + 2 * pixel, o2)
-                store(into, base + i * row + 3 * pixel, o3)
+                at = base + i * down
+                store(into, at, _activated(o0, b, s))
+                store(into, at + right, _activated(o1, b, s))
+                store(into, at + 2 * right, _activated(o2, b, s))
+                store(into, at + 3 * right, _activated(o3, b, s))
+                store(into, at + 4 * right, _activated(o4, b, s))
+                store(into, at + 5 * right, _activated(o5, b, s))
             if not direct:
                 for i in range(min(STEP, height - top)):
                     for j in range(min(STEP, width - left)):
-                        at = ((top + i) * width + left + j) * channels + c
-                        for k in range(lanes):
-                            out[at + k] = tile[(i * STEP + j) * LANES + k]
+                        at, a = ((top + i) * width + left + j) * pixel + c, (i * STEP + j) * LANES
+                        if lanes == LANES:
+                            store(out, at, load(tile, a))
+                        else:
+                            for k in range(lanes):
+                                out[at + k] = tile[a + k]

@@ -10,6 +10,8 @@ What lies where, below the URL; `gcloud storage cp gs://bucket/prefix/renders/ID
     renders/ID/done                the marker: written last, and only once everything above is safe
     models/DIGEST/network.json     the card of an imported network
     models/DIGEST/network.safetensors
+    upscalers/DIGEST/upscaler.json        the card of an imported upscaler
+    upscalers/DIGEST/upscaler.safetensors
 
 A key is there when its bytes are safe, whole, and not before. Nobody may conclude from `video.mp4` that a render is
 done: `done` says so, put with `if_absent=True`, which exactly one of any number of workers gets True from.

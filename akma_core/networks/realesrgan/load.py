@@ -1,6 +1,5 @@
 """From a name or a path to an upscaler on a device."""
 
-import hashlib
 from pathlib import Path
 
 import safetensors.torch
@@ -10,12 +9,10 @@ from akma_core.errors import RequestError
 from akma_core.networks.memory import keep_mapped
 
 from .architecture import Network, build
-from .catalog import UpscalerCard, cards, read_files
-from .file import Weights, blend, read_weights
+from .catalog import SUFFIXES, UpscalerCard, cards, read_card, read_files
+from .file import read_weights
 from .ncnn import name_layers, read_ncnn
 from .upscaler import Upscaler
-
-SUFFIXES = (".pth", ".pt", ".safetensors")
 
 
 def load_upscaler(
@@ -24,42 +21,28 @@ def load_upscaler(
     dtype: torch.dtype = torch.float32,
     *,
     memory: int | None = None,
-    weak: Path | None = None,
-    denoise: float = 1.0,
 ) -> Upscaler:
-    """The upscaler of a name in catalog.cards(), or of an official .pth or a .safetensors file.
+    """The upscaler of a name in catalog.cards(), of an imported one's folder, or of an official .pth or a .safetensors.
 
-    `memory`: see Upscaler. `weak`, `denoise`: blend in a second file of the same architecture, `denoise` (0..1) being
-    the share of the first (general-wdn-x4v3 beside general-x4v3). RequestError (code "bad_network", or "unknown_model"
-    for a name that nothing has) where that cannot be done.
+    `memory`: see Upscaler. RequestError (code "bad_network", or "unknown_model" for a name that nothing has) where that
+    cannot be done.
     """
     keep_mapped()
-    found = _load(name_or_path)
-    network, name, digest = build(found.state), Path(name_or_path).stem, found.digest
-    if weak is not None:
-        other = _load(weak)
-        network = build(blend(network.state_dict(), build(other.state).state_dict(), denoise))
-        digest = hashlib.sha256(f"{digest} {other.digest} {denoise!r}".encode()).hexdigest()
+    card, path, folder = cards().get(str(name_or_path)), Path(name_or_path), None
+    if card is None and isinstance(name_or_path, Path) and path.is_dir():
+        card, folder = read_card(path), path
+    if card is not None:
+        network, name, digest = load_network(card, folder), card.name, card.digest
+    elif path.suffix.lower() in SUFFIXES:
+        found = read_weights(path)
+        network, name, digest = build(found.state), path.stem, found.digest
+    else:
+        message = f"unknown upscaler {str(name_or_path)[:80]!r}: give a name ({', '.join(cards())}) or a .pth file"
+        raise RequestError(message, code="unknown_model", field="upscale")
     return Upscaler(network, name=name, digest=digest, device=device, dtype=dtype, memory=memory)
 
 
-def load_network(card: UpscalerCard) -> Network:
-    """The network that a card describes, float32 on the CPU."""
-    return build(_of_card(card).state)
-
-
-def _load(name_or_path: str | Path) -> Weights:
-    if card := cards().get(str(name_or_path)):
-        return _of_card(card)
-    path = Path(name_or_path)
-    if path.suffix.lower() not in SUFFIXES:
-        message = f"unknown upscaler {str(name_or_path)[:80]!r}: give a name ({', '.join(cards())}) or a .pth file"
-        raise RequestError(message, code="unknown_model", field="upscale")
-    return read_weights(path)
-
-
-def _of_card(card: UpscalerCard) -> Weights:
-    files = read_files(card)
-    if card.package:
-        return Weights(name_layers(read_ncnn(*files)), card.digest)
-    return Weights(safetensors.torch.load(files[0]), card.digest)
+def load_network(card: UpscalerCard, folder: Path | None = None) -> Network:
+    """The network that a card describes, float32 on the CPU; `folder`: of an imported one."""
+    files = read_files(card, folder)
+    return build(name_layers(read_ncnn(*files)) if card.package else safetensors.torch.load(files[0]))

@@ -27,8 +27,9 @@ class ResidualDenseBlock(nn.Module):
 
     def forward(self, features: Tensor) -> None:
         *growing, gather = self.children()
+        slope = features.new_full((self.ends[0],), SLOPE)
         for conv, end, new_end in zip(growing, self.ends[:-1], self.ends[1:], strict=True):
-            features[:, end:new_end] = F.leaky_relu_(conv(features[:, :end]), SLOPE)
+            conv(features[:, :end], slope[: new_end - end], features[:, end:new_end])
         features[:, : self.ends[0]].add_(gather(features), alpha=RESIDUAL)
 
 
@@ -79,9 +80,10 @@ class RRDBNet(nn.Module):
         """RGB [n, 3, h, w] in 0..1 -> [n, 3, scale * h, scale * w], about 0..1."""
         y = self.conv_first(F.pixel_unshuffle(x, self.modulus))
         y = y.add_(self.conv_body(self._trunk(y)))
+        slope = y.new_full((y.shape[1],), SLOPE)
         for conv in (self.conv_up1, self.conv_up2):
-            y = F.leaky_relu_(conv(F.interpolate(y, scale_factor=2, mode="nearest")), SLOPE)
-        y = F.leaky_relu_(self.conv_hr(y), SLOPE)
+            y = conv(F.interpolate(y, scale_factor=2, mode="nearest"), slope)
+        y = self.conv_hr(y, slope)
         last: Tensor = self.conv_last(y)
         return last
 

@@ -34,9 +34,11 @@ class SRVGGNetCompact(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """RGB [n, 3, h, w] in 0..1 -> [n, 3, scale * h, scale * w], about 0..1."""
+        *activated, last = self.body
         y = x
-        for layer in self.body:
-            y = layer(y)
+        for conv, prelu in zip(activated[::2], activated[1::2], strict=True):
+            y = conv(y, prelu.weight)
+        y = last(y)
         # Adding a pixel to all its scale^2 sub-pixels before the shuffle is nearest-neighbour enlargement after it.
         n, _, h, w = y.shape
         y.view(n, 3, self.scale**2, h, w).add_(x.unsqueeze(2))

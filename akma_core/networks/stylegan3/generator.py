@@ -193,7 +193,7 @@ class SynthesisLayer(nn.Module):
         cpu = x.device.type == "cpu" and x.dtype == torch.float32
         if cpu and k == 3 and min(in_channels, out_channels) >= winograd.LANES:
             if self._transformed is None:
-                self._transformed = winograd.transform_weight(self.kernel)
+                self._transformed = winograd.transform_weight(self.kernel, self.compiled)
             return winograd.conv3x3(x, self._transformed, out_channels, 2, self.compiled)
         if cpu and mkldnn():  # conv2d leaves a single thread's 1x1 to a slower way
             y: Tensor = torch.mkldnn_convolution(x, self.kernel, None, [k - 1, k - 1], [1, 1], [1, 1], 1)

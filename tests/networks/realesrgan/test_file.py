@@ -139,6 +139,7 @@ GOOD = saved({"params": {"a": torch.zeros(64)}})
         (saved({"params": {1: torch.zeros(1)}}), "no params"),
         (saved({"params": {"a": [1.0]}}), "no params"),
         (saved({"params": {"a": torch.zeros(2, 2).to_sparse()}}), "no params"),
+        (saved({"params": {"a": torch.zeros(1).expand(1 << 40)}}), "more than the file does"),
     ],
 )
 def test_refused_in_one_line(tmp_path: Path, data: bytes, reason: str) -> None:

@@ -1,0 +1,1 @@
+"""AKMA over HTTP: routes under /v1, who may use them, and how they fail."""

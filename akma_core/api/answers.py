@@ -1,0 +1,164 @@
+"""What the routes answer, as OpenAPI shows it."""
+
+import json
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from akma_core.api.state import State
+from akma_core.ledger import Progress, Render
+from akma_core.networks.card import NetworkCard
+from akma_core.networks.realesrgan.catalog import UpscalerCard
+
+Status = Literal["queued", "running", "done", "failed", "cancelled"]
+LINKED = ("events", "video", "manifest", "waveform", "stream")  # what a browser opens by itself
+PATHS = {"waveform": "waveform.png", "stream": "stream.m3u8"}
+
+
+class Fault(BaseModel):
+    """Why it failed."""
+
+    code: str = Field(examples=["audio_damaged"])
+    message: str
+
+
+class Links(BaseModel):
+    """Paths on this server. Those that a browser opens by itself carry a token that expires."""
+
+    self: str
+    events: str
+    video: str
+    manifest: str
+    waveform: str
+    stream: str
+    log: str
+
+
+class RenderAnswer(BaseModel):
+    """A render and how far it is."""
+
+    id: str = Field(description="32 hexadecimal digits, in the order of time")
+    status: Status
+    stage: str = Field(description="waiting, planning, rendering, joining or done")
+    created: str = Field(description="ISO 8601, UTC, as all times", examples=["2025-03-01T12:00:00.000Z"])
+    started: str | None
+    finished: str | None
+    name: str = Field(description="of the song, as the client called it")
+    settings: dict[str, Any] = Field(description="all of them, with defaults")
+    model: str
+    frames_total: int
+    frames_done: int
+    frames_per_second: float | None = Field(description="of late; null while none are rendered")
+    seconds_left: float | None = Field(description="at that speed; null while it is not known")
+    queue_position: int | None = Field(description="renders before this one; null once it has begun")
+    width: int | None = Field(description="of the video, pixels")
+    height: int | None
+    fps: str = Field(examples=["30", "30000/1001"])
+    duration: float = Field(description="of the video, seconds")
+    error: Fault | None
+    webhook: str | None = Field(description="what became of it: sent, or why not; null before, or without one")
+    links: Links
+
+
+class RenderPage(BaseModel):
+    """Some renders, the newest first."""
+
+    renders: list[RenderAnswer]
+    cursor: str | None = Field(description="give it back for the next page; null on the last one")
+
+
+class ModelAnswer(BaseModel):
+    """A network that `model` takes."""
+
+    name: str
+    kind: str
+    flavour: str = Field(description="variant of the kind: T or R")
+    width: int = Field(description="of its pictures, pixels")
+    height: int
+    classes: int = Field(description="0 for an unconditional network")
+    digest: str
+    licence: str
+    note: str
+    built_in: bool
+
+
+class UpscalerAnswer(BaseModel):
+    """A network that `upscale` takes."""
+
+    name: str
+    kind: str
+    scale: int = Field(description="how many times larger pictures become")
+    digest: str
+    licence: str
+    note: str
+    built_in: bool
+
+
+class ModelList(BaseModel):
+    """All that can be asked for by name."""
+
+    models: list[ModelAnswer]
+    upscalers: list[UpscalerAnswer]
+
+
+class HealthAnswer(BaseModel):
+    """Whether renders are accepted and made."""
+
+    status: Literal["ready", "unready"]
+    workers: int = Field(description="heard of in the last 10 seconds")
+    reason: str | None = None
+
+
+def render_answer(state: State, render: Render, progress: Progress) -> RenderAnswer:
+    """What is told of a render."""
+    done = render.frames if render.status == "done" else min(progress.frames_done, render.frames)
+    running = render.status == "running"
+    speed = round(progress.rate, 3) if running and progress.rate > 0 else None
+    settings = json.loads(render.settings)
+    return RenderAnswer(
+        id=render.id,
+        status=render.status,  # type: ignore[arg-type]  # which pydantic checks
+        stage=render.stage,
+        created=_moment(render.created) or "",
+        started=_moment(render.started),
+        finished=_moment(render.finished),
+        name=render.name,
+        settings=settings,
+        model=settings["model"],
+        frames_total=render.frames,
+        frames_done=done,
+        frames_per_second=speed,
+        seconds_left=round((render.frames - done) / speed, 1) if speed else None,
+        queue_position=progress.position if render.status == "queued" else None,
+        width=render.width,
+        height=render.height,
+        fps=render.fps,
+        duration=round(float(render.frames / Fraction(render.fps)), 6),
+        error=Fault(code=render.error_code, message=render.error_message or "") if render.error_code else None,
+        webhook=render.webhook,
+        links=_links(state, render.id),
+    )
+
+
+def model_answer(card: NetworkCard, *, built_in: bool) -> ModelAnswer:
+    return ModelAnswer(digest=card.digest, built_in=built_in, **card.model_dump(include=set(ModelAnswer.model_fields)))
+
+
+def upscaler_answer(card: UpscalerCard, *, built_in: bool) -> UpscalerAnswer:
+    known = card.model_dump(include=set(UpscalerAnswer.model_fields))
+    return UpscalerAnswer(kind=card.architecture, digest=card.digest, built_in=built_in, **known)
+
+
+def _links(state: State, render_id: str) -> Links:
+    path = f"/v1/renders/{render_id}"
+    token = state.access.token(render_id, state.environment.link_seconds)
+    opened = {name: f"{path}/{PATHS.get(name, name)}?token={token}" for name in LINKED}
+    return Links(self=path, log=f"{path}/log", **opened)
+
+
+def _moment(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

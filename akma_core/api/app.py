@@ -1,0 +1,97 @@
+"""The app: routes under /v1, who may use them, how they fail, and their documentation, which needs no network."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from akma_core import __version__
+from akma_core.api import errors, events, health, looks, media, meter, models, renders, stream
+from akma_core.api.access import AccessMiddleware
+from akma_core.api.openapi import ERRORS
+from akma_core.api.state import open_state
+from akma_core.environment import Environment
+
+DOCS, ASSETS, SCHEMA = "/v1/docs", "/v1/docs/assets", "/v1/openapi.json"
+OPEN = {"/v1/health", DOCS, SCHEMA}  # tell nothing of anybody's renders
+ROUTERS = [each.router for each in (renders, events, media, stream, models, looks, health, meter)]
+ABOUT = "A song becomes a video whose motion is the song's loudness."
+
+
+def create_app(environment: Environment) -> FastAPI:
+    """The app, to be served as it is or mounted: it connects when its lifespan begins, and not before."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        app.state.akma = state = await run_in_threadpool(open_state, environment)
+        try:
+            yield
+        finally:
+            await run_in_threadpool(state.close)
+
+    app = FastAPI(
+        title="AKMA",
+        version=__version__,
+        description=ABOUT,
+        openapi_url=SCHEMA,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        responses=ERRORS,
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    _add_docs(app)
+    app.add_middleware(Gate)
+    errors.install(app)
+    if environment.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=environment.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "X-API-Key", "Idempotency-Key"],
+            expose_headers=["Location", "Retry-After"],
+        )
+    app.add_middleware(meter.Meter)
+    return app
+
+
+class Gate:
+    """Pure ASGI: lets in whom the app's Access lets in, which is known once its lifespan has begun."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        open_to_all = scope["type"] == "lifespan" or path in OPEN or path.startswith(f"{ASSETS}/")
+        app = self.app if open_to_all else AccessMiddleware(self.app, scope["app"].state.akma.access)
+        await app(scope, receive, send)
+
+
+def _add_docs(app: FastAPI) -> None:
+    """A page that tries the routes out, from what BentoML's wheel carries."""
+    spec = find_spec("bentoml")
+    assets = Path(spec.origin).parent / "_internal/server/static_content" if spec and spec.origin else None
+    if assets is None or not assets.is_dir():
+        return
+    app.mount(ASSETS, StaticFiles(directory=assets), name="assets")
+
+    @app.get(DOCS, include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url=SCHEMA,
+            title="AKMA",
+            swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{ASSETS}/swagger-ui.css",
+            swagger_favicon_url=f"{ASSETS}/favicon-light-32x32.png",
+        )

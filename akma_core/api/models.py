@@ -1,0 +1,103 @@
+"""Networks over HTTP: which there are, and an administrator's own."""
+
+from pathlib import PurePath
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from akma_core import library
+from akma_core.api.answers import ModelAnswer, ModelList, UpscalerAnswer, model_answer, upscaler_answer
+from akma_core.api.form import Limits
+from akma_core.api.openapi import form
+from akma_core.api.renders import Asking, Using
+from akma_core.api.upload import receive
+from akma_core.errors import RequestError
+from akma_core.intake import new_id
+from akma_core.log import event
+from akma_core.networks import catalog
+from akma_core.networks.card import NetworkCard
+from akma_core.networks.realesrgan.catalog import cards as upscalers
+from akma_core.storage import Storage
+
+IMPORT_SECONDS = 300.0  # reading a network of 250 MB takes a few, and its contact sheet a minute on a CPU
+WORDS = {"name": 62, "licence": 500, "note": 2000}  # characters
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+@router.get("")
+def listed(state: Using) -> ModelList:
+    """Networks that `model` takes, and those that `upscale` takes."""
+    models, larger = _known(state.storage)
+    return ModelList(models=models, upscalers=larger)
+
+
+@router.get("/{name}")
+def one(name: Annotated[str, Path(max_length=100)], state: Using) -> ModelAnswer | UpscalerAnswer:
+    """One of them."""
+    models, larger = _known(state.storage)
+    known: list[ModelAnswer | UpscalerAnswer] = [*models, *larger]
+    if found := next((each for each in known if each.name == name), None):
+        return found
+    raise RequestError(f"there is no network {name[:80]!r}: GET /v1/models lists them", code="not_found")
+
+
+@router.post(
+    "",
+    status_code=201,
+    openapi_extra=form(
+        {
+            "file": {"type": "string", "format": "binary", "description": "an official StyleGAN3 .pkl"},
+            "name": {
+                "type": "string",
+                "pattern": f"^{library.NAME.pattern}$",
+                "description": "small letters, digits and . _ - (default: the file's name)",
+            },
+            "licence": {"type": "string", "maxLength": WORDS["licence"], "description": "whose it is, what it allows"},
+            "note": {"type": "string", "maxLength": WORDS["note"], "description": "anything worth knowing"},
+        },
+        required=["file"],
+    ),
+)
+async def bring(request: Request, response: Response, state: Using, caller: Asking) -> ModelAnswer:
+    """Make an official StyleGAN3 .pkl a network of yours: read as data, nothing in it is run. Administrators only.
+
+    ```
+    curl -F file=@net.pkl -F name=east-sea http://127.0.0.1:3000/v1/models
+    ```
+    """
+    caller.check_admin()
+    key = f"imports/{new_id()}.pkl"
+    try:
+        limits = Limits(file_bytes=state.environment.max_upload_bytes)
+        with await receive(request, state.uploads, "file", limits, ["pkl"]) as file:
+            wish = _wish(file.fields, file.name)
+            await run_in_threadpool(state.storage.put_file, key, file.path)
+        answer = await state.ask("import", {"key": key, **wish}, IMPORT_SECONDS)
+    finally:
+        await run_in_threadpool(state.storage.delete, key)
+    card = NetworkCard.model_validate({name: answer[name] for name in answer.keys() - {"digest"}})
+    event("model_imported", by=caller.name, model=card.name, digest=card.digest)
+    response.headers["Location"] = f"/v1/models/{card.name}"
+    return model_answer(card, built_in=False)
+
+
+def _wish(fields: dict[str, str], file_name: str) -> dict[str, str]:
+    """The form's fields, checked."""
+    for name, value in fields.items():
+        if name not in WORDS:
+            raise RequestError(f"unknown setting {name[:60]!r}", code="unknown_setting", field=name[:60])
+        if len(value) > WORDS[name]:
+            message = f"{name} should have at most {WORDS[name]} characters"
+            raise RequestError(message, code="bad_name" if name == "name" else "bad_setting", field=name)
+    name = library.check_name(fields.get("name") or library.safe_name(PurePath(file_name).stem))
+    return {"name": name, "licence": fields.get("licence", ""), "note": fields.get("note", "")}
+
+
+def _known(storage: Storage) -> tuple[list[ModelAnswer], list[UpscalerAnswer]]:
+    models = [model_answer(catalog.find(name)[1], built_in=True) for name in catalog.names()]
+    models += [model_answer(card, built_in=False) for card in library.cards(storage)]
+    larger = [upscaler_answer(card, built_in=True) for card in upscalers().values()]
+    larger += [upscaler_answer(card, built_in=False) for card in library.UPSCALERS.cards(storage)]
+    return models, larger

@@ -1,0 +1,114 @@
+"""Renders over HTTP: submit, look, list, cancel."""
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from akma_core.api.access import Caller
+from akma_core.api.answers import RenderAnswer, RenderPage, render_answer
+from akma_core.api.errors import STATUS
+from akma_core.api.form import Limits
+from akma_core.api.openapi import AUDIO, SETTINGS, form, settings_fields
+from akma_core.api.state import State, caller_of, state_of
+from akma_core.api.upload import fields_of, receive
+from akma_core.errors import RequestError
+from akma_core.ledger import Render
+from akma_core.log import event
+
+CURSOR = re.compile(r"([0-9]{1,11}\.[0-9]{1,9})_([0-9a-f]{32})")
+WEBHOOK = {
+    "type": "string",
+    "format": "uri",
+    "maxLength": 2048,
+    "description": "where to tell that the render ended, on a host that the service allows",
+}
+STATUS.setdefault("already_over", 409)
+
+router = APIRouter(prefix="/v1/renders", tags=["renders"])
+Using = Annotated[State, Depends(state_of)]
+Asking = Annotated[Caller, Depends(caller_of)]
+RenderId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hexadecimal digits")]
+
+
+@router.post(
+    "",
+    status_code=202,
+    openapi_extra=form(
+        {"audio": AUDIO, **settings_fields(), "settings": SETTINGS, "webhook_url": WEBHOOK}, required=["audio"]
+    ),
+)
+async def submit(
+    request: Request,
+    response: Response,
+    state: Using,
+    caller: Asking,
+    idempotency_key: Annotated[
+        str | None, Header(description="up to 200 printable characters: the same key is the same render")
+    ] = None,
+) -> RenderAnswer:
+    """Submit a song. It is rendered in the background; the answer says where to follow it.
+
+    ```
+    curl -F audio=@song.wav -F fps=30 http://127.0.0.1:3000/v1/renders
+    curl -F audio=@song.wav -F 'settings={"fps": 24, "seed": 7}' http://127.0.0.1:3000/v1/renders
+    ```
+    """
+    await state.intake.check_room(caller.name, idempotency_key)
+    limits = Limits(file_bytes=state.environment.max_upload_bytes)
+    with await receive(request, state.uploads, "audio", limits) as song:
+        render, new = await state.intake.submit(caller.name, song, fields_of(song), idempotency_key)
+    if new:
+        event("render_accepted", render=render.id, owner=caller.name, bytes=song.size, frames=render.frames)
+    progress = await run_in_threadpool(state.ledger.progress, [render.id])
+    answer = render_answer(state, render, progress[render.id])
+    response.headers["Location"] = answer.links.self
+    return answer
+
+
+@router.get("")
+def listed(
+    state: Using,
+    caller: Asking,
+    cursor: Annotated[str | None, Query(max_length=80, description="of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> RenderPage:
+    """Your renders, the newest first; an administrator sees everyone's."""
+    match = CURSOR.fullmatch(cursor) if cursor is not None else None
+    if cursor is not None and not match:
+        raise RequestError("cursor should be what the page before gave", code="bad_cursor", field="cursor")
+    after = (float(match[1]), match[2]) if match else None
+    found = state.ledger.page(None if caller.is_admin else caller.name, after, limit + 1)
+    page = found[:limit]
+    progress = state.ledger.progress(render.id for render in page)
+    last = f"{page[-1].created:.9f}_{page[-1].id}" if len(found) > limit else None
+    return RenderPage(renders=[render_answer(state, render, progress[render.id]) for render in page], cursor=last)
+
+
+@router.get("/{render_id}")
+def one(render_id: RenderId, state: Using, caller: Asking) -> RenderAnswer:
+    """A render and how far it is."""
+    render = find(state, caller, render_id)
+    return render_answer(state, render, state.ledger.progress([render_id])[render_id])
+
+
+@router.delete("/{render_id}")
+def cancel(render_id: RenderId, state: Using, caller: Asking) -> RenderAnswer:
+    """Cancel a render; again is no harm. One that is done or has failed is left as it is: 409."""
+    find(state, caller, render_id)
+    cancelled = state.ledger.end(render_id, "cancelled")
+    render = find(state, caller, render_id)
+    if cancelled:
+        event("render_cancelled", render=render_id, by=caller.name)
+    elif render.status != "cancelled":
+        raise RequestError(f"this render is over already: it is {render.status}", code="already_over")
+    return render_answer(state, render, state.ledger.progress([render_id])[render_id])
+
+
+def find(state: State, caller: Caller, render_id: str) -> Render:
+    """A render that `caller` may see; RequestError, code not_found, otherwise."""
+    render = state.ledger.get(render_id)
+    if render is None or (caller.role == "user" and render.owner != caller.name):
+        raise RequestError("there is no such render, or it is not yours", code="not_found")
+    return render

@@ -1,0 +1,133 @@
+"""What the routes share: one object, made when the service starts."""
+
+import asyncio
+import fcntl
+import json
+import secrets
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+
+from akma_core.api.access import Access, Caller, parse_keys
+from akma_core.api.errors import STATUS
+from akma_core.environment import Environment
+from akma_core.errors import FailureError, RequestError
+from akma_core.intake import Intake
+from akma_core.ledger import Ledger
+from akma_core.probe import Probe
+from akma_core.storage import Storage, open_storage
+
+POLL = 0.05  # seconds between two looks for an answer
+PREVIEWS = 16  # at a time, of a process
+STATUS.setdefault("no_worker", 503)
+STATUS.setdefault("no_answer", 504)
+
+
+@dataclass(frozen=True)
+class State:
+    """`ledger` and `storage` block: routes that touch them are plain functions, or go through a thread."""
+
+    environment: Environment
+    ledger: Ledger
+    storage: Storage
+    access: Access
+    probe: Probe
+    intake: Intake
+    uploads: Path
+    """Folder of this process' own for what is being uploaded."""
+    lock: IO[str]
+    """Held as long as that folder is in use."""
+    previews: asyncio.Semaphore
+    """How many more may be made at a time."""
+
+    async def ask(self, kind: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Have a worker do something short and return its answer.
+
+        FailureError, code no_worker or no_answer, where none does it within `seconds`; the worker's own error, which
+        is a RequestError unless its answer says {"failure": true}.
+        """
+        if not await run_in_threadpool(self.ledger.workers):
+            raise FailureError("no worker is there to do this: start one, or try again later", code="no_worker")
+        errand = await run_in_threadpool(self.ledger.ask, kind, request)
+        until = time.monotonic() + seconds
+        while (row := await run_in_threadpool(self.ledger.answered, errand)) is None:
+            if time.monotonic() > until:
+                message = f"no worker found the time for this within {seconds:g} seconds: try again later"
+                raise FailureError(message, code="no_answer")
+            await asyncio.sleep(POLL)
+        answer: dict[str, Any] = json.loads(row["answer"]) or {}
+        if row["error_code"]:
+            error = FailureError if answer.get("failure") else RequestError
+            raise error(row["error_message"] or "it failed", code=row["error_code"], field=answer.get("field"))
+        return answer
+
+    def close(self) -> None:
+        self.probe.close()
+        self.ledger.close()
+        shutil.rmtree(self.uploads, ignore_errors=True)
+        Path(self.lock.name).unlink(missing_ok=True)
+        self.lock.close()
+
+
+def open_state(environment: Environment) -> State:
+    """Connect; FailureError where the database does not answer, RequestError where a setting is wrong."""
+    keys = parse_keys(environment.api_keys.get_secret_value())
+    storage = open_storage(environment.storage_url)
+    ledger = Ledger(environment.database("akma"))
+    given = environment.link_secret
+    secret = given.get_secret_value() if given else ledger.fact("link_secret", secrets.token_hex(32))
+    uploads, lock = _own_folder(environment.home / "uploads")
+    probe = Probe()
+    probe.start()
+    return State(
+        environment=environment,
+        ledger=ledger,
+        storage=storage,
+        access=Access(keys, secret.encode()),
+        probe=probe,
+        intake=Intake(environment, ledger, storage, probe),
+        uploads=uploads,
+        lock=lock,
+        previews=asyncio.Semaphore(PREVIEWS),
+    )
+
+
+def state_of(request: Request) -> State:
+    """The app's state, as a FastAPI dependency."""
+    state: State = request.app.state.akma
+    return state
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks, as a FastAPI dependency."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def _own_folder(parent: Path) -> tuple[Path, IO[str]]:
+    """A new folder in `parent` and the lock that says that it is in use; those that nobody uses any more go."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with (parent / "lock").open("w") as door:  # one process at a time
+            fcntl.flock(door, fcntl.LOCK_EX)
+            for path in parent.glob("*.lock"):
+                with path.open("w") as other:
+                    try:
+                        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except OSError:
+                        continue
+                    shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+                    path.unlink()
+            folder = parent / secrets.token_hex(8)
+            held = folder.with_suffix(".lock").open("w")
+            fcntl.flock(held, fcntl.LOCK_EX)
+            folder.mkdir()
+    except OSError as error:
+        message = f"cannot keep uploads in {parent}: {error.strerror}; set AKMA_HOME to a folder that can be written"
+        raise FailureError(message, code="write_failed") from error
+    return folder, held

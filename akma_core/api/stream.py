@@ -1,0 +1,134 @@
+"""Watching a render while it is made: an HLS playlist of the chunks that are there, and its fragments on demand.
+
+Before the first chunk a player's request for the playlist waits for it, since nothing else starts them both: hls.js
+takes a 404 for an answer and does not ask again, and neither it nor Safari begins with a playlist of nothing. Who
+waits longer than HOLD gets 404 with Retry-After: the events tell when to come back.
+"""
+
+import asyncio
+import tempfile
+from contextlib import suppress
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path as File
+from typing import Annotated
+from urllib.parse import urlencode
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from akma_core import hls
+from akma_core.api.errors import body
+from akma_core.api.events import Board, Sight, Watching, seen
+from akma_core.api.media import nothing
+from akma_core.api.renders import Asking, RenderId, Using, find
+from akma_core.api.shelf import Shelf, one
+from akma_core.api.state import State
+from akma_core.errors import RequestError
+from akma_core.ledger import Ledger, Render
+from akma_core.storage import MissingKeyError
+
+HOLD = 8.0  # seconds that a request waits for the first chunk; players wait 10 and more
+MAKERS = 2  # fragments that are made at a time, some 10 ms of a CPU each
+FRAGMENTS = 64 << 20  # bytes of them in memory
+FOLDER = "segments"  # relative to the playlist; what access.LINKED lets tokens open
+INITIAL = "init.mp4"
+FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+
+router = APIRouter(prefix="/v1/renders", tags=["renders"])
+
+
+@router.get(
+    "/{render_id}/stream.m3u8",
+    response_class=Response,
+    responses={200: {"content": {hls.MIME_PLAYLIST: {"schema": {"type": "string"}}}}},
+)
+async def playlist(
+    render_id: RenderId,
+    state: Using,
+    caller: Asking,
+    board: Watching,
+    token: Annotated[str, Query(max_length=200, description="of a signed link; the fragments inherit it")] = "",
+) -> Response:
+    """Watch it while it is rendered: an HLS playlist of the chunks that are finished, for Safari, hls.js, VLC, mpv."""
+    sight = await _begun(board, await seen(state, caller, render_id))
+    render, ready = sight.render, _ready(sight)
+    if not ready and render.is_over:
+        raise nothing(render, "stream")
+    if not ready:
+        message = "the first seconds are not rendered yet: ask again when frames_done grows"
+        return body(404, "not_begun", message, headers={"Retry-After": "2", "Cache-Control": "no-store"})
+    fps = Fraction(render.fps)
+    frames = await run_in_threadpool(_frames, state.ledger, render_id)
+    query = "?" + urlencode({"token": token}) if token else ""  # players without headers need it for each fragment
+    text = hls.playlist(
+        [Fraction(each) / fps for each in frames],
+        ready,
+        ended=render.is_over,
+        uri=lambda index: f"{FOLDER}/{index:05d}.m4s{query}",
+        init_uri=f"{FOLDER}/{INITIAL}{query}",
+    )
+    keep = "private, max-age=60" if render.is_over else "no-store"
+    return Response(text, media_type=hls.MIME_PLAYLIST, headers={"Cache-Control": keep})
+
+
+@router.get(
+    f"/{{render_id}}/{FOLDER}/{{name}}",
+    response_class=Response,
+    responses={200: {"content": {hls.MIME_MEDIA: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def fragment(
+    request: Request,
+    render_id: RenderId,
+    name: Annotated[str, Path(pattern=r"^(init\.mp4|[0-9]{5,6}\.m4s)$", description="as the playlist names it")],
+    state: Using,
+    caller: Asking,
+) -> Response:
+    """A part of the stream."""
+    render = await run_in_threadpool(find, state, caller, render_id)
+    makers = one(request, "makers", lambda: CapacityLimiter(MAKERS))
+
+    async def make() -> bytes:
+        return await to_thread.run_sync(_make, state, render, name, limiter=makers)
+
+    fragments = one(request, "fragments", lambda: Shelf(FRAGMENTS))
+    try:
+        data = await fragments.get(f"{render_id}/{name}", make)
+    except MissingKeyError:
+        raise RequestError("this part of the stream is not there", code="not_found") from None
+    return Response(data, media_type=hls.MIME_MEDIA, headers=FOREVER)
+
+
+async def _begun(board: Board, sight: Sight) -> Sight:
+    """The render once there is something to watch, or never will be, or HOLD seconds are over."""
+    with board.watching(sight.render.id), suppress(TimeoutError):
+        async with asyncio.timeout(HOLD):
+            while not (_ready(sight) or sight.render.is_over or board.leaving):
+                await board.next()
+                sight = board.sight(sight.render.id, sight) or sight
+    return sight
+
+
+def _ready(sight: Sight) -> int:
+    """Chunks from the first on whose pictures and sound are there."""
+    return min(sight.progress.segments, sight.render.sound)
+
+
+@lru_cache(256)
+def _frames(ledger: Ledger, render_id: str) -> tuple[int, ...]:
+    """Frames of each chunk of a render that is planned."""
+    return tuple(row["frames"] for row in ledger.segments(render_id))
+
+
+def _make(state: State, render: Render, name: str) -> bytes:
+    index = 0 if name == INITIAL else int(File(name).stem)
+    with tempfile.TemporaryDirectory(prefix="akma-") as folder:
+        segment, piece = File(folder, "segment.mp4"), File(folder, "piece.mp4")
+        state.storage.get_file(f"renders/{render.id}/chunks/{index:05d}.mp4", segment)
+        state.storage.get_file(f"renders/{render.id}/sound/{index:05d}.mp4", piece)
+        if name == INITIAL:
+            return hls.initialisation(segment, piece)
+        start = sum(_frames(state.ledger, render.id)[:index])
+        return hls.fragment(index, start, segment, piece, Fraction(render.fps))

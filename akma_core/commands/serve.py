@@ -1,0 +1,43 @@
+"""`akma serve`: the render service on this machine, by `bentoml serve`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from akma_core.commands.arguments import Commands
+from akma_core.errors import RequestError
+
+SERVICE = Path(__file__).parents[2] / "service.py"
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    serve = commands.add_parser(
+        "serve",
+        help="start the render service",
+        description="Start the API and a worker for each GPU (one on a CPU), until Ctrl-C. Settings: AKMA_* variables.",
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1, this machine)")
+    serve.add_argument("--port", type=int, default=3000, help="port to listen at, 1 to 65535 (default: 3000)")
+    serve.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    from akma_core.environment import read_environment, unknown
+
+    if not SERVICE.is_file():
+        raise RequestError(f"{SERVICE} is missing: run akma serve from a clone or a bento", code="no_service")
+    if not 1 <= options.port <= 65535:
+        raise RequestError(f"port {options.port} is not from 1 to 65535", code="bad_setting", field="port")
+    environment = read_environment()
+    for name in unknown():
+        print(f"note: {name} means nothing to AKMA", file=sys.stderr)
+    if options.host not in ("127.0.0.1", "::1") and not environment.api_keys.get_secret_value():
+        print("note: without AKMA_API_KEYS only this machine is served", file=sys.stderr)
+    target = "Worker" if environment.role == "worker" else "Akma"
+    sys.stdout.flush()
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    arguments = ["bentoml", "serve", f"service:{target}", "--working-dir", str(SERVICE.parent)]
+    arguments += ["--host", options.host, "--port", str(options.port)]
+    os.execv(sys.executable, [sys.executable, "-m", *arguments])

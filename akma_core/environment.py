@@ -1,0 +1,146 @@
+"""Settings of the service, from the environment: AKMA_STORAGE, AKMA_DATABASE_URL, AKMA_API_KEYS and so on."""
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from akma_core.errors import RequestError
+from akma_core.home import home
+
+PREFIX = "AKMA_"
+OTHERS = {"AKMA_HOME", "AKMA_DEBUG", "AKMA_COMPILED"}  # read elsewhere
+NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+Words = Annotated[tuple[str, ...], NoDecode]
+"""Written with commas between."""
+
+
+class Environment(BaseSettings):
+    """Every field is the variable AKMA_<FIELD>, in capitals; `description` is its meaning, with unit and range."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    storage: str | None = Field(
+        default=None, description="file:///a/folder or gs://bucket/prefix (default: in AKMA_HOME)"
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="postgresql://user:password@host/name for many machines (default: SQLite in AKMA_HOME)",
+    )
+    role: Literal["all", "api", "worker"] = Field(default="all", description="what this node does")
+    node: str = Field(
+        default_factory=lambda: re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:63].strip("-._") or "node",
+        description="this machine's name, the same after a restart (default: its host name)",
+    )
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,2})?)$")] = Field(
+        default="auto", description="device of the workers: auto is every GPU there is, or the CPU"
+    )
+
+    api_keys: SecretStr = Field(
+        default=SecretStr(""), description="name:role:secret with commas between; role user or admin"
+    )
+    link_secret: SecretStr | None = Field(
+        default=None, description="signs links, 16 characters or more (default: drawn once)"
+    )
+    link_seconds: Annotated[int, Field(ge=60, le=7 * 86400)] = Field(
+        default=86400, description="how long links work, seconds"
+    )
+    cors_origins: Words = Field(default=(), description="origins whose pages may call the API (default: none)")
+
+    max_upload_bytes: Annotated[int, Field(ge=1)] = Field(default=4 << 30, description="largest upload, bytes")
+    max_audio_seconds: Annotated[float, Field(gt=0)] = Field(default=6 * 3600.0, description="longest song, seconds")
+    max_pixels: Annotated[int, Field(ge=256)] = Field(
+        default=4096 * 2304, description="largest picture of a video, pixels"
+    )
+    max_frames: Annotated[int, Field(ge=1)] = Field(default=6 * 3600 * 60, description="most frames of a video")
+    max_queued_jobs: Annotated[int, Field(ge=1)] = Field(default=200, description="most renders waiting or running")
+    max_queued_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=48 * 3600.0, description="most seconds of video waiting"
+    )
+    max_jobs_per_key: Annotated[int, Field(ge=1)] = Field(
+        default=100, description="most renders waiting or running, of a key"
+    )
+    retention_days: Annotated[float, Field(gt=0)] = Field(
+        default=30.0, description="days that a finished render is kept"
+    )
+    retention_bytes: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="bytes that finished renders may take; the oldest go first (default: no limit)"
+    )
+
+    webhook_hosts: Words = Field(
+        default=(), description="hosts that webhooks may go to: hooks.example.com, *.example.org"
+    )
+    webhook_secret: SecretStr | None = Field(default=None, description="signs webhooks, 16 characters or more")
+    webhook_allow_private: Words = Field(
+        default=(), description="host:port that webhooks may go to although it is private"
+    )
+
+    log: Literal["json", "text"] = Field(default="json", description="how log lines are written")
+
+    @field_validator("cors_origins", "webhook_hosts", "webhook_allow_private", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(filter(None, re.split(r"[,\s]+", value))) if isinstance(value, str) else value
+
+    @field_validator("node")
+    @classmethod
+    def _node(cls, value: str) -> str:
+        if not NODE.fullmatch(value):
+            raise ValueError("should be letters, digits and . _ - (up to 63)")
+        return value
+
+    @field_validator("link_secret", "webhook_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 16:
+            raise ValueError("should be 16 characters or more")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.match(r"(postgresql|postgres|sqlite)://", value.get_secret_value()):
+            raise ValueError("should be postgresql://user:password@host/name")
+        return value
+
+    @property
+    def home(self) -> Path:
+        """AKMA_HOME."""
+        return home()
+
+    @property
+    def storage_url(self) -> str:
+        return self.storage or (self.home / "storage").as_uri()
+
+    @property
+    def is_postgres(self) -> bool:
+        return self.database_url is not None and self.database_url.get_secret_value().startswith("postgres")
+
+    def database(self, name: str) -> str:
+        """SQLAlchemy's URL of a database: the Postgres one for every `name`, or a SQLite file of its own."""
+        if self.database_url is None:
+            return f"sqlite:///{self.home / name}.sqlite"
+        url = self.database_url.get_secret_value()
+        return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+
+
+def read_environment() -> Environment:
+    """The settings; RequestError naming the first variable that is wrong, without its value: it may be secret."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = PREFIX + str(first["loc"][0] if first["loc"] else "").upper().removeprefix(PREFIX)
+        message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        raise RequestError(f"{name} {message}", code="bad_setting", field=name) from None
+
+
+def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Variables that begin with AKMA_ and mean nothing: slips of the pen, mostly."""
+    known = {PREFIX + name.upper() for name in Environment.model_fields} | OTHERS
+    return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)

@@ -1,0 +1,177 @@
+"""The tables, and what their rows are called outside."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Float, Integer, Text
+
+Row = dict[str, Any]
+WAITING = ("queued", "running")
+
+metadata = sa.MetaData()
+renders = sa.Table(
+    "akma_renders",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    Column("started", Float),
+    Column("finished", Float),
+    Column("owner", Text, nullable=False),
+    Column("idempotency_key", Text),
+    Column("fingerprint", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("adopted", Integer, nullable=False, default=0),
+    Column("settings", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("audio", Text, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("chunks", Integer),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("fps", Text, nullable=False),
+    Column("base", sa.BigInteger, nullable=False, default=0),
+    Column("sound", Integer, nullable=False, default=0),
+    Column("bytes", sa.BigInteger, nullable=False, default=0),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("webhook_url", Text),
+    Column("webhook", Text),
+    sa.UniqueConstraint("owner", "idempotency_key"),
+    sa.Index("akma_renders_status", "status", "created"),
+    sa.Index("akma_renders_created", "created", "id"),
+)
+segments = sa.Table(
+    "akma_segments",
+    metadata,
+    Column("render", Text, primary_key=True),
+    Column("index", Integer, primary_key=True),
+    Column("frames", Integer, nullable=False),
+    Column("done", Integer, nullable=False, default=0),
+    Column("whole", Integer, nullable=False, default=0),
+    Column("rate", Float, nullable=False, default=0.0),
+    Column("updated", Float, nullable=False, default=0.0),
+    Column("worker", Text),
+    Column("rendered", Integer, nullable=False, default=0),
+    Column("notes", Text, nullable=False, default="[]"),
+)
+workers = sa.Table(
+    "akma_workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("profile", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("seen", Float, nullable=False),
+    Column("frames", sa.BigInteger, nullable=False, default=0),
+)
+errands = sa.Table(
+    "akma_errands",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("worker", Text),
+    Column("answer", Text),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    sa.Index("akma_errands_open", "worker", "created"),
+)
+events = sa.Table(
+    "akma_events",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("render", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("text", Text, nullable=False),
+    sa.Index("akma_events_render", "render", "number"),
+)
+facts = sa.Table("akma_facts", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Render:
+    """A render as it is known; times are seconds since 1970, UTC."""
+
+    id: str
+    created: float
+    updated: float = 0.0
+    started: float | None = None
+    finished: float | None = None
+    owner: str
+    idempotency_key: str | None = None
+    fingerprint: str
+    """Of what was asked for: the same key with another is a mistake."""
+    status: str = "queued"
+    """queued, running, done, failed or cancelled."""
+    stage: str = "waiting"
+    """waiting, planning, rendering, joining, done."""
+    version: str = ""
+    """Of the workers that it is for: see jobs.version."""
+    adopted: int = 0
+    """By how many versions so far, one after the other: each begins it again."""
+    settings: str
+    """RenderSettings as JSON."""
+    name: str
+    """Of the song, as the client called it; never a path."""
+    audio: str
+    """Key of the song in storage."""
+    seconds: float
+    """Of video."""
+    frames: int
+    chunks: int | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: str
+    base: int = 0
+    """Priority of its first chunk."""
+    sound: int = 0
+    """Pieces of encoded sound in storage."""
+    bytes: int = 0
+    """In storage."""
+    error_code: str | None = None
+    error_message: str | None = None
+    webhook_url: str | None = None
+    webhook: str | None = None
+    """What became of it: sent, or why not."""
+
+    @property
+    def is_over(self) -> bool:
+        return self.status not in WAITING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a render is."""
+
+    frames_done: int = 0
+    rate: float = 0.0
+    """Frames a second of late, on all devices together."""
+    segments: int = 0
+    """Chunks finished from the first on without a gap."""
+    position: int | None = None
+    """Renders before it in the queue; None once it has begun."""
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """What a worker tells of a chunk that it is busy with."""
+
+    render: str
+    index: int
+    done: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class Caps:
+    """How much may wait at a time; `key`: renders of one owner."""
+
+    jobs: int
+    seconds: float
+    key: int

@@ -1,0 +1,38 @@
+"""Structured log lines: one event a line on stdout, JSON or text, without secrets."""
+
+import json
+import sys
+import threading
+import time
+from typing import Any
+
+MAX_TEXT = 500  # characters of a value
+
+_lock = threading.Lock()
+_fixed: dict[str, Any] = {}
+_as_json = True
+
+
+def configure(style: str, **fixed: Any) -> None:
+    """Write "json" or "text" from now on; `fixed` stands in every line: node, process."""
+    global _as_json
+    _as_json = style == "json"
+    _fixed.update(fixed)
+
+
+def event(name: str, level: str = "info", **fields: Any) -> None:
+    """Write one line. `name`: what happened, two or three words in snake_case; `render`: the job it is about."""
+    now = time.time()
+    shown = {key: _short(value) for key, value in {**_fixed, **fields}.items() if value is not None}
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
+    if _as_json:
+        line = json.dumps({"time": moment, "level": level, "event": name, **shown}, ensure_ascii=False, default=str)
+    else:
+        line = " ".join([moment, level, name, *(f"{key}={value}" for key, value in shown.items())])
+    with _lock:
+        sys.stdout.write(line.replace("\n", " ") + "\n")
+        sys.stdout.flush()
+
+
+def _short(value: Any) -> Any:
+    return value[:MAX_TEXT] if isinstance(value, str) else value

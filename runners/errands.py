@@ -1,0 +1,104 @@
+"""What a worker is asked for in passing: stills before a render, networks to import."""
+
+import io
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from akma_core.audio import digest, loudness, open_audio
+from akma_core.envelope import reactive_curve
+from akma_core.errors import AkmaError, RequestError
+from akma_core.ledger import Ledger
+from akma_core.log import event
+from akma_core.settings import RenderSettings
+from akma_core.sheet import contact_sheet
+from akma_core.storage import Storage
+from runners.models import bring
+from runners.studio import Studio
+
+MAX_STILLS = 64
+Answer = dict[str, Any]
+
+
+class Errands:
+    """Takes errands from the ledger, one at a time."""
+
+    def __init__(self, ledger: Ledger, storage: Storage, studio: Studio, worker: str) -> None:
+        self._ledger, self._storage, self._studio, self._worker = ledger, storage, studio, worker
+
+    def one(self) -> bool:
+        """Do one if there is one; what goes wrong with it is its answer."""
+        claimed = self._ledger.claim(self._worker)
+        if claimed is None:
+            return False
+        errand, kind, request = claimed
+        work = {"preview": self.preview, "import": self.bring}.get(kind)
+        try:
+            if work is None:
+                raise RequestError(f"unknown errand {kind[:40]!r}", code="bad_errand")
+            self._ledger.answer(errand, work(request))
+            event("errand_done", errand=errand, kind=kind)
+        except AkmaError as error:
+            answer = {"failure": error.exit_code == 1, "field": error.field}
+            self._ledger.answer(errand, answer, error.code, error.message)
+            event("errand_refused", "warning", errand=errand, kind=kind, error=error.message)
+        except Exception as error:
+            message = f"a fault in AKMA itself ({type(error).__name__})"
+            self._ledger.answer(errand, {"failure": True}, "internal", message)
+            event("errand_failed", "error", errand=errand, kind=kind, error=repr(error))
+        return True
+
+    def preview(self, request: Answer) -> Answer:
+        """Stills of a song at some seconds, or of seeds; their keys in storage."""
+        settings = RenderSettings.parse(request["settings"])
+        seeds, times = request.get("seeds") or [], request.get("times") or []
+        if len(seeds) + len(times) > MAX_STILLS:
+            raise RequestError(f"at most {MAX_STILLS} stills at a time", code="bad_setting", field="times")
+        if request.get("audio"):
+            pictures, stills = self._of_song(settings, request["audio"], times)
+        else:
+            pictures = list(self._studio.stills(settings, seeds))
+            stills = [{"seed": seed} for seed in seeds]
+        labels = [str(still["seed"]) if "seed" in still else f"{still['time']:g} s" for still in stills]
+        prefix = f"previews/{request['id']}"
+        for index, (picture, still) in enumerate(zip(pictures, stills, strict=True)):
+            still["key"] = f"{prefix}/{index:02d}.png"
+            self._storage.put_bytes(still["key"], _png(Image.fromarray(picture)))
+        self._storage.put_bytes(f"{prefix}/sheet.png", _png(contact_sheet(pictures, labels)))
+        return {"sheet": f"{prefix}/sheet.png", "stills": stills}
+
+    def _of_song(self, settings: RenderSettings, key: str, times: list[float]) -> tuple[list[Any], list[Answer]]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / Path(key).name
+            self._storage.get_file(key, path)
+            with open_audio(path) as reader:
+                plan = self._studio.plan(settings, reader, digest(path))
+                curve = reactive_curve(
+                    loudness(reader, plan.fps),
+                    window_length=plan.curve.window_length,
+                    polyorder=plan.curve.polyorder,
+                    compression=plan.curve.compression,
+                    original=plan.curve.original,
+                )
+        last = plan.first_frame + plan.frames - 1
+        wanted = times or [float((plan.first_frame + plan.frames * k // 8) / plan.fps) for k in (1, 3, 5, 7)]
+        frames = [min(max(plan.first_frame, round(time * plan.fps)), last) for time in wanted]
+        stills = [{"time": float(frame / plan.fps), "frame": frame} for frame in frames]
+        return self._studio.frames(plan, curve.values, frames), stills
+
+    def bring(self, request: Answer) -> Answer:
+        """Import an official .pkl from storage, read as data; its card."""
+        with tempfile.TemporaryDirectory() as folder:
+            pkl = Path(folder) / "network.pkl"
+            self._storage.get_file(request["key"], pkl)
+            words = request.get("licence") or "", request.get("note") or ""
+            card = bring(self._storage, pkl, request["name"], *words, self._studio.stills_of)
+        return {**card.model_dump(mode="json"), "digest": card.digest}
+
+
+def _png(picture: Image.Image) -> bytes:
+    packed = io.BytesIO()
+    picture.save(packed, format="PNG")
+    return packed.getvalue()

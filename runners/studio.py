@@ -1,0 +1,153 @@
+"""One device and the networks that are loaded on it: what a worker renders with."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from akma_core.audio import AudioReader
+from akma_core.errors import RequestError
+from akma_core.jobs import slug
+from akma_core.networks.catalog import BUILT_IN
+from akma_core.plan import NetworkPart, RenderPlan, make_plan
+from akma_core.render import Motion
+from akma_core.settings import RenderSettings
+from runners.models import resolve
+from runners.realesrgan import find_upscaler, finish, upscale_part
+from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
+
+LOADED = 2  # networks at a time
+
+
+class Turns:
+    """A device is one caller's at a time: in the order in which they came, urgent ones before the others."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._queue: list[object] = []
+        self._urgent: list[object] = []
+        self._busy = False
+
+    @contextmanager
+    def turn(self, *, urgent: bool = False) -> Iterator[None]:
+        """Wait for it, and have it."""
+        ticket, queue = object(), self._urgent if urgent else self._queue
+        with self._condition:
+            queue.append(ticket)
+            self._condition.wait_for(lambda: not self._busy and (self._urgent or self._queue)[0] is ticket)
+            queue.pop(0)
+            self._busy = True
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._busy = False
+                self._condition.notify_all()
+
+    def give_way(self) -> None:
+        """Of whoever has it: let those in that are urgent, and go on."""
+        with self._condition:
+            if not self._urgent:
+                return
+            self._busy = False
+            self._condition.notify_all()
+            self._condition.wait_for(lambda: not self._busy and not self._urgent)
+            self._busy = True
+
+
+@dataclass(frozen=True)
+class Key:
+    """What makes two plans use the same loaded network."""
+
+    network: str
+    upscaler: str | None
+    size: tuple[int, int]
+    dtype: str
+    batch: int
+
+
+class Studio(Turns):
+    """Implements akma_core.stages.Studio."""
+
+    def __init__(self, device: str) -> None:
+        """`device`: auto, cpu, cuda or cuda:N; RequestError where it is not there."""
+        super().__init__()
+        self._device = choose_device(device)
+        self.name = torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else "CPU"
+        self.profile = slug(self.name)
+        self._loaded: OrderedDict[Key, StyleGAN3Runner] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def plan(self, settings: RenderSettings, reader: AudioReader, song: str) -> RenderPlan:
+        """Decide a render for this device."""
+        _, card = resolve(settings.model)
+        upscaler = find_upscaler(settings, self._device)
+        return make_plan(settings, reader, song, card, device_part(self._device, card), upscale_part(upscaler))
+
+    def pictures(self, plan: RenderPlan) -> StyleGAN3Runner:
+        """The plan's network, loaded now if it is not; to be called within a turn."""
+        key = Key(
+            plan.network.digest,
+            plan.upscale.digest if plan.upscale else None,
+            (plan.width, plan.height),
+            plan.device.dtype,
+            plan.device.batch,
+        )
+        with self._lock:
+            if key not in self._loaded:
+                while len(self._loaded) >= LOADED:
+                    self._loaded.popitem(last=False)
+                self._loaded[key] = self._load(plan)
+            self._loaded.move_to_end(key)
+            return self._loaded[key]
+
+    def _load(self, plan: RenderPlan) -> StyleGAN3Runner:
+        name, wanted = plan.network.name, plan.network.digest
+        folder, card = resolve(name if name in BUILT_IN else wanted)
+        if card.digest != wanted:
+            message = f"network {name} is not here any more: import it again"
+            raise RequestError(message, code="other_network", field="model")
+        finishing = finish(plan, find_upscaler(plan.settings, self._device))
+        return StyleGAN3Runner(folder, self._device, plan.device.batch, plan.device.dtype, finishing)
+
+    def frames(self, plan: RenderPlan, curve: NDArray[np.float64], frames: Sequence[int]) -> list[NDArray[np.uint8]]:
+        """Single frames of a plan, [H, W, 3] each, between the batches of whatever renders."""
+        # One at a time, in a network of its own where that has another batch: its next batch may be under way.
+        alone = plan.model_copy(update={"device": plan.device.model_copy(update={"batch": 1})})
+        with self.turn(urgent=True):
+            pictures = self.pictures(alone)
+            motion = Motion(alone, curve, pictures)
+        return [self._one(pictures, motion(frame, frame + 1)) for frame in frames]
+
+    def stills(self, settings: RenderSettings, seeds: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """A picture [H, W, 3] of each seed, one after the other. RequestError at the first where that cannot be."""
+        folder, card = resolve(settings.model)
+        if settings.class_index >= max(card.classes, 1):
+            message = f"class {settings.class_index} does not exist: the network has {card.classes}"
+            raise RequestError(message, code="bad_setting", field="class")
+        part = NetworkPart(
+            name=card.name, digest=card.digest, width=card.width, height=card.height,
+            class_index=settings.class_index, truncation_psi=settings.truncation_psi,
+        )  # fmt: skip
+        with self.turn(urgent=True):
+            runner = StyleGAN3Runner(folder, self._device, 1, device_part(self._device, card).dtype)
+        for seed in seeds:
+            yield self._one(runner, runner.mapping(part, [seed]).astype(np.float32))
+
+    def stills_of(self, folder: Path, seeds: Sequence[int]) -> list[NDArray[np.uint8]]:
+        """The same of the network in a folder."""
+        return list(self.stills(RenderSettings.parse({"model": str(folder.absolute())}), seeds))
+
+    def _one(self, runner: StyleGAN3Runner, w: NDArray[np.float32]) -> NDArray[np.uint8]:
+        with self.turn(urgent=True):
+            return runner.pictures(w)[0].cpu().numpy()
+
+    def warm(self) -> None:
+        """Load the built-in network and make a picture, so that the first render need not wait for that."""
+        list(self.stills(RenderSettings.parse({}), [0]))

@@ -1,0 +1,86 @@
+"""`bentoml serve`: the API, and a worker for each GPU (one on a CPU). Wiring only."""
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any, cast
+
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+
+import bentoml
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from akma_core.api.access import AccessMiddleware
+from akma_core.api.app import create_app
+from akma_core.api.health import look
+from akma_core.environment import read_environment
+from runners.process import device_count, end_with_parent, run
+
+if TYPE_CHECKING:
+    from runners.worker import Worker as Device
+
+environment = read_environment()
+api = create_app(environment)
+FOREVER = 366 * 86400.0  # seconds; BentoML's limit counts a slow upload as a slow answer
+
+
+@bentoml.service(
+    name="akma-worker",
+    workers=device_count(environment.device),
+    traffic={"timeout": FOREVER},
+    logging={"access": {"enabled": False}},
+)
+class Worker:
+    """One process, one device; it finds its work in the ledger, nobody calls it."""
+
+    def __init__(self) -> None:
+        self._device: Device | None = None
+        index = (bentoml.server_context.worker_index or 1) - 1
+        threading.Thread(target=self._start, args=(index,), name="start", daemon=True).start()
+
+    def _start(self, index: int) -> None:
+        self._device = run(environment, index)
+
+    def __is_ready__(self) -> bool:
+        return self._device is not None
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def stop(self) -> None:
+        if self._device:
+            self._device.stop()
+        os._exit(0)  # threads may still sit in work that is left to whoever comes next
+
+
+@bentoml.service(
+    name="akma",
+    traffic={"timeout": FOREVER},
+    http={"host": "127.0.0.1", "port": 3000},
+    logging={"access": {"enabled": False}},
+    metrics={"enabled": False},  # it keeps a series for every path that is asked for: akma_core.api.meter has ours
+)
+@bentoml.asgi_app(api)
+class Akma:
+    """The API under /v1, beside BentoML's own health and metrics."""
+
+    if environment.role == "all":
+        workers = bentoml.depends(Worker)
+
+    def __init__(self) -> None:
+        end_with_parent()
+
+    def __is_ready__(self) -> bool:
+        return look(api.state.akma).status == "ready"
+
+
+class Gate:
+    """What BentoML answers by itself, such as /metrics, is for those whom the API lets in; it has a gate of its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        own = scope["type"] == "lifespan" or scope["path"].startswith("/v1/")
+        app = self._app if own else AccessMiddleware(self._app, api.state.akma.access)
+        await app(scope, receive, send)
+
+
+cast(Any, Akma).add_asgi_middleware(Gate)  # the decorator's type hides that it is a service now
