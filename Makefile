@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 
-.PHONY: help demo test lint lock clean
+.PHONY: help demo serve test lint lock clean
 
 help:
-	@echo "make demo    render the demo song with the built-in network"
+	@echo "make demo    start the service, have it render the demo song, fetch the video, stop"
+	@echo "make serve   start the service at http://127.0.0.1:3000 (its page: /v1/docs) until Ctrl-C"
 	@echo "make test    run the tests"
 	@echo "make lint    ruff and mypy"
 	@echo "make clean   remove what the others made"
@@ -26,12 +27,14 @@ demo: $(VENV)/.installed
 	@$(BIN)/python scripts/make_song.py $(DEMO)/song.wav
 	@echo "== its curve =="
 	@$(BIN)/akma waveform $(DEMO)/song.wav -o $(DEMO)/curve.png
-	@echo "== rendering (ink, 256x256, 30 frames a second) =="
-	@$(BIN)/akma render $(DEMO)/song.wav -o $(DEMO)/song.mp4 --seed 8 --overwrite
+	@$(BIN)/python scripts/demo.py $(DEMO)/song.wav $(DEMO)/song.mp4 -- --seed 8
 	@echo
 	@echo "Open $(DEMO)/song.mp4 in a browser. Watch: deep water in the quiet opening; at 2.5 s the drums come in and"
 	@echo "the picture catches fire; at 7.5 s it sinks back, at 10 s it blazes, and from 13 s on it rings out."
 	@echo "$(DEMO)/curve.png shows the curve that moves it."
+
+serve: $(VENV)/.installed
+	@$(BIN)/akma serve
 
 test: $(VENV)/.installed
 	@echo "== tests =="

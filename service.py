@@ -72,14 +72,19 @@ class Akma:
 
 
 class Gate:
-    """What BentoML answers by itself, such as /metrics, is for those whom the API lets in; it has a gate of its own."""
+    """All of /v1 is the API's, what is not there as well; the rest is BentoML's, for those whom the API lets in."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        own = scope["type"] == "lifespan" or scope["path"].startswith("/v1/")
-        app = self._app if own else AccessMiddleware(self._app, api.state.akma.access)
+        app: ASGIApp
+        if scope["type"] == "lifespan":
+            app = self._app
+        elif scope["path"].startswith("/v1/"):
+            app = api
+        else:
+            app = AccessMiddleware(self._app, api.state.akma.access)
         await app(scope, receive, send)
 
 

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 
 from akma_core import __version__
-from akma_core.commands import models, render, seeds, serve, submit, upscale, waveform
+from akma_core.commands import doctor, models, render, seeds, serve, submit, upscale, waveform
 from akma_core.commands.arguments import Parser
 from akma_core.errors import AkmaError
 
@@ -47,7 +47,7 @@ def _parser() -> Parser:
     parser = Parser(prog="akma", description="A song becomes a video whose motion is the song's loudness.")
     parser.add_argument("--version", action="version", version=f"akma {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    for command in (render, upscale, waveform, seeds, models, serve, submit):
+    for command in (render, upscale, waveform, seeds, models, serve, submit, doctor):
         command.add(commands)
     return parser
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+import h11
 import httpx
 
 from akma_core.disk import sync, writing
@@ -78,6 +79,8 @@ class Client:
                     )
             except OSError as error:
                 raise RequestError(f"cannot read {audio}: {error.strerror}", field="audio") from None
+            except (httpx.LocalProtocolError, h11.LocalProtocolError):  # not as many bytes as were announced
+                raise RequestError(f"{audio} changed while it was sent: submit it again", field="audio") from None
 
         return _state(self._patiently(send))
 
@@ -179,7 +182,7 @@ class Client:
                     f"{self._url} does not answer ({reason}): look whether it runs, or mend --server",
                     code="unreachable",
                 )
-                if not self._reached and isinstance(broken, httpx.ConnectError):
+                if not self._reached and isinstance(broken, httpx.ConnectError | httpx.ConnectTimeout):
                     raise error from None
             if time.monotonic() - self._heard > PATIENCE:
                 raise error

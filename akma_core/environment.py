@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -14,7 +15,7 @@ from akma_core.errors import RequestError
 from akma_core.home import home
 
 PREFIX = "AKMA_"
-OTHERS = {"AKMA_HOME", "AKMA_DEBUG", "AKMA_COMPILED"}  # read elsewhere
+OTHERS = {"AKMA_HOME", "AKMA_DEBUG", "AKMA_COMPILED", "AKMA_API_KEY"}  # read elsewhere
 NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 Words = Annotated[tuple[str, ...], NoDecode]
 """Written with commas between."""
@@ -37,9 +38,7 @@ class Environment(BaseSettings):
         default_factory=lambda: re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:63].strip("-._") or "node",
         description="this machine's name, the same after a restart (default: its host name)",
     )
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,2})?)$")] = Field(
-        default="auto", description="device of the workers: auto is every GPU there is, or the CPU"
-    )
+    device: str = Field(default="auto", description="device of the workers: auto is every GPU there is, or the CPU")
 
     api_keys: SecretStr = Field(
         default=SecretStr(""), description="name:role:secret with commas between; role user or admin"
@@ -94,6 +93,13 @@ class Environment(BaseSettings):
             raise ValueError("should be letters, digits and . _ - (up to 63)")
         return value
 
+    @field_validator("device")
+    @classmethod
+    def _device(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,2})?", value):
+            raise ValueError("should be auto, cpu, cuda or cuda:N")
+        return value
+
     @field_validator("link_secret", "webhook_secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -104,8 +110,10 @@ class Environment(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _database(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.match(r"(postgresql|postgres|sqlite)://", value.get_secret_value()):
-            raise ValueError("should be postgresql://user:password@host/name")
+        if value is not None and not _is_database(value.get_secret_value()):
+            raise ValueError(
+                "should be postgresql://user:password@host/name, with %40 for @ and %2F for / in a password"
+            )
         return value
 
     @property
@@ -127,6 +135,15 @@ class Environment(BaseSettings):
             return f"sqlite:///{self.home / name}.sqlite"
         url = self.database_url.get_secret_value()
         return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+
+
+def _is_database(url: str) -> bool:
+    """A password that is not escaped would be taken for a host or a port, and told as such."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("postgresql", "postgres", "sqlite") and parts.netloc.count("@") < 2 and parts.port != 0
+    except ValueError:
+        return False
 
 
 def read_environment() -> Environment:

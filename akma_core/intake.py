@@ -162,16 +162,22 @@ def new_id(now: float | None = None) -> str:
 
 
 def sweep(storage: Storage, ledger: Ledger, older_than: float = DAY) -> list[str]:
-    """Remove what a process that died left in storage `older_than` seconds ago or more; the prefixes that went."""
+    """Remove what a process that died left in storage `older_than` seconds ago or more; the prefixes that went.
+
+    A finished video stays, also one that this ledger does not know: it may be all that is left of another.
+    """
     limit = datetime.now(UTC) - timedelta(seconds=older_than)
     orphans = []
     newest: dict[str, datetime] = {}
+    finished = set()
     for entry in storage.list("renders/"):
         render_id = entry.key.split("/")[1]
         if ID.fullmatch(render_id):
             newest[render_id] = max(entry.modified, newest.get(render_id, entry.modified))
+            if entry.key == f"renders/{render_id}/done":
+                finished.add(render_id)
     for render_id, modified in newest.items():
-        if modified < limit and ledger.get(render_id) is None:
+        if modified < limit and render_id not in finished and ledger.get(render_id) is None:
             orphans.append(f"renders/{render_id}/")
             storage.delete_prefix(orphans[-1])
     for prefix in PASSING:

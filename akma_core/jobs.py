@@ -13,8 +13,10 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 from dbos._serialization import DBOSPortableJSON
@@ -27,10 +29,11 @@ from akma_core.lock import FileLock, PostgresLock
 from akma_core.log import event
 from akma_core.plan import libraries
 from akma_core.stages import OverError, Stages
+from akma_core.suspects import Suspects
 from akma_core.webhook import send
 
 WINDOW = 512  # chunks of a render in the queue at a time
-RECOVERIES = 20  # processes that one piece of work may take with it before it counts as poison
+RECOVERIES = 500  # processes that may die while one piece of work is under way: see akma_core.suspects
 PATIENCE = 900.0  # seconds that what may pass is tried again for
 LONGEST_PAUSE = 60.0  # seconds between two tries
 PASSING = {"storage_unreachable", "disk_full", "write_failed", "read_failed", "out_of_memory", "no_rights"}
@@ -39,25 +42,26 @@ GONE = 60.0  # seconds after which a version that no worker speaks counts as gon
 DRAIN = 20  # seconds that work in flight may take when the process is asked to end
 
 
-def version() -> str:
-    """What decides the bytes of a render: workers of another version do not take its chunks."""
+def version(profile: str) -> str:
+    """What decides the bytes of a render: workers of another version, or kind of device, do not take its chunks."""
     known = "\n".join([__version__, *(f"{name} {number}" for name, number in sorted(libraries().items()))])
-    return f"{__version__}-{hashlib.sha256(known.encode()).hexdigest()[:8]}"
+    return f"{__version__}-{hashlib.sha256(known.encode()).hexdigest()[:8]}-{profile}"
 
 
 class Jobs:
     """The workflows of one worker process, named `worker` on every restart."""
 
-    def __init__(self, environment: Environment, ledger: Ledger, stages: Stages, profile: str, worker: str) -> None:
-        self.version = version()
+    def __init__(self, environment: Environment, ledger: Ledger, stages: Stages, worker: str) -> None:
+        self.version = stages.version
         self.worker = worker
-        self._environment, self._ledger, self._stages, self._profile = environment, ledger, stages, profile
+        self._environment, self._ledger, self._stages = environment, ledger, stages
         self._url = environment.database("dbos")
         self._lock = (
             PostgresLock(self._url, worker) if environment.is_postgres else FileLock(environment.home / "locks", worker)
         )
         self._poll = 0.25 if environment.is_postgres else 0.05  # seconds
-        self._seen: set[tuple[str, str]] = set()
+        self._suspects = Suspects(ledger)
+        self._seen: set[tuple[str, str, int]] = set()
 
     def start(self) -> None:
         """Wait for this executor's lock, recover what a process of the same name left, and begin to take work."""
@@ -67,6 +71,7 @@ class Jobs:
                 event("lock_waiting", "warning", worker=self.worker, reason="another process has this worker's name")
             waited += 1
             time.sleep(1)
+        self._stages.clean()
         if not self._environment.is_postgres:
             _use_wal(self._environment.home / "dbos.sqlite")
         os.environ.setdefault("DBOS_DISABLE_UPDATE_CHECK", "1")
@@ -77,16 +82,17 @@ class Jobs:
             "executor_id": self.worker,
             "serializer": DBOSPortableJSON,
             "enable_otlp": False,
+            "sys_db_idle_transaction_timeout_sec": 15.0,
             "log_level": "WARNING",
             "console_log_level": "WARNING",
         }
         DBOS(config=config)
         self._declare()
-        queues = {"plan": 2, "sound": 1, f"chunk-{self._profile}": 2, "join": 1, "webhook": 4}
+        queues = {"plan": 2, "sound": 1, "chunk": 2, "join": 1, "webhook": 4}
         DBOS.listen_queues(list(queues))
         DBOS.launch()
         for name, at_once in queues.items():
-            often = self._poll if name.startswith("chunk") else max(self._poll, 0.2)
+            often = self._poll if name == "chunk" else max(self._poll, 0.2)
             DBOS.register_queue(name, worker_concurrency=at_once, polling_interval_sec=often)
         self._client = DBOSClient(
             system_database_url=self._url, serializer=DBOSPortableJSON, application_name="akma", lazy=True
@@ -103,28 +109,44 @@ class Jobs:
         """The workflows; what they call may be called again, so that none needs steps."""
 
         def workflow(name: str, work: Callable[..., None]) -> None:
-            def run(render_id: str, *arguments: Any) -> None:
-                self._try(name, render_id, lambda: work(render_id, *arguments))
+            def run(render_id: str, adopted: int, *arguments: int) -> None:
+                piece = DBOS.workflow_id or name
+
+                def now() -> None:
+                    render = self._ledger.get(render_id)
+                    if render is None or render.adopted != adopted:
+                        return  # it began again, and this is of before
+                    with self._suspects.trying(piece, deaths):
+                        work(render_id, *arguments)
+
+                deaths = self._deaths(piece)
+
+                self._try(name, render_id, now)
 
             DBOS.workflow(name=name, max_recovery_attempts=RECOVERIES)(run)
 
+        # DBOS' own count is the last resort: it blames whatever is under way beside what kills.
         workflow("plan", self._plan)
         workflow("sound", self._sound)
         workflow("chunk", self._chunk)
         workflow("join", self._join)
         workflow("webhook", self._webhook)
 
-    def _enqueue(self, queue: str, name: str, render_id: str, *arguments: Any, priority: int = 1) -> None:
-        """Once for the same arguments, however often it is called."""
-        suffix = "-".join(str(argument) for argument in arguments if isinstance(argument, int))
+    def _deaths(self, piece: str) -> int:
+        """Processes that died while they did this."""
+        found = self._client.list_workflows(workflow_ids=[piece], load_input=False, load_output=False)
+        return max(0, (found[0].recovery_attempts or 1) - 1) if found else 0
+
+    def _enqueue(self, name: str, render: Render, *arguments: int, priority: int = 1) -> None:
+        """Once for the same arguments, however often it is called, until the render begins again."""
         options: EnqueueOptions = {
             "workflow_name": name,
-            "queue_name": queue,
-            "workflow_id": "-".join(filter(None, [render_id, self.version, name, suffix])),
+            "queue_name": name,
+            "workflow_id": "-".join([render.id, *map(str, [render.adopted, name, *arguments])]),
             "app_version": self.version,
             "priority": min(priority, 2**31 - 1),
         }
-        self._client.enqueue(options, render_id, *arguments)
+        self._client.enqueue(options, render.id, render.adopted, *arguments)
 
     # The workflows
 
@@ -139,11 +161,10 @@ class Jobs:
             return
         for index in range(min(WINDOW, plan.chunk_count)):
             self._enqueue_chunk(render, index)
-        self._enqueue("sound", "sound", render_id)
+        self._enqueue("sound", render)
 
     def _enqueue_chunk(self, render: Render, index: int) -> None:
-        queue = f"chunk-{self._profile}"  # the plan was made for this kind of device
-        self._enqueue(queue, "chunk", render.id, index, priority=render.base + index + 1)
+        self._enqueue("chunk", render, index, priority=render.base + index + 1)
 
     def _sound(self, render_id: str) -> None:
         self._stages.sound(render_id)
@@ -165,7 +186,7 @@ class Jobs:
             and render.chunks == render.sound
             and self._ledger.progress([render_id])[render_id].segments == (render.chunks or -1)
         ):
-            self._enqueue("join", "join", render_id)
+            self._enqueue("join", render)
 
     def _join(self, render_id: str) -> None:
         if self._stages.finish(render_id):
@@ -184,7 +205,7 @@ class Jobs:
 
     def _try(self, name: str, render_id: str, work: Callable[[], None]) -> None:
         """Do it; again, with pauses, where what is wrong may pass; else the render fails, and only it."""
-        began, pause = time.monotonic(), 1.0
+        began, pause, failed = time.monotonic(), 1.0, False
         while True:
             try:
                 return work()
@@ -204,7 +225,9 @@ class Jobs:
                     self._stages.stopping.wait(pause)
                     pause = min(pause * 2, LONGEST_PAUSE)
                     continue
-                return self._fail(name, render_id, code, error)
+                if failed:
+                    raise
+                work, failed = partial(self._fail, name, render_id, code, error), True  # tried again as well
 
     def _fail(self, name: str, render_id: str, code: str, error: Exception) -> None:
         message = str(error) if isinstance(error, AkmaError) else f"a fault in AKMA itself ({type(error).__name__})"
@@ -223,35 +246,48 @@ class Jobs:
     def dispatch(self) -> None:
         """Enqueue what is new: renders that nobody has begun, webhooks of renders that are over."""
         for render in self._ledger.waiting():
-            if render.version == "" and not self._ledger.adopt(render.id, "", self.version):
-                continue
-            if render.version in ("", self.version) and render.status == "queued":
-                self._enqueue_new("plan", render.id)
-        for render_id in self._ledger.unsent():
-            self._enqueue_new("webhook", render_id)
+            if render.version == "" and self._ledger.adopt(render.id, "", self.version):
+                render = replace(render, version=self.version, adopted=render.adopted + 1)
+            if render.version == self.version and render.status == "queued":
+                self._enqueue_new("plan", render)
+        for render in self._ledger.unsent():
+            self._enqueue_new("webhook", render)
 
-    def _enqueue_new(self, name: str, render_id: str) -> None:
+    def _enqueue_new(self, name: str, render: Render) -> None:
         """Enqueue what this process has not: the database would see that it is there, but need not be asked."""
-        if (name, render_id) not in self._seen:
-            self._enqueue(name, name, render_id)
+        key = name, render.id, render.adopted
+        if key not in self._seen:
+            self._enqueue(name, render)
             if len(self._seen) > 10_000:
                 self._seen.clear()
-            self._seen.add((name, render_id))
+            self._seen.add(key)
 
     def bury(self) -> None:
         """Fail renders of which a piece has taken RECOVERIES processes with it, or ended otherwise than it may."""
         dead = self._client.list_workflows(
             status=["MAX_RECOVERY_ATTEMPTS_EXCEEDED", "ERROR"],
-            workflow_id_prefix=[render.id for render in self._ledger.waiting()] or ["none"],
+            app_version=self.version,
             load_input=False,
             load_output=False,
         )
+        now = {(render.id, str(render.adopted)) for render in self._ledger.waiting()} if dead else set()
         for each in dead:
-            render_id = each.workflow_id.partition("-")[0]
+            render_id, adopted, _ = each.workflow_id.split("-", 2)
+            if (render_id, adopted) not in now:
+                continue
             message = "a part of it stopped the worker again and again: try another song, size or network"
             if self._ledger.end(render_id, "failed", "poisoned", message):
                 self._ledger.note(render_id, f"{each.workflow_id}: {each.status}")
                 event("render_failed", "error", render=render_id, code="poisoned", workflow=each.workflow_id)
+
+    def tidy(self) -> None:
+        """Remove what DBOS keeps for ever: its rows of renders that are over, after a day."""
+        before = datetime.now(UTC) - timedelta(days=1)
+        old = self._client.list_workflows(end_time=before.isoformat(), limit=1000, load_input=False, load_output=False)
+        waiting = {render.id for render in self._ledger.waiting()} if old else set()
+        self._client.delete_workflows(
+            [each.workflow_id for each in old if each.workflow_id.partition("-")[0] not in waiting]
+        )
 
     def rescue(self) -> None:
         """Take up the work of executors that died on other machines, and the renders of versions that are gone."""
@@ -262,19 +298,15 @@ class Jobs:
             pending = self._client.list_workflows(
                 status="PENDING", app_version=self.version, load_input=False, load_output=False
             )
-            executors = {each.executor_id or "" for each in pending} - {self.worker}
             heard = {row["id"] for row in self._ledger.workers(SILENT)}
-            free = {each for each in executors if self._lock.free(each, silent=each not in heard)}
-            for each in pending:
-                executor = each.executor_id or ""
-                if executor in free:
-                    self._client.resume_workflow(each.workflow_id, queue_name=each.queue_name)
-                    event("work_rescued", "warning", workflow=each.workflow_id, executor=executor)
+            for executor in {each.executor_id or "" for each in pending} - {self.worker}:
+                if self._lock.free(executor, silent=executor not in heard):
+                    # Not resume_workflow: that counts no tries, and takes from whoever was quicker to rescue it.
+                    rescued = DBOS._recover_pending_workflows([executor])
+                    event("work_rescued", "warning", executor=executor, workflows=len(rescued))
         spoken = {row["version"] for row in self._ledger.workers(GONE)} | {"", self.version}
         for render in self._ledger.waiting():
-            if render.version not in spoken and self._ledger.due(f"adopt-{render.id}", GONE):
-                self._stages.restart(render.id)
-                self._ledger.adopt(render.id, render.version, self.version)
+            if render.version not in spoken and self._ledger.adopt(render.id, render.version, self.version):
                 event("render_adopted", "warning", render=render.id, version=render.version)
 
 
@@ -297,6 +329,7 @@ def send_for(render: Render, environment: Environment, secret: bytes) -> None:
         secret,
         hosts=environment.webhook_hosts,
         allow_private=environment.webhook_allow_private,
+        delivery=render.id,  # a render ends once
     )
 
 

@@ -68,8 +68,6 @@ class PostgresLock:
                 self._address,
                 autocommit=True,
                 application_name=f"akma {self._executor}",
-                # The server's side of the same: it keeps the session of a machine that is gone for two hours else.
-                options="-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
                 **PATIENCE,
             )
             row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", _numbers(self._executor)).fetchone()
@@ -99,8 +97,9 @@ class PostgresLock:
         try:
             with psycopg.connect(self._address, autocommit=True, connect_timeout=10) as connection:
                 holder = connection.execute(
-                    "SELECT pid FROM pg_locks"
-                    " WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND objsubid = 2",
+                    "SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
+                    " WHERE datname = current_database() AND locktype = 'advisory'"
+                    " AND classid = %s AND objid = %s AND objsubid = 2",
                     numbers,
                 ).fetchone()
                 if holder and silent:

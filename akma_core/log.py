@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 MAX_TEXT = 500  # characters of a value
@@ -21,7 +22,10 @@ def configure(style: str, **fixed: Any) -> None:
 
 
 def event(name: str, level: str = "info", **fields: Any) -> None:
-    """Write one line. `name`: what happened, two or three words in snake_case; `render`: the job it is about."""
+    """Write one line. `name`: what happened, two or three words in snake_case; `render`: the job it is about.
+
+    Where it cannot be written the work goes on without.
+    """
     now = time.time()
     shown = {key: _short(value) for key, value in {**_fixed, **fields}.items() if value is not None}
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
@@ -29,8 +33,10 @@ def event(name: str, level: str = "info", **fields: Any) -> None:
         line = json.dumps({"time": moment, "level": level, "event": name, **shown}, ensure_ascii=False, default=str)
     else:
         line = " ".join([moment, level, name, *(f"{key}={value}" for key, value in shown.items())])
-    with _lock:
-        sys.stdout.write(line.replace("\n", " ") + "\n")
+    # What begins a line, moves a terminal's cursor or cannot be encoded is in no song's name without a purpose.
+    line = "".join(character if character.isprintable() else " " for character in line)
+    with _lock, suppress(OSError, ValueError):
+        sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
 

@@ -32,6 +32,7 @@ from akma_core.render import Motion, Pictures, render_chunks
 from akma_core.settings import RenderSettings
 from akma_core.sound import Pieces, encode
 from akma_core.storage import Storage
+from akma_core.storage.layout import chunk_key, sound_key
 
 KEPT = 8  # plans in memory
 WINDOW = 20.0  # seconds that a speed is measured over
@@ -59,7 +60,7 @@ class Studio(Protocol):
 
 
 class OverError(Exception):
-    """The render was cancelled, failed or forgotten meanwhile, or the process is about to end."""
+    """The render was cancelled, failed, forgotten or adopted meanwhile, or the process is about to end."""
 
 
 @dataclass
@@ -69,7 +70,6 @@ class Job:
     plan: RenderPlan
     curve: NDArray[np.float64]
     chunks: list[Chunk]
-    motion: tuple[Pictures, Motion] | None = None
 
 
 @dataclass
@@ -119,18 +119,23 @@ class Busy:
 
 
 class Stages:
-    """The stages on one device; `folder` is for what is in work, and this process' own."""
+    """The stages on one device; `folder` is for what is in work, and this worker's own. `version`: see jobs.version."""
 
-    def __init__(self, ledger: Ledger, storage: Storage, studio: Studio, folder: Path, worker: str) -> None:
+    def __init__(
+        self, ledger: Ledger, storage: Storage, studio: Studio, folder: Path, worker: str, version: str
+    ) -> None:
         self.busy = Busy()
         self.stopping = threading.Event()
+        self.version = version
         self._ledger, self._storage, self._studio = ledger, storage, studio
         self._folder, self._worker = folder, worker
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._over: set[str] = set()
         self._lock = threading.Lock()
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+
+    def clean(self) -> None:
+        """Remove what a process of the same name left, once it is sure that it has ended."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def check(self, render_id: str) -> None:
         """OverError where there is no use in going on; cheap."""
@@ -142,14 +147,16 @@ class Stages:
         with self.busy.lock:
             working = {render_id for render_id, _ in self.busy.chunks}
         if working:
-            self._over = working - self._ledger.alive(working)
+            self._over = working - self._ledger.alive(working, self.version)
 
     def plan(self, render_id: str, base: Callable[[], int]) -> tuple[RenderPlan, bool]:
         """Make the plan and the curve, once; False where the render is over. `base`: priority of its first chunk."""
         with metrics.stage("plan"):
             render = self._render(render_id)
+            prefix = f"renders/{render_id}"
+            if render.chunks is None and self._storage.exists(f"{prefix}/plan.json"):
+                self._clear(render_id)  # another version's, or half a plan
             with self._song(render) as path, open_audio(path) as reader:
-                prefix = f"renders/{render_id}"
                 if not self._storage.exists(f"{prefix}/plan.json"):
                     settings = RenderSettings.model_validate_json(render.settings)
                     made = self._studio.plan(settings, reader, digest(path))
@@ -196,7 +203,9 @@ class Stages:
                 self.check(render_id)
                 self._storage.put_file(sound_key(render_id, index), folder / f"{index:05d}.mp4")
                 (folder / f"{index:05d}.mp4").unlink()
-                self._ledger.update(render_id, sound=index + 1)
+                # The last one counts when the notes are there too: then the video may be joined.
+                if not self._ledger.update(render_id, sound=min(index + 1, plan.chunk_count - 1)):
+                    raise OverError
             self._storage.put_bytes(f"renders/{render_id}/sound/notes.json", json.dumps(track.notes).encode())
         self._ledger.update(render_id, sound=plan.chunk_count)
 
@@ -222,8 +231,6 @@ class Stages:
         return self._ledger.finish_segment(render_id, index, self._worker, notes, rendered=rendered)
 
     def _render_chunk(self, render_id: str, job: Job, chunk: Chunk, path: Path) -> list[str]:
-        pictures: Pictures | None = None
-
         @contextmanager
         def turn() -> Iterator[None]:
             with self._studio.turn(), metrics.stage("network"):
@@ -241,10 +248,9 @@ class Stages:
         with self._studio.turn():
             self.check(render_id)
             pictures = self._studio.pictures(job.plan)
-            if job.motion is None or job.motion[0] is not pictures:
-                job.motion = pictures, Motion(job.plan, job.curve, pictures)
+        motion = Motion(job.plan, job.curve, pictures)  # not kept: it would keep the network
         before = len(pictures.notes)
-        render_chunks(job.plan, [chunk], job.motion[1], pictures, lambda _: path, on_frames, turn=turn, between=between)
+        render_chunks(job.plan, [chunk], motion, pictures, lambda _: path, on_frames, turn=turn, between=between)
         return pictures.notes[before:]
 
     def finish(self, render_id: str) -> bool:
@@ -265,7 +271,7 @@ class Stages:
             plan = job.plan
             chunks, pieces = [], []
             for chunk in job.chunks:
-                self.check(render.id)
+                self._render(render.id)
                 chunks.append(folder / f"chunk{chunk.index:05d}.mp4")
                 pieces.append(folder / f"sound{chunk.index:05d}.mp4")
                 self._storage.get_file(chunk_key(render.id, chunk.index), chunks[-1])
@@ -279,13 +285,13 @@ class Stages:
                 self._storage.put_file(f"renders/{render.id}/video.mp4", whole)
             self._storage.put_bytes(f"renders/{render.id}/manifest.json", written)
 
-    def restart(self, render_id: str) -> None:
-        """Begin a render again from its song: what was made of it so far is another version's."""
-        for part in ("chunks/", "sound/"):
-            self._storage.delete_prefix(f"renders/{render_id}/{part}")
-        for name in ("plan.json", "curve.npy"):
-            self._storage.delete(f"renders/{render_id}/{name}")
-        self._ledger.restart(render_id)
+    def _clear(self, render_id: str) -> None:
+        """Begin a render again from its song; the plan goes last, so that half of this is done again."""
+        prefix = f"renders/{render_id}"
+        self._storage.delete(f"{prefix}/done")
+        self._storage.delete_prefix(f"{prefix}/chunks/")
+        self._storage.delete_prefix(f"{prefix}/sound/")
+        self._storage.delete(f"{prefix}/plan.json")
         self.forget(render_id)
 
     def forget(self, render_id: str) -> None:
@@ -296,7 +302,7 @@ class Stages:
 
     def _render(self, render_id: str) -> Render:
         render = self._ledger.get(render_id)
-        if render is None or render.is_over or self.stopping.is_set():
+        if render is None or render.is_over or render.version != self.version or self.stopping.is_set():
             raise OverError
         return render
 
@@ -334,13 +340,3 @@ class Stages:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def chunk_key(render_id: str, index: int) -> str:
-    """Key of a chunk's segment."""
-    return f"renders/{render_id}/chunks/{index:05d}.mp4"
-
-
-def sound_key(render_id: str, index: int) -> str:
-    """Key of a chunk's sound."""
-    return f"renders/{render_id}/sound/{index:05d}.mp4"

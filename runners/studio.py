@@ -1,5 +1,6 @@
 """One device and the networks that are loaded on it: what a worker renders with."""
 
+import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -56,8 +57,11 @@ class Turns:
             if not self._urgent:
                 return
             self._busy = False
+            ticket = object()
+            self._queue.insert(0, ticket)  # before whoever waits for a turn: this one is not over
             self._condition.notify_all()
-            self._condition.wait_for(lambda: not self._busy and not self._urgent)
+            self._condition.wait_for(lambda: not self._busy and (self._urgent or self._queue)[0] is ticket)
+            self._queue.pop(0)
             self._busy = True
 
 
@@ -103,6 +107,7 @@ class Studio(Turns):
             if key not in self._loaded:
                 while len(self._loaded) >= LOADED:
                     self._loaded.popitem(last=False)
+                    gc.collect()  # a network is in circles with its walks
                 self._loaded[key] = self._load(plan)
             self._loaded.move_to_end(key)
             return self._loaded[key]

@@ -6,7 +6,8 @@ import torch
 
 from akma_core import log
 from akma_core.environment import Environment
-from akma_core.jobs import Jobs
+from akma_core.intake import sweep
+from akma_core.jobs import Jobs, version
 from akma_core.ledger import Ledger
 from akma_core.log import event
 from akma_core.retention import expire
@@ -32,22 +33,16 @@ class Worker:
         if self._studio.profile == "cpu":
             os.nice(NICE)
         folder = environment.home / "work" / self.name
-        self._stages = Stages(self._ledger, self._storage, self._studio, folder, self.name)
-        self._jobs = Jobs(environment, self._ledger, self._stages, self._studio.profile, self.name)
+        spoken = version(self._studio.profile)
+        self._stages = Stages(self._ledger, self._storage, self._studio, folder, self.name, spoken)
+        self._jobs = Jobs(environment, self._ledger, self._stages, self.name)
         self._errands = Errands(self._ledger, self._storage, self._studio, self.name)
         quick = 0.5 if environment.is_postgres else 0.1
         jobs, stages = self._jobs, self._stages
         self._rounds = [
             Rounds("pulse", [Round(quick, stages.watch), Round(0.5, self._pulse), Round(2.0, self._beat)]),
-            Rounds(
-                "dispatch",
-                [
-                    Round(max(quick, 0.2), jobs.dispatch),
-                    Round(5.0, jobs.bury),
-                    Round(5.0, jobs.rescue),
-                    Round(10.0, self._keep_house),
-                ],
-            ),
+            Rounds("dispatch", [Round(max(quick, 0.2), jobs.dispatch), Round(5.0, jobs.bury), Round(5.0, jobs.rescue)]),
+            Rounds("house", [Round(10.0, self._keep_house), Round(60.0, jobs.tidy)]),  # may take minutes
             Rounds("errands", [Round(quick, self._run_errands)]),
         ]
 
@@ -83,6 +78,8 @@ class Worker:
     def _keep_house(self) -> None:
         if self._ledger.due("retention", 60):
             expire(self._ledger, self._storage, self._environment.retention_days, self._environment.retention_bytes)
+        if self._ledger.due("sweep", 6 * 3600):
+            sweep(self._storage, self._ledger)
 
 
 def _device(wish: str, index: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.gcs import free_port
@@ -37,7 +38,8 @@ def cluster(*, wanted: bool = True) -> Iterator[str]:
         shutil.chown(folder, user)
     data = folder / "data"
     _run(user, bin_folder / "initdb", "-D", data, "-U", "akma", "-A", "trust", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=200"
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+    options += " -c max_connections=200 -c fsync=off"
     _run(user, bin_folder / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
     try:
         _run(user, bin_folder / "createdb", "-h", "127.0.0.1", "-p", port, "-U", "akma", "akma")
@@ -60,3 +62,10 @@ def _user() -> str | None:
 def _run(user: str | None, *command: object) -> None:
     done = subprocess.run([str(part) for part in command], user=user, capture_output=True, text=True, cwd="/")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def emptied(url: str) -> str:
+    """The same database without a table; a new one takes a second, and is 300 files."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS public, dbos CASCADE; CREATE SCHEMA public")
+    return url

@@ -110,9 +110,7 @@ class Service:
         headers = settings.pop("headers", {})
         with song.open("rb") as file:
             form = {key: str(value) for key, value in settings.items()}
-            answer = httpx.post(
-                f"{self.url}/v1/renders", data=form, files={"audio": file}, headers=headers, timeout=60
-            )
+            answer = httpx.post(f"{self.url}/v1/renders", data=form, files={"audio": file}, headers=headers, timeout=60)
         assert answer.status_code == 202, answer.text
         render_id: str = answer.json()["id"]
         return render_id

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import signal
@@ -202,7 +203,7 @@ def test_the_same_again_is_done_already(
     with working(house):
         assert akma(song, "--server", house.url, "-o", output, "--fps", 12) == 0
         manifest = json.loads(output.with_suffix(".json").read_bytes())
-        manifest["plan"]["audio"]["sha256"] = client_module.hashlib.sha256(song.read_bytes()).hexdigest()
+        manifest["plan"]["audio"]["sha256"] = hashlib.sha256(song.read_bytes()).hexdigest()
         output.with_suffix(".json").write_text(json.dumps(manifest))  # the house renders one song only
         assert akma(song, "--server", house.url, "-o", output, "--fps", 12) == 0
         assert "is done already" in capsys.readouterr().out
@@ -340,6 +341,22 @@ def test_memory_does_not_grow_with_the_song(house: House, tmp_path: Path) -> Non
             assert tracemalloc.get_traced_memory()[1] < 16 << 20  # of both sides
         finally:
             tracemalloc.stop()
+
+
+def test_a_song_that_shrinks_while_it_is_sent(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    song = tmp_path / "song.wav"
+    song.write_bytes(bytes(1 << 20))
+    size = os.fstat
+
+    def announced(number: int) -> os.stat_result:
+        found = list(size(number))
+        found[6] += 1000
+        return os.stat_result(found)
+
+    with Client(house.url, SECRET) as client:
+        monkeypatch.setattr(os, "fstat", announced)
+        with pytest.raises(RequestError, match="changed while it was sent"):
+            client.submit(song, {}, "shrinking")
 
 
 @pytest.mark.parametrize("detach", [False, True])

@@ -172,7 +172,7 @@ def test_the_timeout_is_for_all_of_it(server: Server, path: str) -> None:
     error = failed(post, server, path, seconds=0.4)
     assert error.transient
     assert "0.4 seconds" in error.message
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8
 
 
 def test_a_server_that_does_not_speak() -> None:
@@ -181,7 +181,7 @@ def test_a_server_that_does_not_speak() -> None:
         started = time.monotonic()
         url = f"http://{host}/"
         assert failed(send, url, b"{}", SECRET, hosts=(), allow_private=(host,), seconds=0.3).transient
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 8
 
 
 def test_a_huge_answer_is_not_read(server: Server) -> None:
@@ -213,10 +213,10 @@ def test_no_such_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_slow_dns(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
-    monkeypatch.setattr(webhook, "_resolve", lambda *_: gate.wait(10))
+    monkeypatch.setattr(webhook, "_resolve", lambda *_: gate.wait(20))
     started = time.monotonic()
     assert failed(send, "https://hooks.example.com/", b"{}", SECRET, hosts=HOSTS, seconds=0.2).transient
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8
     gate.set()
 
 

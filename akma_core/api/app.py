@@ -23,6 +23,7 @@ from akma_core.environment import Environment
 DOCS, ASSETS, SCHEMA = "/v1/docs", "/v1/docs/assets", "/v1/openapi.json"
 OPEN = {"/v1/health", DOCS, SCHEMA}  # tell nothing of anybody's renders
 ROUTERS = [each.router for each in (renders, events, media, stream, models, looks, health, meter)]
+RANGES = ("Range", "If-Range", "If-None-Match")
 ABOUT = "A song becomes a video whose motion is the song's loudness."
 
 
@@ -57,9 +58,9 @@ def create_app(environment: Environment) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=environment.cors_origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "X-API-Key", "Idempotency-Key"],
-            expose_headers=["Location", "Retry-After"],
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
+            allow_headers=["Authorization", "X-API-Key", "Idempotency-Key", *RANGES, "Last-Event-ID"],
+            expose_headers=["Location", "Retry-After", "ETag", "Content-Range", "Content-Disposition"],
         )
     app.add_middleware(meter.Meter)
     return app

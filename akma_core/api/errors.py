@@ -27,6 +27,8 @@ STATUS = {  # by code; others are 422 where the request is wrong, 500 where the 
     "idempotency_conflict": 409,
     "name_taken": 409,
     "not_ready": 409,
+    "not_done": 409,
+    "already_over": 409,
     "output_exists": 409,
     "too_large": 413,
     "unsupported_type": 415,
@@ -35,6 +37,8 @@ STATUS = {  # by code; others are 422 where the request is wrong, 500 where the 
     "database_unreachable": 503,
     "storage_unreachable": 503,
     "unavailable": 503,
+    "no_worker": 503,
+    "no_answer": 504,
     "disk_full": 507,
 }
 RETRY_AFTER = 30  # seconds, for an error that may pass and does not say when
@@ -131,7 +135,7 @@ def _http(request: Request, error: Exception) -> Response:
     if status < 200 or status in (204, 304):  # have no body
         return Response(status_code=status, headers=headers)
     if status == 404 and error.detail == phrase:
-        return body(404, "not_found", f"there is nothing at {path}: see /docs for what there is", headers=headers)
+        return body(404, "not_found", f"there is nothing at {path}: see /v1/docs for what there is", headers=headers)
     if status == 405:
         allowed = headers.get("allow") or headers.get("Allow") or "another method"
         return body(405, "method_not_allowed", f"{path} does not take {method}: use {allowed}", headers=headers)

@@ -106,8 +106,7 @@ class Board:
 def see(state: State, ids: Iterable[str], known: Sights) -> Sights:
     """Those renders in a few queries, however many they are; what did not change is as `known`."""
     wanted = set(ids)
-    renders: dict[str, Render | None] = {render.id: render for render in state.ledger.waiting() if render.id in wanted}
-    renders |= {key: state.ledger.get(key) for key in wanted - renders.keys()}  # over, and soon nobody looks any more
+    renders: dict[str, Render | None] = dict.fromkeys(wanted) | state.ledger.several(wanted)
     progress = state.ledger.progress(wanted)  # after the rows: one that is done has all its frames
     return {
         key: _sight(state, render, progress[key], known.get(key)) if render else None for key, render in renders.items()

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from akma_core.api.errors import STATUS, body
+from akma_core.api.errors import body
 from akma_core.api.events import Stream, seen
 from akma_core.api.renders import Asking, RenderId, Using
 from akma_core.api.shelf import Shelf, one
@@ -29,7 +29,6 @@ RANGE = re.compile(r"bytes=[ \t]*(\d{0,30})-(\d{0,30})[ \t]*", re.ASCII | re.IGN
 UNSAFE = re.compile(r"[^A-Za-z0-9 ._()+-]")  # in a quoted file name, for every client there is
 ATTR = "!#$&+-.^_`|~"  # RFC 5987, attr-char besides letters and digits
 
-STATUS.setdefault("not_done", 409)
 router = APIRouter(prefix="/v1/renders", tags=["renders"])
 
 

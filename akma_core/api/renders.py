@@ -8,7 +8,6 @@ from starlette.concurrency import run_in_threadpool
 
 from akma_core.api.access import Caller
 from akma_core.api.answers import RenderAnswer, RenderPage, render_answer
-from akma_core.api.errors import STATUS
 from akma_core.api.form import Limits
 from akma_core.api.openapi import AUDIO, SETTINGS, form, settings_fields
 from akma_core.api.state import State, caller_of, state_of
@@ -24,7 +23,6 @@ WEBHOOK = {
     "maxLength": 2048,
     "description": "where to tell that the render ended, on a host that the service allows",
 }
-STATUS.setdefault("already_over", 409)
 
 router = APIRouter(prefix="/v1/renders", tags=["renders"])
 Using = Annotated[State, Depends(state_of)]

@@ -14,7 +14,6 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from akma_core.api.access import Access, Caller, parse_keys
-from akma_core.api.errors import STATUS
 from akma_core.environment import Environment
 from akma_core.errors import FailureError, RequestError
 from akma_core.intake import Intake
@@ -24,8 +23,6 @@ from akma_core.storage import Storage, open_storage
 
 POLL = 0.05  # seconds between two looks for an answer
 PREVIEWS = 16  # at a time, of a process
-STATUS.setdefault("no_worker", 503)
-STATUS.setdefault("no_answer", 504)
 
 
 @dataclass(frozen=True)

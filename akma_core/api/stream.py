@@ -29,6 +29,7 @@ from akma_core.api.state import State
 from akma_core.errors import RequestError
 from akma_core.ledger import Ledger, Render
 from akma_core.storage import MissingKeyError
+from akma_core.storage.layout import chunk_key, sound_key
 
 HOLD = 8.0  # seconds that a request waits for the first chunk; players wait 10 and more
 MAKERS = 2  # fragments that are made at a time, some 10 ms of a CPU each
@@ -126,8 +127,8 @@ def _make(state: State, render: Render, name: str) -> bytes:
     index = 0 if name == INITIAL else int(File(name).stem)
     with tempfile.TemporaryDirectory(prefix="akma-") as folder:
         segment, piece = File(folder, "segment.mp4"), File(folder, "piece.mp4")
-        state.storage.get_file(f"renders/{render.id}/chunks/{index:05d}.mp4", segment)
-        state.storage.get_file(f"renders/{render.id}/sound/{index:05d}.mp4", piece)
+        state.storage.get_file(chunk_key(render.id, index), segment)
+        state.storage.get_file(sound_key(render.id, index), piece)
         if name == INITIAL:
             return hls.initialisation(segment, piece)
         start = sum(_frames(state.ledger, render.id)[:index])

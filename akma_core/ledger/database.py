@@ -18,6 +18,9 @@ PATIENCE: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
+    # The server's side of it: a machine that is gone in the middle of a transaction must not keep its rows locked.
+    "options": "-c idle_in_transaction_session_timeout=15000 -c lock_timeout=30000"
+    " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
 }
 
 
@@ -29,7 +32,7 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-            self._engine = sa.create_engine(url, connect_args={"timeout": 30}, pool_size=8, max_overflow=32)
+            self._engine = sa.create_engine(url, connect_args={"timeout": 30}, pool_size=40, max_overflow=8)
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
         else:

@@ -89,6 +89,15 @@ class Errands(Database):
                 connection.execute(sa.insert(facts).values(key=key, value=value))
         return value if known is None else str(known)
 
+    def count(self, key: str) -> int:
+        """How often this was called with `key`, this time among them."""
+        with self._write() as connection:
+            self._serialize(connection)
+            known = connection.execute(sa.select(facts.c.value).where(facts.c.key == key)).scalar()
+            connection.execute(sa.delete(facts).where(facts.c.key == key))
+            connection.execute(sa.insert(facts).values(key=key, value=str(int(known or 0) + 1)))
+        return int(known or 0) + 1
+
     def due(self, key: str, every: float) -> bool:
         """True for one of all that ask, once in `every` seconds."""
         with self._write() as connection:

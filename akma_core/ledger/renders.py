@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from akma_core.errors import RequestError
 from akma_core.ledger.database import Database
-from akma_core.ledger.tables import WAITING, Caps, Progress, Render, events, renders, segments
+from akma_core.ledger.tables import WAITING, Caps, Progress, Render, events, facts, renders, segments
 
 FRESH = 10.0  # seconds after which a rate says nothing any more
 
@@ -59,6 +59,12 @@ class Renders(Database):
             query = query.where(sa.tuple_(renders.c.created, renders.c.id) < sa.tuple_(*map(sa.literal, cursor)))
         with self._read() as connection:
             return [_render(row) for row in connection.execute(query)]
+
+    def several(self, ids: Iterable[str]) -> dict[str, Render]:
+        """Those of `ids` that are known."""
+        query = sa.select(renders).where(renders.c.id.in_(set(ids)))
+        with self._read() as connection:
+            return {row.id: _render(row) for row in connection.execute(query)}
 
     def waiting(self) -> list[Render]:
         """Renders that are queued or running, the oldest first."""
@@ -110,6 +116,7 @@ class Renders(Database):
         with self._write() as connection:
             connection.execute(sa.delete(segments).where(segments.c.render == render_id))
             connection.execute(sa.delete(events).where(events.c.render == render_id))
+            connection.execute(sa.delete(facts).where(facts.c.key.startswith(f"tries-{render_id}-")))
             connection.execute(sa.delete(renders).where(renders.c.id == render_id))
 
     def progress(self, ids: Iterable[str]) -> dict[str, Progress]:
@@ -135,7 +142,8 @@ class Renders(Database):
         queue = sa.select(renders.c.id).where(renders.c.status == "queued").order_by(renders.c.created, renders.c.id)
         with self._read() as connection:
             far = {row[0]: (int(row[1]), float(row[2]), int(row[3])) for row in connection.execute(query)}
-            places = {row[0]: place for place, row in enumerate(connection.execute(queue))}
+            begun = far.keys() >= set(wanted)  # what has chunks is not in the queue
+            places = {} if begun else {row[0]: place for place, row in enumerate(connection.execute(queue))}
         found = {}
         for key in wanted:
             done, speed, prefix = far.get(key, (0, 0.0, 0))

@@ -14,6 +14,7 @@ from numba.extending import intrinsic, models, overload, register_model
 LANES = 16
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
+_BYTES = ir.IntType(8).as_pointer()
 _FAST = ("contract", "nsz", "nnan")
 
 
@@ -88,6 +89,21 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(array, types.intp, vector_type), generate
+
+
+@intrinsic
+def prefetch(typing: Any, array: Any, index: Any) -> Any:
+    """Have array[index] brought into the cache meanwhile; it need not exist."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        at = builder.bitcast(_pointer(context, builder, signature.args[0], *arguments), _BYTES)
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [_BYTES, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", (_BYTES,), kind)
+        builder.call(function, [at, number(0), number(2), number(1)])  # to read, into the second level, as data
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp), generate
 
 
 @intrinsic

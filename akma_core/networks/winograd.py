@@ -55,13 +55,17 @@ A = np.array(
 
 def transform_weight(weight: Tensor, compiled: bool) -> Tensor:
     """[C_out, C_in, 3, 3] -> what `conv3x3` takes, compiled or not."""
-    g = torch.from_numpy(G)
-    u = torch.einsum("ai,ocij,bj->aboc", g, weight.double(), g).flatten(0, 1).float()
     if compiled:
         from . import winograd_kernel
 
-        return winograd_kernel.pack(u)
-    return u.reshape(-1, u.shape[2], 1, 1)
+        return winograd_kernel.pack(weight)
+    return transformed(weight).reshape(-1, weight.shape[1], 1, 1)
+
+
+def transformed(weight: Tensor) -> Tensor:
+    """[C_out, C_in, 3, 3] -> [64, C_out, C_in]."""
+    g = torch.from_numpy(G)
+    return torch.einsum("ai,ocij,bj->aboc", g, weight.double(), g).flatten(0, 1).float()
 
 
 def products(v: Tensor, weight: Tensor) -> Tensor:

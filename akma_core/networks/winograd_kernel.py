@@ -14,7 +14,7 @@ from torch import Tensor
 from .parallel import run
 from .product import COLUMNS, ROWS, product
 from .vector import LANES, fma, jit, load, maximum, minimum, splat, store
-from .winograd import POINTS, STEP, TILE
+from .winograd import POINTS, STEP, TILE, transformed
 
 F32 = np.float32
 BLOCK = 64  # tiles at most: what suits the caches
@@ -39,13 +39,13 @@ def _flat(picture: Tensor) -> Flat:
     return Flat(numbers, height, width, channels, pixel)
 
 
-def pack(u: Tensor) -> Tensor:
-    """Transformed weights [64, C_out, C_in] -> [panels, 64, C_in, 32], as `product` reads them, zeros at the end."""
-    points, out_channels, in_channels = u.shape
-    panels = -(-out_channels // COLUMNS)
-    full = torch.zeros(points, panels * COLUMNS, in_channels)
-    full[:, :out_channels] = u
-    return full.reshape(points, panels, COLUMNS, in_channels).permute(1, 0, 3, 2).contiguous()
+def pack(weight: Tensor) -> Tensor:
+    """[C_out, C_in, 3, 3] -> transformed [panels, 64, C_in, 32], as `product` reads it, zeros at the end."""
+    out_channels, in_channels = weight.shape[:2]
+    packed = torch.zeros(-(-out_channels // COLUMNS), POINTS, in_channels, COLUMNS)
+    for panel, part in zip(packed, weight.split(COLUMNS), strict=True):  # one by one: all at once would take memory
+        panel[..., : len(part)] = transformed(part).transpose(1, 2)
+    return packed
 
 
 def conv3x3(x: Tensor, weight: Tensor, padding: int, bias: Tensor | None, slope: Tensor | None, out: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ def conv3x3(x: Tensor, weight: Tensor, padding: int, bias: Tensor | None, slope:
     b, s = np.zeros(len(weight) * COLUMNS, F32), np.ones(len(weight) * COLUMNS, F32)  # room to read whole vectors
     for values, full in ((bias, b), (slope, s)):
         if values is not None:
-            full[:out_channels] = values.numpy()
+            full[:out_channels] = values.detach().numpy()
     pictures = [(_flat(a), _flat(o)) for a, o in zip(x, out, strict=True)]
 
     def work(task: tuple[int, int]) -> None:
@@ -114,21 +114,23 @@ def _block(source, u, bias, slope, result, padding, start, stop):
     """Tiles start..stop of `result` <- the convolution of `source` with the packed weights u."""
     rows = -(-(stop - start) // ROWS) * ROWS
     filled = max(source.channels, LANES)
-    step = -(-filled // LANES) * LANES + LANES  # a row of v is not a power of two, lest rows share places in the cache
-    v = np.empty(POINTS * rows * step, F32)
-    m = np.empty(POINTS * rows * COLUMNS, F32)
+    # A line more in a row of v, in a plane of v and in one of m: else their vectors would share places in the cache.
+    step = -(-filled // LANES) * LANES + LANES
+    plane, plane_out = rows * step + LANES, rows * COLUMNS + LANES
+    v = np.empty(POINTS * plane, F32)
+    m = np.empty(POINTS * plane_out, F32)
     across = -(-result.width // STEP)
-    _transform_in(source, v, rows, filled, step, across, padding, start, stop)
+    _transform_in(source, v, plane, filled, step, across, padding, start, stop)
     for panel in range(-(-result.channels // COLUMNS)):
         for p in range(POINTS):
-            into, weight = p * rows, (panel * POINTS + p) * source.channels * COLUMNS
-            product(v, into * step, step, rows, u, weight, source.channels, m, into * COLUMNS)
-        _transform_out(m, rows, result, panel * COLUMNS, bias, slope, across, start, stop)
+            weight = (panel * POINTS + p) * source.channels * COLUMNS
+            product(v, p * plane, step, rows, u, weight, source.channels, m, p * plane_out)
+        _transform_out(m, plane_out, result, panel * COLUMNS, bias, slope, across, start, stop)
 
 
 @jit()
-def _transform_in(source, v, rows, filled, step, across, padding, start, stop):
-    """v [64, rows, step] <- tiles start..stop, `filled` channels: those of the source, or 16 where it has fewer."""
+def _transform_in(source, v, plane, filled, step, across, padding, start, stop):
+    """v [64, plane] <- tiles start..stop, `filled` channels: those of the source, or 16 where it has fewer."""
     x, height, width, channels, pixel = source
     tile = np.zeros(TILE * TILE * LANES, F32)
     half = np.zeros(TILE * TILE * LANES, F32)
@@ -164,7 +166,6 @@ def _transform_in(source, v, rows, filled, step, across, padding, start, stop):
                 store(half, at + 5 * down_half, h5)
                 store(half, at + 6 * down_half, h6)
                 store(half, at + 7 * down_half, h7)
-            plane = rows * step
             for i in range(TILE):
                 at = i * TILE * LANES
                 h0, h1, h2, h3, h4, h5, h6, h7 = _eight(
@@ -190,12 +191,11 @@ def _activated(v, bias, slope):
 
 
 @jit()
-def _transform_out(m, rows, result, first, bias, slope, across, start, stop):
-    """Tiles start..stop of the result, at most 32 channels from `first` on <- m [64, rows, 32]."""
+def _transform_out(m, plane, result, first, bias, slope, across, start, stop):
+    """Tiles start..stop of the result, at most 32 channels from `first` on <- m [64, plane]."""
     out, height, width, channels, pixel = result
     half = np.zeros(STEP * TILE * LANES, F32)
     tile = np.zeros(STEP * STEP * LANES, F32)
-    plane = rows * COLUMNS
     for t in range(start, stop):
         top, left = (t // across) * STEP, (t % across) * STEP
         inside = top + STEP <= height and left + STEP <= width

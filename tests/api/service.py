@@ -61,7 +61,9 @@ def service(home: Path, **settings: Any) -> Iterator[Service]:
         server = uvicorn.Server(
             uvicorn.Config(create_app(environment), log_config=None, lifespan="on", ws="none", access_log=False)
         )
-        with socket.create_server(("127.0.0.1", 0)) as listener:
+        # With its protocol named: asyncio sends without delay then, as it does under BentoML; else 40 ms a request.
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+            listener.bind(("127.0.0.1", 0))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
             try:

@@ -12,8 +12,10 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -27,7 +29,7 @@ from akma_core.api import upload
 from akma_core.api.errors import answer
 from akma_core.api.form import Limits
 from akma_core.api.upload import Received, fields_of, receive
-from akma_core.errors import AkmaError
+from akma_core.errors import AkmaError, FailureError
 from tests.api.web import END, FORM, SONG, part, serving, talk
 
 LIMITS = Limits(
@@ -212,16 +214,39 @@ def test_no_room_is_said_before_the_body_is_read(door: Door) -> None:
     assert talk(door.port, head(1 << 59, "Expect: 100-continue")).startswith(b"HTTP/1.1 507 ")
 
 
-def test_a_disk_that_fills_up(door: Door) -> None:
-    """The kernel refuses to write beyond a limit, as on a full disk."""
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """The kernel refuses to write beyond it, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
-        status, error = door.send(part("audio", bytes(3 << 20), "a.wav") + END)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_fills_up(door: Door) -> None:
+    with files_of_at_most(1_500_000):
+        status, error = door.send(part("audio", bytes(3 << 20), "a.wav") + END)
     assert (status, error["code"]) == (507, "disk_full")
     assert str(door.folder) not in error["message"]
+
+
+def test_the_last_bytes_meet_a_full_disk_too(tmp_path: Path) -> None:
+    """Few as they are: they do not wait in a buffer until nobody asks."""
+    spool = upload._Spool(tmp_path / "song", 0)
+    spool.write(bytearray(1_500_000))
+    with files_of_at_most(1_500_050), pytest.raises(FailureError, match="no room"):
+        spool.write(bytearray(100))
+    spool.discard()
+
+
+def test_others_fill_the_disk_meanwhile(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = iter([10 << 20, 2 << 20, 100, 0, 0])
+    monkeypatch.setattr("shutil.disk_usage", lambda _folder: SimpleNamespace(free=next(free)))
+    body = part("audio", bytes(3 << 20), "a.wav") + END
+    response = door.post(content=iter([body]), headers={"Content-Type": FORM})
+    assert (response.status_code, response.json()["error"]["code"]) == (507, "disk_full")
 
 
 def test_a_folder_that_cannot_be_written(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,28 +283,26 @@ def test_a_client_that_stops_sending(door: Door) -> None:
 
 
 def test_a_slow_client_does_not_hold_up_others(door: Door) -> None:
+    door.limits = replace(LIMITS, idle_seconds=60)
     with socket.create_connection(("127.0.0.1", door.port)) as slow:
         slow.sendall(head(1000) + SONG[:20])
-        started = time.monotonic()
         assert all(door.send(SONG + END)[0] == 200 for _ in range(5))
-        assert time.monotonic() - started < 0.9
 
 
 def test_a_slow_disk_does_not_hold_up_others(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, writing = upload._Spool.write, threading.Event()
+    write, writing, go_on = upload._Spool.write, threading.Event(), threading.Event()
 
     def slow(spool: upload._Spool, block: bytearray) -> None:
         writing.set()
-        time.sleep(0.5)
+        assert go_on.wait(15)
         write(spool, block)
 
     monkeypatch.setattr(upload._Spool, "write", slow)
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(door.send, part("audio", bytes(1 << 20), "a.wav") + END)
-        writing.wait(5)
-        started = time.monotonic()
-        assert httpx.get(f"{door.url}ping").text == "pong"
-        assert time.monotonic() - started < 0.4
+        assert writing.wait(5)
+        assert httpx.get(f"{door.url}ping", timeout=10).text == "pong"
+        go_on.set()
         assert sent.result()[0] == 200
 
 

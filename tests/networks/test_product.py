@@ -1,13 +1,16 @@
 """The compiled product of matrices against numpy's."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from akma_core.networks.product import COLUMNS, ROWS, product
+from akma_core.networks.product import COLUMNS, ROWS, narrow, wide
 
 
+@pytest.mark.parametrize("product", [wide, narrow], ids=["wide", "narrow"])
 @pytest.mark.parametrize(("rows", "depth"), [(1, 1), (8, 5), (13, 40), (64, 100)])
-def test_a_product(rows: int, depth: int) -> None:
+def test_a_product(product: Callable[..., None], rows: int, depth: int) -> None:
     rng = np.random.default_rng(rows)
     filled = -(-rows // ROWS) * ROWS
     a, b = rng.standard_normal((filled, depth + 3)).astype(np.float32), rng.standard_normal((depth, COLUMNS))

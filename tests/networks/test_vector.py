@@ -3,11 +3,12 @@
 import numba
 import numpy as np
 
-from akma_core.networks.vector import LANES, fma, load, maximum, minimum, splat, spread, store
+from akma_core.networks.vector import LANES, fma, load, maximum, minimum, prefetch, splat, spread, store
 
 
 @numba.njit
 def work(a, b, out):  # type: ignore[no-untyped-def]
+    prefetch(a, 1 << 40)
     x, y = load(a, 0), load(b, 3)
     store(out, 0, x + y)
     store(out, LANES, x * y)

@@ -1,0 +1,230 @@
+"""Turns on a device, and which networks stay loaded on it."""
+
+import random
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from akma_core.audio import digest, open_audio
+from akma_core.envelope import reactive_curve
+from akma_core.errors import RequestError
+from akma_core.plan import RenderPlan
+from akma_core.render import Motion
+from akma_core.settings import RenderSettings
+from runners.models import resolve
+from runners.studio import LOADED, Studio, Turns
+
+SECONDS = 20.0  # after which something hangs
+
+
+class Crowd:
+    """Threads that want a turn; `order` is who had the device, one after the other."""
+
+    def __init__(self) -> None:
+        self.turns = Turns()
+        self.order: list[str] = []
+        self.threads: list[threading.Thread] = []
+
+    def come(self, name: str, *, urgent: bool = False, work: Callable[[], None] = lambda: None) -> None:
+        """Returns when it waits."""
+
+        def have() -> None:
+            with self.turns.turn(urgent=urgent):
+                self.order.append(name)
+                work()
+
+        before = self.waiting
+        self.threads.append(threading.Thread(target=have, daemon=True))
+        self.threads[-1].start()
+        until(lambda: self.waiting > before)
+
+    @property
+    def waiting(self) -> int:
+        return len(self.turns._queue) + len(self.turns._urgent)
+
+    def end(self) -> list[str]:
+        for thread in self.threads:
+            thread.join(SECONDS)
+            assert not thread.is_alive(), "somebody waits for ever"
+        return self.order
+
+
+def until(true: Callable[[], bool]) -> None:
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() - began < SECONDS
+        time.sleep(0.001)
+
+
+def test_who_comes_first_is_first_and_the_urgent_before() -> None:
+    crowd = Crowd()
+    with crowd.turns.turn():
+        for name in ("a", "b"):
+            crowd.come(name)
+        for name in ("u", "v"):
+            crowd.come(name, urgent=True)
+        crowd.come("c")
+    assert crowd.end() == ["u", "v", "a", "b", "c"]
+
+
+@pytest.mark.parametrize("trial", range(5))
+def test_giving_way_lets_in_the_urgent_only_and_comes_back(trial: int) -> None:
+    crowd = Crowd()
+    with crowd.turns.turn():
+        for name in ("a", "b", "c"):
+            crowd.come(name)
+        crowd.turns.give_way()
+        crowd.order.append("batch 1")
+        for name in ("u", "v")[: 1 + trial % 2]:
+            crowd.come(name, urgent=True)
+        crowd.turns.give_way()
+        crowd.order.append("batch 2")
+    assert crowd.end() == ["batch 1", *("u", "v")[: 1 + trial % 2], "batch 2", "a", "b", "c"]
+
+
+def test_one_that_fails_frees_the_device() -> None:
+    turns = Turns()
+    with pytest.raises(ZeroDivisionError), turns.turn():
+        raise ZeroDivisionError
+    with turns.turn():
+        pass
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=12), st.integers(0, 2**32))
+def test_everybody_gets_the_device_and_nobody_shares_it(callers: list[tuple[bool, int]], seed: int) -> None:
+    turns, inside, done = Turns(), [0], []
+
+    def use() -> None:
+        inside[0] += 1
+        assert inside[0] == 1
+        time.sleep(0)
+        inside[0] -= 1
+
+    def call(number: int, urgent: bool, batches: int) -> None:
+        chance = random.Random(seed + number)
+        time.sleep(chance.random() * 0.003)
+        with turns.turn(urgent=urgent):
+            for _ in range(batches):
+                use()
+                if not urgent:
+                    turns.give_way()
+        done.append(number)
+
+    threads = [threading.Thread(target=call, args=(n, *caller), daemon=True) for n, caller in enumerate(callers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS)
+    assert sorted(done) == list(range(len(callers)))
+    assert (turns._queue, turns._urgent, turns._busy) == ([], [], False)
+
+
+class Network:
+    """Loaded in no time."""
+
+
+@pytest.fixture
+def studio(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Studio:
+    monkeypatch.setenv("AKMA_HOME", str(tmp_path))
+    return Studio("cpu")
+
+
+@pytest.fixture
+def plan(studio: Studio, song: Path, network: Path) -> RenderPlan:
+    wish = RenderSettings.parse({"fps": 8, "window_length": 5, "model": str(network)})
+    return studio.plan(wish, open_audio(song), digest(song))
+
+
+def with_digest(plan: RenderPlan, letter: str) -> RenderPlan:
+    return plan.model_copy(update={"network": plan.network.model_copy(update={"digest": letter * 64})})
+
+
+def test_a_device_has_a_name_and_a_profile(studio: Studio) -> None:
+    assert (studio.name, studio.profile) == ("CPU", "cpu")
+    with pytest.raises(RequestError):
+        Studio("cuda:97")
+
+
+def test_a_network_is_loaded_once_and_few_are(
+    studio: Studio, plan: RenderPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+
+    def load(plan: RenderPlan) -> Any:
+        loaded.append(plan.network.digest[0])
+        return Network()
+
+    monkeypatch.setattr(studio, "_load", load)
+    plans = {letter: with_digest(plan, letter) for letter in "abc"}
+    first: object = studio.pictures(plans["a"])
+    assert studio.pictures(plans["a"]) is first
+    assert studio.pictures(plans["a"].model_copy(update={"fps": Fraction(9)})) is first
+    studio.pictures(plans["b"])
+    assert studio.pictures(plans["a"]) is first
+    assert len(studio._loaded) == LOADED
+    gone = weakref.ref(studio.pictures(plans["b"]))
+    studio.pictures(plans["a"])
+    studio.pictures(plans["c"])
+    assert gone() is None
+    assert loaded == ["a", "b", "c"]
+    assert studio.pictures(plans["a"]) is first
+
+
+def test_what_makes_other_pictures_is_another_network(
+    studio: Studio, plan: RenderPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studio, "_load", lambda _: Network())
+    part = plan.device
+    others = [
+        plan.model_copy(update={"width": 32}),
+        plan.model_copy(update={"device": part.model_copy(update={"batch": 2})}),
+        plan.model_copy(update={"device": part.model_copy(update={"dtype": "float16"})}),
+    ]
+    for other in others:
+        assert studio.pictures(plan) is not studio.pictures(other)
+
+
+def test_single_frames_are_those_of_the_video(
+    studio: Studio, plan: RenderPlan, network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = studio._load
+    monkeypatch.setattr("runners.studio.resolve", lambda _: resolve(str(network)))
+    curve = reactive_curve(np.linspace(0, 1, plan.total_frames), window_length=5, polyorder=3).values
+    runner = load(plan)
+    motion = Motion(plan, curve, runner)
+    frames = studio.frames(plan, curve, [0, 11])
+    assert np.array_equal(frames[0], runner.pictures(motion(0, 1))[0].numpy())
+    assert np.array_equal(frames[1], runner.pictures(motion(10, 12))[1].numpy())
+
+
+def test_stills_come_between_batches(studio: Studio, network: Path) -> None:
+    wish = RenderSettings.parse({"model": str(network)})
+    found: list[int] = []
+    with studio.turn():
+        thread = threading.Thread(target=lambda: found.extend(p.shape[0] for p in studio.stills(wish, [0, 1])))
+        thread.start()
+        while thread.is_alive():
+            studio.give_way()
+            time.sleep(0.001)
+    assert found == [64, 64]
+
+
+def test_a_class_that_is_not_there_is_the_users(studio: Studio, network: Path) -> None:
+    with pytest.raises(RequestError, match="class 3 does not exist"):
+        next(iter(studio.stills(RenderSettings.parse({"model": str(network), "class": 3}), [0])))
+
+
+def test_a_network_that_is_gone_is_told(studio: Studio, plan: RenderPlan, network: Path) -> None:
+    gone = with_digest(plan, "b").model_copy(update={"settings": RenderSettings.parse({"model": str(network)})})
+    with pytest.raises(RequestError):
+        studio.pictures(gone)
