@@ -30,7 +30,7 @@ RUN if [ -e /opt/akma/lib/python3.11/site-packages/triton ]; then \
     fi \
     && install --directory --owner=10001 --group=10001 /data
 COPY --from=build /app /app
-COPY --chmod=755 deploy/entrypoint.sh /usr/local/bin/entrypoint
+COPY deploy/entrypoint.sh /usr/local/bin/entrypoint
 
 # All that is written goes to /data, which should outlive the container, or to /tmp, which need not: the root file
 # system may be read-only. BENTOML_CONTAINERIZED is not set: with it, a worker that died would stay dead.
@@ -56,5 +56,5 @@ STOPSIGNAL SIGTERM
 # the workers of other machines, which it does not.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=120s --retries=4 CMD ["python", "-c", \
     "import urllib.request as u; u.urlopen('http://127.0.0.1:3000/livez', timeout=4)"]
-ENTRYPOINT ["entrypoint", "python", "-m", "akma_core.cli"]
+ENTRYPOINT ["sh", "/usr/local/bin/entrypoint", "python", "-m", "akma_core.cli"]
 CMD ["serve", "--host", "0.0.0.0"]

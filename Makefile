@@ -5,13 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 
-.PHONY: help demo serve test lint lock clean
+.PHONY: help demo serve test lint lint-deploy lock clean
 
 help:
 	@echo "make demo    start the service, have it render the demo song, fetch the video, stop"
 	@echo "make serve   start the service at http://127.0.0.1:3000 (its page: /v1/docs) until Ctrl-C"
 	@echo "make test    run the tests"
-	@echo "make lint    ruff and mypy"
+	@echo "make lint    ruff and mypy; make lint-deploy what deploy/ holds"
 	@echo "make clean   remove what the others made"
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -44,6 +44,14 @@ lint: $(VENV)/.installed
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+lint-deploy: $(VENV)/.installed
+	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/shellcheck deploy/*.sh scripts/*.sh .ci/run
+	@$(BIN)/yamllint --strict -c deploy/.yamllint.yaml deploy/compose.yaml deploy/terraform/cloud-init.yaml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	@if command -v terraform > /dev/null; then terraform fmt -check -recursive deploy; fi
+	@$(BIN)/python -m pytest -rs tests/test_deploy.py
 
 lock: $(VENV)/.installed
 	@scripts/lock.sh

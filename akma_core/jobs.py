@@ -6,9 +6,7 @@ whatever is killed; `akma_core.stages` makes beginning one again harmless.
 """
 
 import hashlib
-import json
 import os
-import re
 import sqlite3
 import threading
 import time
@@ -23,14 +21,15 @@ from dbos._serialization import DBOSPortableJSON
 
 from akma_core import __version__, metrics
 from akma_core.environment import Environment
-from akma_core.errors import AkmaError, FailureError
+from akma_core.errors import AkmaError
 from akma_core.ledger import Ledger, Render
 from akma_core.lock import FileLock, PostgresLock
 from akma_core.log import event
+from akma_core.notice import send_for
 from akma_core.plan import libraries
+from akma_core.rounds import Round
 from akma_core.stages import OverError, Stages
 from akma_core.suspects import Suspects
-from akma_core.webhook import send
 
 WINDOW = 512  # chunks of a render in the queue at a time
 RECOVERIES = 500  # processes that may die while one piece of work is under way: see akma_core.suspects
@@ -38,7 +37,11 @@ PATIENCE = 900.0  # seconds that what may pass is tried again for
 LONGEST_PAUSE = 60.0  # seconds between two tries
 PASSING = {"storage_unreachable", "disk_full", "write_failed", "read_failed", "out_of_memory", "no_rights"}
 SILENT = 30.0  # seconds after which a worker that says nothing counts as frozen or cut off
-GONE = 60.0  # seconds after which a version that no worker speaks counts as gone
+GONE = 180.0  # seconds after which a version that no worker speaks counts as gone
+AT_ONCE = {"plan": 2, "sound": 1, "chunk": 2, "join": 1, "webhook": 4}  # of a worker; its network has one chunk a time
+# Seconds between two looks for work. Many machines ask one database; each has its next chunk while it renders one.
+ALONE = {"plan": 0.1, "sound": 0.2, "chunk": 0.05, "join": 0.2, "webhook": 1.0, "dispatch": 0.2}
+FLEET = {"plan": 0.5, "sound": 1.0, "chunk": 0.5, "join": 1.0, "webhook": 2.0, "dispatch": 0.5}
 DRAIN = 20  # seconds that work in flight may take when the process is asked to end
 
 
@@ -59,7 +62,7 @@ class Jobs:
         self._lock = (
             PostgresLock(self._url, worker) if environment.is_postgres else FileLock(environment.home / "locks", worker)
         )
-        self._poll = 0.25 if environment.is_postgres else 0.05  # seconds
+        self._often = FLEET if environment.is_postgres else ALONE
         self._suspects = Suspects(ledger)
         self._seen: set[tuple[str, str, int]] = set()
 
@@ -86,17 +89,15 @@ class Jobs:
             "log_level": "WARNING",
             "console_log_level": "WARNING",
         }
-        DBOS(config=config)
-        self._declare()
-        queues = {"plan": 2, "sound": 1, "chunk": 2, "join": 1, "webhook": 4}
-        DBOS.listen_queues(list(queues))
-        DBOS.launch()
-        for name, at_once in queues.items():
-            often = self._poll if name == "chunk" else max(self._poll, 0.2)
-            DBOS.register_queue(name, worker_concurrency=at_once, polling_interval_sec=often)
-        self._client = DBOSClient(
+        self._client = DBOSClient(  # before what is recovered begins, which uses it
             system_database_url=self._url, serializer=DBOSPortableJSON, application_name="akma", lazy=True
         )
+        DBOS(config=config)
+        self._declare()
+        DBOS.listen_queues(list(AT_ONCE))
+        DBOS.launch()
+        for name, at_once in AT_ONCE.items():
+            DBOS.register_queue(name, worker_concurrency=at_once, polling_interval_sec=self._often[name])
 
     def stop(self) -> None:
         """Take no more work, give what is in flight some seconds, and leave the rest to whoever comes next."""
@@ -120,7 +121,6 @@ class Jobs:
                         work(render_id, *arguments)
 
                 deaths = self._deaths(piece)
-
                 self._try(name, render_id, now)
 
             DBOS.workflow(name=name, max_recovery_attempts=RECOVERIES)(run)
@@ -243,12 +243,22 @@ class Jobs:
 
     # Now and then
 
+    def rounds(self) -> list[Round]:
+        """What is to be done so; one of all workers buries and rescues."""
+
+        def see_to_the_dead() -> None:
+            if self._ledger.due("dead", 4):
+                self.bury()
+                self.rescue()
+
+        return [Round(self._often["dispatch"], self.dispatch), Round(5.0, self.keep), Round(5.0, see_to_the_dead)]
+
     def dispatch(self) -> None:
         """Enqueue what is new: renders that nobody has begun, webhooks of renders that are over."""
-        for render in self._ledger.waiting():
+        for render in self._ledger.queued(self.version):
             if render.version == "" and self._ledger.adopt(render.id, "", self.version):
                 render = replace(render, version=self.version, adopted=render.adopted + 1)
-            if render.version == self.version and render.status == "queued":
+            if render.version == self.version:
                 self._enqueue_new("plan", render)
         for render in self._ledger.unsent():
             self._enqueue_new("webhook", render)
@@ -289,12 +299,15 @@ class Jobs:
             [each.workflow_id for each in old if each.workflow_id.partition("-")[0] not in waiting]
         )
 
+    def keep(self) -> None:
+        """See that this process is still the one of its name."""
+        if not self._lock.held() and not self._lock.take():
+            event("lock_lost", "error", worker=self.worker)
+            os._exit(1)  # somebody else is this executor now
+
     def rescue(self) -> None:
         """Take up the work of executors that died on other machines, and the renders of versions that are gone."""
         if self._environment.is_postgres:
-            if not self._lock.held() and not self._lock.take():
-                event("lock_lost", "error", worker=self.worker)
-                os._exit(1)  # somebody else is this executor now
             pending = self._client.list_workflows(
                 status="PENDING", app_version=self.version, load_input=False, load_output=False
             )
@@ -310,29 +323,6 @@ class Jobs:
                 event("render_adopted", "warning", render=render.id, version=render.version)
 
 
-def send_for(render: Render, environment: Environment, secret: bytes) -> None:
-    """Tell a render's webhook how it ended. FailureError, with `transient` where another try may do."""
-    body = json.dumps(
-        {
-            "id": render.id,
-            "status": render.status,
-            "name": render.name,
-            "error": {"code": render.error_code, "message": render.error_message} if render.error_code else None,
-            "finished": render.finished,
-        }
-    ).encode()
-    if render.webhook_url is None:
-        raise FailureError("the render has no webhook", code="webhook_failed")
-    send(
-        render.webhook_url,
-        body,
-        secret,
-        hosts=environment.webhook_hosts,
-        allow_private=environment.webhook_allow_private,
-        delivery=render.id,  # a render ends once
-    )
-
-
 def _use_wal(path: Path) -> None:
     """Readers then do not wait for writers. Once for a file: it remembers."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -341,8 +331,3 @@ def _use_wal(path: Path) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
     finally:
         connection.close()
-
-
-def slug(text: str) -> str:
-    """Small letters, digits and -."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]

@@ -47,7 +47,7 @@ def failure(code: str) -> None:
 
 
 def exposition(ledger: Ledger) -> str:
-    """What the ledger knows, in Prometheus' text format; two small queries.
+    """What the ledger knows, in Prometheus' text format; a few small queries.
 
     Without an answer from the database only akma_ledger_up 0: the other metrics of the process are worth having then.
     """
@@ -97,6 +97,7 @@ class _Snapshot:
 
         try:
             counts, workers = self._ledger.counts(), self._ledger.workers()
+            left, waited = self._ledger.backlog()
         except FailureError:
             yield GaugeMetricFamily("akma_ledger_up", UP, value=0)
             return
@@ -105,9 +106,10 @@ class _Snapshot:
         for status in STATUSES:
             renders.add_metric([status], counts.get(status, (0, 0.0))[0])
         yield renders
-        length, seconds = counts.get("queued", (0, 0.0))
+        length, _ = counts.get("queued", (0, 0.0))
         yield GaugeMetricFamily("akma_queue_length", "Renders that wait for their turn.", value=length)
-        yield GaugeMetricFamily("akma_queue_seconds", "Seconds of video in the renders that wait.", value=seconds)
+        yield GaugeMetricFamily("akma_queue_seconds", "Seconds of video that are not rendered yet.", value=left)
+        yield GaugeMetricFamily("akma_queue_age_seconds", "Seconds that the oldest of the queue waits.", value=waited)
         yield self._alive(workers)
 
     @staticmethod

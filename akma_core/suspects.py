@@ -1,4 +1,4 @@
-"""Work that was under way when processes died, again and again, is tried by itself: so only what kills them is blamed."""
+"""Work that was under way when processes died, again and again, is tried by itself: only what kills is blamed."""
 
 import threading
 from collections.abc import Iterator

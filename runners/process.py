@@ -11,6 +11,8 @@ from akma_core.environment import Environment
 from akma_core.errors import AkmaError
 from akma_core.log import event
 
+PARENT = os.getppid()  # read early: it may be gone by the time that anybody looks
+
 if TYPE_CHECKING:
     from runners.worker import Worker
 
@@ -46,10 +48,9 @@ def run(environment: Environment, index: int) -> "Worker":
 
 def end_with_parent() -> None:
     """A killed supervisor leaves its children behind; the next one's would find their locks and ports held."""
-    parent = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == PARENT:
             time.sleep(0.5)
         event("parent_gone", "warning")
         os._exit(1)

@@ -1,6 +1,7 @@
 """One device and the networks that are loaded on it: what a worker renders with."""
 
 import gc
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 
 from akma_core.audio import AudioReader
 from akma_core.errors import RequestError
-from akma_core.jobs import slug
 from akma_core.networks.catalog import BUILT_IN
 from akma_core.plan import NetworkPart, RenderPlan, make_plan
 from akma_core.render import Motion
@@ -156,3 +156,8 @@ class Studio(Turns):
     def warm(self) -> None:
         """Load the built-in network and make a picture, so that the first render need not wait for that."""
         list(self.stills(RenderSettings.parse({}), [0]))
+
+
+def slug(text: str) -> str:
+    """Small letters, digits and -."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]

@@ -41,7 +41,7 @@ class Worker:
         jobs, stages = self._jobs, self._stages
         self._rounds = [
             Rounds("pulse", [Round(quick, stages.watch), Round(0.5, self._pulse), Round(2.0, self._beat)]),
-            Rounds("dispatch", [Round(max(quick, 0.2), jobs.dispatch), Round(5.0, jobs.bury), Round(5.0, jobs.rescue)]),
+            Rounds("dispatch", jobs.rounds()),
             Rounds("house", [Round(10.0, self._keep_house), Round(60.0, jobs.tidy)]),  # may take minutes
             Rounds("errands", [Round(quick, self._run_errands)]),
         ]

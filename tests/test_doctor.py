@@ -21,7 +21,7 @@ import pytest
 
 from akma_core import library
 from akma_core.commands import doctor
-from akma_core.commands.doctor import CHECKS, Examiner, examine
+from akma_core.commands.doctor import CHECKS, Examiner, examine, look
 from akma_core.doctor import Wish, discreet, machine, services
 from akma_core.environment import Environment
 from akma_core.lock import PostgresLock
@@ -129,8 +129,15 @@ def test_wrong_keys_are_not_shown() -> None:
         ({"AKMA_DATABASE_URL": "postgresql://h/d", "AKMA_NODE": "localhost"}, "called localhost", "AKMA_NODE"),
     ],
 )
-def test_settings_that_make_no_sense(environ: dict[str, str], words: str, advice: str) -> None:
-    assert advice in named("settings", words, state="warn", **environ)["advice"]
+def test_settings_that_make_no_sense(
+    environ: dict[str, str], words: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    found, _ = look("settings", {})
+    assert found.state == "warn"
+    assert words in found.message
+    assert advice in found.advice
 
 
 def test_no_such_check() -> None:
@@ -251,7 +258,7 @@ def test_a_database_that_is_down() -> None:
 
 
 def test_a_database_url_that_is_none() -> None:
-    for url in (f"postgresql://akma:{SECRET}@127.0.0.1/akma", "postgresql://akma:4711/akma:x@h:y/d", "mysql://4711@h"):
+    for url in (f"postgresql://akma:{SECRET}@127.0.0.1/akma", "mysql://akma:4711@h"):
         code, checks, said = akma("database", AKMA_DATABASE_URL=url)
         assert code == 2
         assert checks["settings"]["message"].startswith("AKMA_DATABASE_URL should be postgresql://")

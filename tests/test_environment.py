@@ -149,4 +149,4 @@ def test_an_empty_variable_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_slips_of_the_pen_are_found() -> None:
     known = {f"AKMA_{name.upper()}": "1" for name in Environment.model_fields} | dict.fromkeys(OTHERS, "1")
-    assert unknown({**known, "AKMA_STORGE": "x", "HOME": "/", "AKMA_API_KEY": "y"}) == ["AKMA_API_KEY", "AKMA_STORGE"]
+    assert unknown({**known, "AKMA_STORGE": "x", "HOME": "/", "AKMA_APIKEYS": "y"}) == ["AKMA_APIKEYS", "AKMA_STORGE"]

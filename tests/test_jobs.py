@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-from akma_core import jobs, plan
+from akma_core import jobs, notice, plan
 from akma_core.environment import read_environment
 from akma_core.errors import FailureError, RequestError
 from akma_core.ledger import Ledger
@@ -100,11 +100,6 @@ def test_a_version_is_what_decides_bytes(monkeypatch: pytest.MonkeyPatch) -> Non
     assert jobs.version("cpu").startswith("9-")
 
 
-def test_a_slug_is_a_name_for_anything() -> None:
-    assert jobs.slug("NVIDIA H100 80GB HBM3") == "nvidia-h100-80gb-hbm3"
-    assert jobs.slug("CPU") == "cpu"
-
-
 def test_what_may_pass_is_tried_again_with_longer_pauses(desk: Desk) -> None:
     passing = [FailureError("no answer", code="storage_unreachable") for _ in range(8)]
     render_id = desk.attempt(*passing, None)
@@ -184,11 +179,11 @@ def test_a_webhook_that_fails_is_not_the_renders_failure(desk: Desk) -> None:
 def test_every_try_of_a_webhook_is_the_same_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, dict[str, Any], str]] = []
     monkeypatch.setattr(
-        jobs, "send", lambda url, body, _, **more: sent.append((url, json.loads(body), more["delivery"]))
+        notice, "send", lambda url, body, _, **more: sent.append((url, json.loads(body), more["delivery"]))
     )
     render = new_render(webhook_url="https://a/", status="failed", error_code="bad_audio", error_message="no song")
     for _ in range(2):
-        jobs.send_for(render, read_environment(), b"secret")
+        notice.send_for(render, read_environment(), b"secret")
     assert sent[0] == sent[1]
     url, body, delivery = sent[0]
     assert (url, body["id"], body["status"], delivery) == ("https://a/", render.id, "failed", render.id)
@@ -244,6 +239,7 @@ def digest(hand: Stage, render_id: str) -> str:
     return hashlib.sha256(hand.storage.get_bytes(f"renders/{render_id}/video.mp4")).hexdigest()
 
 
+@pytest.mark.slow
 def test_kill_9_loses_nothing_and_versions_may_come_and_go(hand: Stage, song: Path) -> None:
     ids = [hand.accept(song, seed=7) for _ in range(3)]
     worker = Worker(hand.folder)
@@ -266,6 +262,7 @@ def test_kill_9_loses_nothing_and_versions_may_come_and_go(hand: Stage, song: Pa
     assert hand.left() == []
 
 
+@pytest.mark.slow
 def test_a_poisoned_render_fails_alone(hand: Stage, song: Path) -> None:
     poisoned, *others = [hand.accept(song, seed=seed) for seed in (13, 7, 8)]
     for _ in range(10):

@@ -74,12 +74,12 @@ def test_a_fleet_survives_death_frost_and_a_cut_wire(
             own = shared | ({"AKMA_DATABASE_URL": road} if name == "cut" else {})
             nodes.append(Service(tmp_path / name, AKMA_NODE=name, AKMA_ROLE="worker", **own))
             stack.callback(nodes[-1].stop)
-        for each in (front, *nodes):
-            each.start(wait=False)
+        for machine in (front, *nodes):
+            machine.start(wait=False)
         front.wait_ready()
         dies, freezes, _, stays = nodes
         name = front.bring(network)
-        while not all(each.events("worker_started") for each in nodes):
+        while not all(machine.events("worker_started") for machine in nodes):
             time.sleep(0.2)
         undisturbed = [_video(front, front.submit(song, model=name, seed=k)) for k in range(VARIANTS)]
         ids = [front.submit(song, model=name, seed=k % VARIANTS) for k in range(RENDERS)]
@@ -106,7 +106,9 @@ def test_a_fleet_survives_death_frost_and_a_cut_wire(
         for number, each in enumerate(again):
             assert front.wait(each, SECONDS)["status"] == "done"
             assert _video(front, each) == undisturbed[number]
-        rendered = Counter((line["render"], line["chunk"]) for each in nodes for line in each.events("chunk_rendered"))
+        rendered = Counter(
+            (line["render"], line["chunk"]) for machine in nodes for line in machine.events("chunk_rendered")
+        )
         twice = sum(count - 1 for count in rendered.values())
         assert twice <= 2 * 3, f"{twice} chunks twice: at most those in flight, two on each of three nodes"
 

@@ -25,8 +25,18 @@ WEBHOOK = {
 }
 
 router = APIRouter(prefix="/v1/renders", tags=["renders"])
-Using = Annotated[State, Depends(state_of)]
-Asking = Annotated[Caller, Depends(caller_of)]
+
+
+async def _state(request: Request) -> State:
+    return state_of(request)  # FastAPI sends what is not async to a thread, which costs more than it does
+
+
+async def _caller(request: Request) -> Caller:
+    return caller_of(request)
+
+
+Using = Annotated[State, Depends(_state)]
+Asking = Annotated[Caller, Depends(_caller)]
 RenderId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hexadecimal digits")]
 
 

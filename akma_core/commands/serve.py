@@ -40,4 +40,5 @@ def run(options: argparse.Namespace) -> None:
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     arguments = ["bentoml", "serve", f"service:{target}", "--working-dir", str(SERVICE.parent)]
     arguments += ["--host", options.host, "--port", str(options.port)]
+    arguments += ["--timeout-graceful-shutdown", "20"]  # a client that stalls does not hold the end up
     os.execv(sys.executable, [sys.executable, "-m", *arguments])

@@ -79,7 +79,7 @@ def discreet(text: str, environ: Mapping[str, str] = os.environ) -> str:
     """`text` without the secrets of the environment, whatever a library may have put into its message."""
     url = environ.get("AKMA_DATABASE_URL", "")
     found = re.findall("://[^/:]*:(.*)@", url) + re.findall("password=([^&]*)", url)
-    found += [part for secret in found for part in secret.split("@") if len(part) > 2]
+    found += [part for secret in found for part in re.split("[@:/?#]", secret) if len(part) > 2]  # taken for a host
     found += [entry.rpartition(":")[2].strip() for entry in environ.get("AKMA_API_KEYS", "").split(",")]
     found += [environ.get(name, "") for name in ("AKMA_LINK_SECRET", "AKMA_WEBHOOK_SECRET", "PGPASSWORD")]
     for secret in sorted({*found, *map(unquote, found)} - {""}, key=len, reverse=True):

@@ -23,9 +23,8 @@ from akma_core.environment import Environment
 from akma_core.lock import SPACE, FileLock, PostgresLock
 from akma_core.storage import Storage, open_storage
 
-REMOTE = re.compile(
-    r"nfs\d?|cifs|smb\d?|fuse\.(sshfs|gcsfuse|s3fs|rclone|glusterfs)|lustre|ceph"
-)  # SQLite's locks fail
+# File systems on which SQLite's locks cannot be trusted.
+REMOTE = re.compile(r"nfs\d?|cifs|smb\d?|fuse\.(sshfs|gcsfuse|s3fs|rclone|glusterfs)|lustre|ceph")
 SKEW, TOO_MUCH = 2.0, 60.0  # seconds between two clocks: worth a word; signatures and time limits fail
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)  # this program is younger
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from akma_core.ledger.database import Database
 from akma_core.ledger.tables import WAITING, Pulse, Row, renders, segments
 
+STILL = 60.0  # seconds
+
 
 class Chunks(Database):
     """See the module."""
@@ -74,17 +76,22 @@ class Chunks(Database):
     def floor(self) -> int:
         """Where a new render's chunks stand in the queue: beside the next ones of those that run, not behind them all.
 
-        This is start-time fair queueing (Goyal et al. 1996) with a chunk as the unit.
+        This is start-time fair queueing (Goyal et al. 1996) with a chunk as the unit; a render that stands still for a
+        minute is not waited for.
         """
         done = (
-            sa.select(segments.c.render, sa.func.sum(segments.c.whole).label("whole"))
+            sa.select(
+                segments.c.render,
+                sa.func.sum(segments.c.whole).label("whole"),
+                sa.func.max(segments.c.updated).label("heard"),
+            )
             .group_by(segments.c.render)
             .subquery()
         )
         query = (
             sa.select(sa.func.min(renders.c.base + sa.func.coalesce(done.c.whole, 0)))
             .select_from(renders.outerjoin(done, renders.c.id == done.c.render))
-            .where(renders.c.status == "running", renders.c.stage == "rendering")
+            .where(renders.c.status == "running", renders.c.stage == "rendering", done.c.heard > time.time() - STILL)
         )
         with self._read() as connection:
             return connection.execute(query).scalar_one() or 0

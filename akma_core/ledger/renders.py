@@ -13,6 +13,23 @@ from akma_core.ledger.tables import WAITING, Caps, Progress, Render, events, fac
 
 FRESH = 10.0  # seconds after which a rate says nothing any more
 
+# What is asked hundreds of times a second is put together once.
+ONE = sa.select(renders).where(renders.c.id == sa.bindparam("id"))
+QUEUE = sa.select(renders.c.id).where(renders.c.status == "queued").order_by(renders.c.created, renders.c.id)
+FRESH_RATE = sa.and_(segments.c.whole == 0, segments.c.updated > sa.bindparam("recent"))
+FAR = (
+    sa.select(
+        segments.c.render,
+        sa.func.sum(sa.case((segments.c.whole == 1, segments.c.frames), else_=segments.c.done)),
+        sa.func.sum(sa.case((FRESH_RATE, segments.c.rate), else_=sa.literal(0.0))),
+        sa.func.coalesce(
+            sa.func.min(sa.case((segments.c.whole == 0, segments.c["index"]), else_=None)), sa.func.count()
+        ),
+    )
+    .where(segments.c.render.in_(sa.bindparam("ids", expanding=True)))
+    .group_by(segments.c.render)
+)
+
 
 class Renders(Database):
     """See the module."""
@@ -47,7 +64,7 @@ class Renders(Database):
 
     def get(self, render_id: str) -> Render | None:
         with self._read() as connection:
-            row = connection.execute(sa.select(renders).where(renders.c.id == render_id)).first()
+            row = connection.execute(ONE, {"id": render_id}).first()
         return _render(row) if row else None
 
     def page(self, owner: str | None, cursor: tuple[float, str] | None, limit: int) -> list[Render]:
@@ -71,6 +88,12 @@ class Renders(Database):
         query = sa.select(renders).where(renders.c.status.in_(WAITING)).order_by(renders.c.created, renders.c.id)
         with self._read() as connection:
             return [_render(row) for row in connection.execute(query)]
+
+    def queued(self, version: str) -> list[Render]:
+        """Renders in the queue that are of `version`, or of none yet, the oldest first."""
+        query = sa.select(renders).where(renders.c.status == "queued", renders.c.version.in_(["", version]))
+        with self._read() as connection:
+            return [_render(row) for row in connection.execute(query.order_by(renders.c.created, renders.c.id))]
 
     def over(self) -> list[Render]:
         """Renders that are done, failed or cancelled, the one that ended first first."""
@@ -122,33 +145,32 @@ class Renders(Database):
     def progress(self, ids: Iterable[str]) -> dict[str, Progress]:
         """How far each of them is; renders without chunks yet are at 0."""
         wanted = list(ids)
-        recent = time.time() - FRESH
-        rate = sa.case(
-            (sa.and_(segments.c.whole == 0, segments.c.updated > recent), segments.c.rate), else_=sa.literal(0.0)
-        )
-        query = (
-            sa.select(
-                segments.c.render,
-                sa.func.sum(sa.case((segments.c.whole == 1, segments.c.frames), else_=segments.c.done)),
-                sa.func.sum(rate),
-                sa.func.coalesce(
-                    sa.func.min(sa.case((segments.c.whole == 0, segments.c["index"]), else_=None)),
-                    sa.func.count(),
-                ),
-            )
-            .where(segments.c.render.in_(wanted))
-            .group_by(segments.c.render)
-        )
-        queue = sa.select(renders.c.id).where(renders.c.status == "queued").order_by(renders.c.created, renders.c.id)
         with self._read() as connection:
-            far = {row[0]: (int(row[1]), float(row[2]), int(row[3])) for row in connection.execute(query)}
+            sums = connection.execute(FAR, {"ids": wanted, "recent": time.time() - FRESH})
+            far = {row[0]: (int(row[1]), float(row[2]), int(row[3])) for row in sums}
             begun = far.keys() >= set(wanted)  # what has chunks is not in the queue
-            places = {} if begun else {row[0]: place for place, row in enumerate(connection.execute(queue))}
+            places = {} if begun else {row[0]: place for place, row in enumerate(connection.execute(QUEUE))}
         found = {}
         for key in wanted:
             done, speed, prefix = far.get(key, (0, 0.0, 0))
             found[key] = Progress(frames_done=done, rate=speed, segments=prefix, position=places.get(key))
         return found
+
+    def backlog(self) -> tuple[float, float]:
+        """Seconds of video that are not rendered yet, of all renders; seconds that the oldest of the queue waits."""
+        done = sa.func.sum(sa.case((segments.c.whole == 1, segments.c.frames), else_=segments.c.done))
+        far = sa.select(segments.c.render, done.label("done")).group_by(segments.c.render).subquery()
+        missing = 1.0 - sa.func.coalesce(far.c.done, 0) / (1.0 * renders.c.frames)
+        query = (
+            sa.select(sa.func.coalesce(sa.func.sum(renders.c.seconds * missing), 0.0))
+            .select_from(renders.outerjoin(far, renders.c.id == far.c.render))
+            .where(renders.c.status.in_(WAITING))
+        )
+        oldest = sa.select(sa.func.min(renders.c.created)).where(renders.c.status == "queued")
+        with self._read() as connection:
+            left = float(connection.execute(query).scalar_one())
+            since = connection.execute(oldest).scalar_one()
+        return max(0.0, left), max(0.0, time.time() - since) if since else 0.0
 
     def counts(self) -> dict[str, tuple[int, float]]:
         """Renders and their seconds of video, by status."""

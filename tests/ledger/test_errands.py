@@ -59,6 +59,7 @@ def test_a_thing_is_due_for_one_of_all_that_ask(url: str) -> None:
     with ThreadPoolExecutor(MANY) as pool:
         assert sum(pool.map(lambda ledger: ledger.due("sweep", 60), ledgers * 3)) == 1
         assert sum(pool.map(lambda ledger: ledger.due("other", 60), ledgers)) == 1
+        assert sorted(pool.map(lambda ledger: ledger.count("tries"), ledgers)) == list(range(1, MANY + 1))
         assert len(set(pool.map(lambda k: ledgers[k].fact("secret", f"s{k}"), range(MANY)))) == 1
     assert ledgers[0].due("sweep", 0)
     for ledger in ledgers:

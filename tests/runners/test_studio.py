@@ -21,7 +21,7 @@ from akma_core.plan import RenderPlan
 from akma_core.render import Motion
 from akma_core.settings import RenderSettings
 from runners.models import resolve
-from runners.studio import LOADED, Studio, Turns
+from runners.studio import LOADED, Studio, Turns, slug
 
 SECONDS = 20.0  # after which something hangs
 
@@ -228,3 +228,8 @@ def test_a_network_that_is_gone_is_told(studio: Studio, plan: RenderPlan, networ
     gone = with_digest(plan, "b").model_copy(update={"settings": RenderSettings.parse({"model": str(network)})})
     with pytest.raises(RequestError):
         studio.pictures(gone)
+
+
+def test_a_slug_is_a_name_for_anything() -> None:
+    assert slug("NVIDIA H100 80GB HBM3") == "nvidia-h100-80gb-hbm3"
+    assert slug("CPU") == "cpu"
