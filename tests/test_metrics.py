@@ -60,7 +60,11 @@ def test_renders_by_status_and_the_queue(ledger: Ledger) -> None:
     assert found["akma_renders,status=running"] == found["akma_renders,status=failed"] == 1
     assert found["akma_renders,status=done"] == 0
     assert found["akma_queue_length"] == 2
-    assert found["akma_queue_seconds"] == 30.5
+    assert found["akma_queue_seconds"] == 60.5  # all that is to be rendered
+    ledger.plan("c", [450, 450], status="running")
+    ledger.finish_segment("c", 0, "worker", [], rendered=True)
+    assert samples(metrics.exposition(ledger))["akma_queue_seconds"] == 45.5
+    assert 0 <= found["akma_queue_age_seconds"] < 60
 
 
 def test_workers_that_live_by_their_kind(ledger: Ledger) -> None:

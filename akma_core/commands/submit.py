@@ -115,8 +115,8 @@ def _follow(client: "Client", render_id: str) -> "State":
             if state["queue_position"] not in (None, place):
                 place = state["queue_position"]
                 print(f"waiting, with {place} before it", file=sys.stderr)
-            if progress is None and state["status"] == "running":
-                progress = Progress(state["frames_total"], state["frames_done"])
+            if progress is None and state["status"] in ("running", "done"):
+                progress = Progress(state["frames_total"], state["frames_done"] if state["status"] == "running" else 0)
             if progress and state["frames_done"] != progress.done:
                 progress.add(state["frames_done"] - progress.done)
     finally:

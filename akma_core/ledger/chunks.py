@@ -91,7 +91,8 @@ class Chunks(Database):
         query = (
             sa.select(sa.func.min(renders.c.base + sa.func.coalesce(done.c.whole, 0)))
             .select_from(renders.outerjoin(done, renders.c.id == done.c.render))
-            .where(renders.c.status == "running", renders.c.stage == "rendering", done.c.heard > time.time() - STILL)
+            .where(renders.c.status == "running", renders.c.stage == "rendering")
+            .where(sa.or_(done.c.heard > time.time() - STILL, renders.c.updated > time.time() - STILL))
         )
         with self._read() as connection:
             return connection.execute(query).scalar_one() or 0
