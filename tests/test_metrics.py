@@ -61,7 +61,7 @@ def test_renders_by_status_and_the_queue(ledger: Ledger) -> None:
     assert found["akma_renders,status=done"] == 0
     assert found["akma_queue_length"] == 2
     assert found["akma_queue_seconds"] == 60.5  # all that is to be rendered
-    ledger.plan("c", [450, 450], status="running")
+    ledger.plan("c", [45, 45], status="running")
     ledger.finish_segment("c", 0, "worker", [], rendered=True)
     assert samples(metrics.exposition(ledger))["akma_queue_seconds"] == 45.5
     assert 0 <= found["akma_queue_age_seconds"] < 60
