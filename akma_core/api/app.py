@@ -1,5 +1,6 @@
 """The app: routes under /v1, who may use them, how they fail, and their documentation, which needs no network."""
 
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ from akma_core.environment import Environment
 DOCS, ASSETS, SCHEMA = "/v1/docs", "/v1/docs/assets", "/v1/openapi.json"
 OPEN = {"/v1/health", DOCS, SCHEMA}  # tell nothing of anybody's renders
 ROUTERS = [each.router for each in (renders, events, media, stream, models, looks, health, meter)]
+SWITCH = 0.0005  # seconds a thread keeps the interpreter while others wait; Python's 5 ms add up at 200 clients
 RANGES = ("Range", "If-Range", "If-None-Match")
 ABOUT = "A song becomes a video whose motion is the song's loudness."
 
@@ -32,6 +34,7 @@ def create_app(environment: Environment) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        sys.setswitchinterval(SWITCH)
         app.state.akma = state = await run_in_threadpool(open_state, environment)
         try:
             yield

@@ -3,6 +3,7 @@
 import re
 from typing import Annotated
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -25,6 +26,8 @@ WEBHOOK = {
 }
 
 router = APIRouter(prefix="/v1/renders", tags=["renders"])
+
+LOOKS = CapacityLimiter(2)  # threads of their own: uploads may keep all the others busy with a slow disk
 
 
 async def _state(request: Request) -> State:
@@ -95,10 +98,14 @@ def listed(
 
 
 @router.get("/{render_id}")
-def one(render_id: RenderId, state: Using, caller: Asking) -> RenderAnswer:
+async def one(render_id: RenderId, state: Using, caller: Asking) -> RenderAnswer:
     """A render and how far it is."""
-    render = find(state, caller, render_id)
-    return render_answer(state, render, state.ledger.progress([render_id])[render_id])
+
+    def look() -> RenderAnswer:
+        render = find(state, caller, render_id)
+        return render_answer(state, render, state.ledger.progress([render_id])[render_id])
+
+    return await to_thread.run_sync(look, limiter=LOOKS)
 
 
 @router.delete("/{render_id}")

@@ -40,5 +40,6 @@ def run(options: argparse.Namespace) -> None:
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     arguments = ["bentoml", "serve", f"service:{target}", "--working-dir", str(SERVICE.parent)]
     arguments += ["--host", options.host, "--port", str(options.port)]
-    arguments += ["--timeout-graceful-shutdown", "20"]  # a client that stalls does not hold the end up
+    # A client that stalls does not hold the end up; one that asks again after a few seconds keeps its connection.
+    arguments += ["--timeout-graceful-shutdown", "20", "--timeout-keep-alive", "75"]
     os.execv(sys.executable, [sys.executable, "-m", *arguments])
