@@ -61,7 +61,7 @@ class Errands:
         else:
             pictures = list(self._studio.stills(settings, seeds))
             stills = [{"seed": seed} for seed in seeds]
-        labels = [str(still["seed"]) if "seed" in still else f"{still['time']:g} s" for still in stills]
+        labels = [str(still["seed"]) if "seed" in still else f"{still['time']:.1f} s" for still in stills]
         prefix = f"previews/{request['id']}"
         for index, (picture, still) in enumerate(zip(pictures, stills, strict=True)):
             still["key"] = f"{prefix}/{index:02d}.png"

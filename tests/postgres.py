@@ -39,7 +39,7 @@ def cluster(*, wanted: bool = True) -> Iterator[str]:
     data = folder / "data"
     _run(user, bin_folder / "initdb", "-D", data, "-U", "akma", "-A", "trust", "--no-sync")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    options += " -c max_connections=200 -c fsync=off"
+    options += " -c max_connections=1500 -c fsync=off"
     _run(user, bin_folder / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
     try:
         _run(user, bin_folder / "createdb", "-h", "127.0.0.1", "-p", port, "-U", "akma", "akma")
