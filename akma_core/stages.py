@@ -79,6 +79,8 @@ class Busy:
     chunks: dict[tuple[str, int], int] = field(default_factory=dict)
     marks: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
     total: int = 0
+    touched: float = 0.0
+    """When anything moved last, by the monotonic clock."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, render_id: str, index: int, frames: int) -> None:
@@ -86,6 +88,7 @@ class Busy:
         with self.lock:
             self.chunks[render_id, index] = self.chunks.get((render_id, index), 0) + frames
             self.total += frames
+            self.touched = now
             marks = self.marks.setdefault(render_id, deque())
             marks.append((now, frames))
             while now - marks[0][0] > WINDOW:
@@ -94,12 +97,18 @@ class Busy:
     def begin(self, render_id: str, index: int) -> None:
         with self.lock:
             self.chunks[render_id, index] = 0
+            self.touched = time.monotonic()
 
     def end(self, render_id: str, index: int) -> None:
         with self.lock:
             self.chunks.pop((render_id, index), None)
             if not any(key[0] == render_id for key in self.chunks):
                 self.marks.pop(render_id, None)
+
+    def stands_still(self, seconds: float) -> bool:
+        """Whether there are chunks in work, and none has moved for so long: a device that hangs."""
+        with self.lock:
+            return bool(self.chunks) and time.monotonic() - self.touched > seconds
 
     def pulses(self) -> list[Pulse]:
         """What the ledger should hear; a render's speed stands with the first of its chunks in work."""

@@ -17,6 +17,7 @@ from akma_core.storage import open_storage
 from runners.errands import Errands
 from runners.studio import Studio
 
+STUCK = 1800.0  # seconds without a picture; the slowest upscaler on a slow CPU takes minutes for one
 NICE = 10  # a CPU's worker gives way to the API on the same machine
 
 
@@ -40,7 +41,15 @@ class Worker:
         quick = 0.5 if environment.is_postgres else 0.1
         jobs, stages = self._jobs, self._stages
         self._rounds = [
-            Rounds("pulse", [Round(quick, stages.watch), Round(0.5, self._pulse), Round(2.0, self._beat)]),
+            Rounds(
+                "pulse",
+                [
+                    Round(quick, stages.watch),
+                    Round(0.5, self._pulse),
+                    Round(2.0, self._beat),
+                    Round(30.0, self._end_if_stuck),
+                ],
+            ),
             Rounds("dispatch", jobs.rounds()),
             Rounds("house", [Round(10.0, self._keep_house), Round(60.0, jobs.tidy)]),  # may take minutes
             Rounds("errands", [Round(quick, self._run_errands)]),
@@ -70,6 +79,11 @@ class Worker:
         self._ledger.beat(
             self.name, self._jobs.version, self._studio.profile, self._studio.name, self._stages.busy.total
         )
+
+    def _end_if_stuck(self) -> None:
+        if self._stages.busy.stands_still(STUCK):
+            event("device_hangs", "error", worker=self.name, device=self._studio.name)
+            os._exit(1)  # the supervisor starts another, which begins the chunks again
 
     def _run_errands(self) -> None:
         while self._errands.one():

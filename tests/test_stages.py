@@ -308,15 +308,18 @@ def test_a_folder_that_cannot_be_made_is_a_failure(hand: Stage, song: Path) -> N
 
 def test_the_pulse_has_each_chunk_and_a_speed_for_each_render(monkeypatch: pytest.MonkeyPatch) -> None:
     busy, now = Busy(), 100.0
+    assert not busy.stands_still(0)  # with nothing to do
     monkeypatch.setattr(time, "monotonic", lambda: now)
     for index in (0, 1):
         busy.begin("r", index)
     for now in (100.0, 101.0, 102.0):  # noqa: B007
         busy.add("r", 1, 10)
     (zero, one) = busy.pulses()
+    assert not busy.stands_still(60)
     assert (zero.index, zero.done, zero.rate) == (0, 0, 10.0)
     assert (one.index, one.done, one.rate) == (1, 30, 0.0)
     now = 130.0
+    assert busy.stands_still(20)
     busy.add("r", 0, 10)
     assert busy.pulses()[0].rate == 0.0  # what was before the pause says nothing
     busy.end("r", 0)
