@@ -11,10 +11,10 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 from dbos._serialization import DBOSPortableJSON
@@ -23,6 +23,7 @@ from akma_core import __version__, metrics
 from akma_core.environment import Environment
 from akma_core.errors import AkmaError
 from akma_core.ledger import Ledger, Render
+from akma_core.ledger.database import use_wal
 from akma_core.lock import FileLock, PostgresLock
 from akma_core.log import event
 from akma_core.notice import send_for
@@ -76,7 +77,8 @@ class Jobs:
             time.sleep(1)
         self._stages.clean()
         if not self._environment.is_postgres:
-            _use_wal(self._environment.home / "dbos.sqlite")
+            with closing(sqlite3.connect(self._environment.home / "dbos.sqlite", timeout=30)) as connection:
+                use_wal(connection)
         os.environ.setdefault("DBOS_DISABLE_UPDATE_CHECK", "1")
         config: DBOSConfig = {
             "name": "akma",
@@ -321,13 +323,3 @@ class Jobs:
         for render in self._ledger.waiting():
             if render.version not in spoken and self._ledger.adopt(render.id, render.version, self.version):
                 event("render_adopted", "warning", render=render.id, version=render.version)
-
-
-def _use_wal(path: Path) -> None:
-    """Readers then do not wait for writers. Once for a file: it remembers."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=30)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-    finally:
-        connection.close()

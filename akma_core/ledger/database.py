@@ -1,5 +1,6 @@
 """SQLite or Postgres: connections, and transactions that read or write."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,15 +72,28 @@ class Database:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the transactions are ours: pysqlite would begin them too late
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA busy_timeout=30000")
+    use_wal(connection)
+    connection.execute("PRAGMA synchronous=FULL")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     """Writers queue up at once; readers, which "begin" as well, wait for nobody."""
     if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def use_wal(connection: sqlite3.Connection) -> None:
+    """Readers then do not wait for writers. The file remembers; several processes may be about to change it."""
+    until = time.monotonic() + 30
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] == "wal":
+                return
+        except sqlite3.OperationalError:  # locked, which this one statement does not wait for
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.02)
 
 
 @contextmanager
