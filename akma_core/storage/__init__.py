@@ -4,14 +4,17 @@ What lies where, below the URL; `gcloud storage cp gs://bucket/prefix/renders/ID
 
     renders/ID/audio.wav           the song as it was uploaded, with its own suffix
     renders/ID/plan.json           what was decided before the first frame
+    renders/ID/curve.npy           the curve, one float64 a frame
     renders/ID/chunks/00003.mp4    one segment a chunk, by its index
-    renders/ID/video.mp4           all of them joined, with the sound
+    renders/ID/sound/00003.mp4     the encoded sound of that chunk
+    renders/ID/video.mp4           all of them joined
     renders/ID/manifest.json       the plan, and what came of it
     renders/ID/done                the marker: written last, and only once everything above is safe
     models/DIGEST/network.json     the card of an imported network
     models/DIGEST/network.safetensors
     upscalers/DIGEST/upscaler.json        the card of an imported upscaler
     upscalers/DIGEST/upscaler.safetensors
+    previews/, imports/            what is fetched within minutes; the rest of it is swept away after a day
 
 A key is there when its bytes are safe, whole, and not before. Nobody may conclude from `video.mp4` that a render is
 done: `done` says so, put with `if_absent=True`, which exactly one of any number of workers gets True from.
