@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,6 +58,30 @@ def reactive_curve(
     highest = smooth.max()
     values = smooth / highest if highest > 0 else np.zeros(frames)
     return Curve(values if original else np.clip(values, 0.0, 1.0), window_length, polyorder, notes)
+
+
+class Wish(Protocol):
+    """How a curve should be: the settings, or what a plan made of them."""
+
+    @property
+    def window_length(self) -> int: ...
+    @property
+    def polyorder(self) -> int: ...
+    @property
+    def compression(self) -> float: ...
+    @property
+    def original(self) -> bool: ...
+
+
+def curve_of(loudness: ArrayLike, wish: Wish) -> Curve:
+    """`reactive_curve` with the settings of `wish`."""
+    return reactive_curve(
+        loudness,
+        window_length=wish.window_length,
+        polyorder=wish.polyorder,
+        compression=wish.compression,
+        original=wish.original,
+    )
 
 
 def effective_window(frames: int, window_length: int, polyorder: int) -> tuple[int, int, tuple[str, ...]]:

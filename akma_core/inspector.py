@@ -176,7 +176,7 @@ def _check_length(reader: Any, name: str, settings: RenderSettings, limits: Limi
 
 def _waveform(song: Path, name: str, settings: str, limits: dict[str, Any], png: bool) -> tuple[dict[str, Any], bytes]:
     from akma_core.audio import open_audio, scan
-    from akma_core.envelope import reactive_curve
+    from akma_core.envelope import curve_of
     from akma_core.plan import crop
     from akma_core.plot import COLUMNS, plot_curve
 
@@ -184,13 +184,7 @@ def _waveform(song: Path, name: str, settings: str, limits: dict[str, Any], png:
     reader = open_audio(song)
     _check_length(reader, name, wish, Limits(**limits))
     loudness, peaks = scan(reader, wish.fps, COLUMNS)
-    curve = reactive_curve(
-        loudness,
-        window_length=wish.window_length,
-        polyorder=wish.polyorder,
-        compression=wish.compression,
-        original=wish.original,
-    )
+    curve = curve_of(loudness, wish)
     duration, fps = reader.info.duration, float(wish.fps)
     first, frames = crop(wish, len(curve.values), duration)
     if png:

@@ -219,10 +219,8 @@ class Jobs:
             except Exception as error:
                 reason = error if isinstance(error, AkmaError) else None
                 code = reason.code if reason else "internal"
-                patient = time.monotonic() - began < PATIENCE or code == "database_unreachable"
-                if patient and (
-                    code in PASSING or code == "database_unreachable" or getattr(error, "transient", False)
-                ):
+                may_pass = code in PASSING or getattr(error, "transient", False)
+                if code == "database_unreachable" or (may_pass and time.monotonic() - began < PATIENCE):
                     event("trying_again", "warning", render=render_id, stage=name, error=str(error), pause=pause)
                     self._stages.stopping.wait(pause)
                     pause = min(pause * 2, LONGEST_PAUSE)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from akma_core import metrics
 from akma_core.audio import AudioReader, digest, loudness, open_audio
-from akma_core.envelope import reactive_curve
+from akma_core.envelope import curve_of
 from akma_core.errors import FailureError
 from akma_core.ledger import Ledger, Pulse, Render
 from akma_core.log import event
@@ -36,6 +36,7 @@ from akma_core.storage.layout import chunk_key, sound_key
 
 KEPT = 8  # plans in memory
 WINDOW = 20.0  # seconds that a speed is measured over
+MAX_PLAN = 1 << 26  # bytes of plan.json
 MAX_CURVE = 1 << 30  # bytes of curve.npy
 
 
@@ -171,14 +172,8 @@ class Stages:
                     made = self._studio.plan(settings, reader, digest(path))
                     text = made.model_dump_json(by_alias=True, indent=1).encode()
                     self._storage.put_bytes(f"{prefix}/plan.json", text, if_absent=True)
-                plan = RenderPlan.model_validate_json(self._storage.get_bytes(f"{prefix}/plan.json", 1 << 26))
-                curve = reactive_curve(
-                    loudness(reader, plan.fps),
-                    window_length=plan.curve.window_length,
-                    polyorder=plan.curve.polyorder,
-                    compression=plan.curve.compression,
-                    original=plan.curve.original,
-                )
+                plan = self._kept_plan(render_id)
+                curve = curve_of(loudness(reader, plan.fps), plan.curve)
             packed = io.BytesIO()
             np.save(packed, curve.values)
             self._storage.put_bytes(f"{prefix}/curve.npy", packed.getvalue())
@@ -315,15 +310,17 @@ class Stages:
             raise OverError
         return render
 
+    def _kept_plan(self, render_id: str) -> RenderPlan:
+        return RenderPlan.model_validate_json(self._storage.get_bytes(f"renders/{render_id}/plan.json", MAX_PLAN))
+
     def _job(self, render_id: str) -> Job:
         """Plan and curve, from storage the first time."""
         self._render(render_id)
         with self._lock:
             job = self._jobs.get(render_id)
             if job is None:
-                prefix = f"renders/{render_id}"
-                plan = RenderPlan.model_validate_json(self._storage.get_bytes(f"{prefix}/plan.json", 1 << 26))
-                curve = np.load(io.BytesIO(self._storage.get_bytes(f"{prefix}/curve.npy", MAX_CURVE)))
+                plan = self._kept_plan(render_id)
+                curve = np.load(io.BytesIO(self._storage.get_bytes(f"renders/{render_id}/curve.npy", MAX_CURVE)))
                 job = self._jobs[render_id] = Job(plan, curve, list(plan.chunks()))
             self._jobs.move_to_end(render_id)
             while len(self._jobs) > KEPT:

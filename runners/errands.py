@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from akma_core.audio import digest, loudness, open_audio
-from akma_core.envelope import reactive_curve
+from akma_core.envelope import curve_of
 from akma_core.errors import AkmaError, RequestError
 from akma_core.ledger import Ledger
 from akma_core.log import event
@@ -75,13 +75,7 @@ class Errands:
             self._storage.get_file(key, path)
             with open_audio(path) as reader:
                 plan = self._studio.plan(settings, reader, digest(path))
-                curve = reactive_curve(
-                    loudness(reader, plan.fps),
-                    window_length=plan.curve.window_length,
-                    polyorder=plan.curve.polyorder,
-                    compression=plan.curve.compression,
-                    original=plan.curve.original,
-                )
+                curve = curve_of(loudness(reader, plan.fps), plan.curve)
         last = plan.first_frame + plan.frames - 1
         wanted = times or [float((plan.first_frame + plan.frames * k // 8) / plan.fps) for k in (1, 3, 5, 7)]
         frames = [min(max(plan.first_frame, round(time * plan.fps)), last) for time in wanted]

@@ -4,7 +4,7 @@ import gc
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,12 +103,15 @@ class Studio(Turns):
             plan.device.dtype,
             plan.device.batch,
         )
+        return self._kept(key, lambda: self._load(plan))
+
+    def _kept(self, key: Key, load: Callable[[], StyleGAN3Runner]) -> StyleGAN3Runner:
         with self._lock:
             if key not in self._loaded:
                 while len(self._loaded) >= LOADED:
                     self._loaded.popitem(last=False)
                     gc.collect()  # a network is in circles with its walks
-                self._loaded[key] = self._load(plan)
+                self._loaded[key] = load()
             self._loaded.move_to_end(key)
             return self._loaded[key]
 
@@ -140,8 +143,10 @@ class Studio(Turns):
             name=card.name, digest=card.digest, width=card.width, height=card.height,
             class_index=settings.class_index, truncation_psi=settings.truncation_psi,
         )  # fmt: skip
+        dtype = device_part(self._device, card).dtype
+        key = Key(card.digest, None, (card.width, card.height), dtype, 1)  # as of a plan that leaves the size alone
         with self.turn(urgent=True):
-            runner = StyleGAN3Runner(folder, self._device, 1, device_part(self._device, card).dtype)
+            runner = self._kept(key, lambda: StyleGAN3Runner(folder, self._device, 1, dtype))
         for seed in seeds:
             yield self._one(runner, runner.mapping(part, [seed]).astype(np.float32))
 

@@ -34,12 +34,8 @@ async def _state(request: Request) -> State:
     return state_of(request)  # FastAPI sends what is not async to a thread, which costs more than it does
 
 
-async def _caller(request: Request) -> Caller:
-    return caller_of(request)
-
-
 Using = Annotated[State, Depends(_state)]
-Asking = Annotated[Caller, Depends(_caller)]
+Asking = Annotated[Caller, Depends(caller_of)]
 RenderId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hexadecimal digits")]
 
 

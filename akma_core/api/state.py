@@ -95,13 +95,13 @@ def open_state(environment: Environment) -> State:
 
 
 def state_of(request: Request) -> State:
-    """The app's state, as a FastAPI dependency."""
+    """The app's state."""
     state: State = request.app.state.akma
     return state
 
 
-def caller_of(request: Request) -> Caller:
-    """Who asks, as a FastAPI dependency."""
+async def caller_of(request: Request) -> Caller:
+    """Who asks, as a FastAPI dependency; async, so that it takes no thread."""
     caller: Caller = request.state.caller
     return caller
 

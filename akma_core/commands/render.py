@@ -36,7 +36,7 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     from akma_core import parts
     from akma_core.audio import digest, loudness, open_audio
-    from akma_core.envelope import reactive_curve
+    from akma_core.envelope import curve_of
     from akma_core.plan import make_plan, read_plan
     from akma_core.progress import Progress, clock
     from akma_core.render import Motion, render_chunks
@@ -80,13 +80,7 @@ def run(options: argparse.Namespace) -> None:
     for note in plan.notes:
         print(f"note: {note}", file=sys.stderr)
 
-    curve = reactive_curve(
-        loudness(reader, plan.fps),
-        window_length=plan.curve.window_length,
-        polyorder=plan.curve.polyorder,
-        compression=plan.curve.compression,
-        original=plan.curve.original,
-    )
+    curve = curve_of(loudness(reader, plan.fps), plan.curve)
     for note in curve.notes:
         if note not in plan.notes:
             print(f"note: {note}", file=sys.stderr)

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     from akma_core import parts
     from akma_core.audio import open_audio, scan
     from akma_core.curvefile import FORMATS, write_curve
-    from akma_core.envelope import reactive_curve
+    from akma_core.envelope import curve_of
     from akma_core.plot import COLUMNS
 
     settings = settings_of(options)
@@ -42,13 +42,7 @@ def run(options: argparse.Namespace) -> None:
     parts.check_folder(options.output)
     reader = open_audio(options.audio)
     values, peaks = scan(reader, settings.fps, COLUMNS)
-    curve = reactive_curve(
-        values,
-        window_length=settings.window_length,
-        polyorder=settings.polyorder,
-        compression=settings.compression,
-        original=settings.original,
-    )
+    curve = curve_of(values, settings)
     for note in curve.notes:
         print(f"note: {note}", file=sys.stderr)
     parts.write_whole(options.output, lambda path: write_curve(path, suffix, curve, peaks, settings, reader))

@@ -67,6 +67,10 @@ class Renders(Database):
             row = connection.execute(ONE, {"id": render_id}).first()
         return _render(row) if row else None
 
+    def _all(self, query: sa.Select[Any]) -> list[Render]:
+        with self._read() as connection:
+            return [_render(row) for row in connection.execute(query)]
+
     def page(self, owner: str | None, cursor: tuple[float, str] | None, limit: int) -> list[Render]:
         """The newest first, of one owner or all; `cursor` is (created, id) of the last one seen."""
         query = sa.select(renders).order_by(renders.c.created.desc(), renders.c.id.desc()).limit(limit)
@@ -74,32 +78,27 @@ class Renders(Database):
             query = query.where(renders.c.owner == owner)
         if cursor is not None:
             query = query.where(sa.tuple_(renders.c.created, renders.c.id) < sa.tuple_(*map(sa.literal, cursor)))
-        with self._read() as connection:
-            return [_render(row) for row in connection.execute(query)]
+        return self._all(query)
 
     def several(self, ids: Iterable[str]) -> dict[str, Render]:
         """Those of `ids` that are known."""
         query = sa.select(renders).where(renders.c.id.in_(set(ids)))
-        with self._read() as connection:
-            return {row.id: _render(row) for row in connection.execute(query)}
+        return {render.id: render for render in self._all(query)}
 
     def waiting(self) -> list[Render]:
         """Renders that are queued or running, the oldest first."""
         query = sa.select(renders).where(renders.c.status.in_(WAITING)).order_by(renders.c.created, renders.c.id)
-        with self._read() as connection:
-            return [_render(row) for row in connection.execute(query)]
+        return self._all(query)
 
     def queued(self, version: str) -> list[Render]:
         """Renders in the queue that are of `version`, or of none yet, the oldest first."""
         query = sa.select(renders).where(renders.c.status == "queued", renders.c.version.in_(["", version]))
-        with self._read() as connection:
-            return [_render(row) for row in connection.execute(query.order_by(renders.c.created, renders.c.id))]
+        return self._all(query.order_by(renders.c.created, renders.c.id))
 
     def over(self) -> list[Render]:
         """Renders that are done, failed or cancelled, the one that ended first first."""
         query = sa.select(renders).where(renders.c.status.not_in(WAITING)).order_by(renders.c.finished, renders.c.id)
-        with self._read() as connection:
-            return [_render(row) for row in connection.execute(query)]
+        return self._all(query)
 
     def update(self, render_id: str, *, unless_over: bool = True, **values: Any) -> bool:
         """Set columns of a render; False where there is none, or it is over and that matters."""
@@ -131,8 +130,7 @@ class Renders(Database):
         query = sa.select(renders).where(
             renders.c.webhook_url.is_not(None), renders.c.webhook.is_(None), renders.c.status.not_in(WAITING)
         )
-        with self._read() as connection:
-            return [_render(row) for row in connection.execute(query)]
+        return self._all(query)
 
     def forget(self, render_id: str) -> None:
         """Remove every trace of a render."""
