@@ -17,7 +17,7 @@ from akma_core.environment import Environment
 from akma_core.errors import RequestError
 from akma_core.inspector import Facts, Limits
 from akma_core.ledger import Caps, Ledger, Render
-from akma_core.networks import catalog
+from akma_core.networks import builtin
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.realesrgan.catalog import UpscalerCard, installed
 from akma_core.networks.realesrgan.catalog import cards as upscalers
@@ -119,7 +119,7 @@ class Intake:
     def networks(self, settings: RenderSettings) -> tuple[NetworkCard, dict[str, Any] | None]:
         """The card of the network that is named, and plan.UpscalePart of the upscaler. RequestError, unknown_model."""
         model = settings.model
-        card = catalog.find(model)[1] if model in catalog.BUILT_IN else NETWORKS.find(self._storage, model)
+        card = builtin.find(model)[1] if model in builtin.BUILT_IN else NETWORKS.find(self._storage, model)
         if settings.upscale == "none":
             return card, None
         upscaler: UpscalerCard | None = upscalers().get(settings.upscale)

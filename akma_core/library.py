@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from akma_core.errors import FailureError, RequestError
 from akma_core.home import home
-from akma_core.networks import catalog
+from akma_core.networks import builtin
 from akma_core.networks.card import CARD, WEIGHTS, NetworkCard, read_card, sha256_of
 from akma_core.networks.realesrgan import catalog as realesrgan
 from akma_core.networks.realesrgan.catalog import UpscalerCard
@@ -27,7 +27,7 @@ from akma_core.storage import Storage
 SHEET = "sheet.png"
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,60}[a-z0-9])?")
 FILES = (".pkl", *realesrgan.SUFFIXES)  # what ends so is a path
-RESERVED = (*catalog.BUILT_IN, *realesrgan.cards(), "none")
+RESERVED = (*builtin.BUILT_IN, *realesrgan.cards(), "none")
 MAX_CARD = 1 << 20  # bytes
 SHORT = 12  # characters of a digest that name a network
 Card = TypeVar("Card", NetworkCard, UpscalerCard)
@@ -108,7 +108,7 @@ NETWORKS = Shelf(
     weights=WEIGHTS,
     word="model",
     field="model",
-    built_in=tuple(catalog.names()),
+    built_in=tuple(builtin.names()),
     also=f"a .pkl file or a folder with {CARD}",
 )
 UPSCALERS = Shelf(

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from akma_core.errors import RequestError
-from akma_core.networks.stylegan3.container import parse_pkl
+from akma_core.networks.pkl.container import parse_pkl
 
 MAX_SECONDS = 2.0
 MAX_GROWTH = 200.0  # MB

@@ -3,7 +3,7 @@
     python benchmarks/stylegan3.py --config T --resolution 1024
     python benchmarks/stylegan3.py --all --versus      every configuration against the plain form, in one run
 
-"plain" is the specification as it reads (tests/networks/stylegan3/oracle.py), which costs what the published
+"plain" is the specification as it reads (tests/support/oracle.py), which costs what the published
 implementation costs on a CPU; "torch" is ours without compiled kernels. All sides have memory kept mapped and the same
 number of threads, and take turns; ratios are medians of turns.
 """
@@ -26,11 +26,11 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from akma_core.networks.memory import keep_mapped
+from akma_core.networks.kernels.allocator import keep_mapped
 from akma_core.networks.stylegan3.config import GeneratorConfig
 from akma_core.networks.stylegan3.generator import Generator, to_uint8
 from runners.cuda import CudaBatches
-from tests.networks.stylegan3 import oracle
+from tests.support import oracle
 
 R = {"channel_base": 65536, "channel_max": 1024, "conv_kernel": 1, "use_radial_filters": True}
 INK = {"channel_base": 16384, "channel_max": 96, "conv_kernel": 1, "use_radial_filters": True, "conv_clamp": 1.0}

@@ -13,7 +13,7 @@ import torch
 
 from akma_core.doctor import Finding, Wish, bad, failed, ok, summary, warn
 from akma_core.errors import RequestError
-from akma_core.networks import compiled as kernels
+from akma_core.networks.kernels import compiled as kernels
 from akma_core.networks.realesrgan import catalog as upscaling
 from akma_core.plan import NetworkPart
 
@@ -115,7 +115,6 @@ def compiled(wish: Wish) -> Finding:
         return warn("AKMA_COMPILED=0: plain torch takes 2 to 4 times as long", "unset AKMA_COMPILED")
     if not kernels.available():
         return warn("Numba does not work here: plain torch takes 2 to 4 times as long", "pip install --upgrade numba")
-    from akma_core.networks.stylegan3 import kernel
 
     caches = [function.stats.cache_path for function in vars(kernel).values() if hasattr(function, "stats")]
     if not all(caches):
@@ -126,7 +125,7 @@ def compiled(wish: Wish) -> Finding:
 
 def picture(wish: Wish) -> Finding:
     """Pictures of the built-in network, as a render makes them."""
-    from akma_core.networks.catalog import find
+    from akma_core.networks.builtin import find
     from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
 
     folder, card = find("ink")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from akma_core import library
 from akma_core.errors import FailureError
-from akma_core.networks import catalog
+from akma_core.networks import builtin
 from akma_core.networks.card import CARD, WEIGHTS, NetworkCard, read_card, write_card
 from akma_core.sheet import contact_sheet
 from akma_core.storage import Storage, default_url, open_storage
@@ -23,13 +23,13 @@ Stills = Callable[[Path, Sequence[int]], list[NDArray[np.uint8]]]
 
 def resolve(model: str) -> tuple[Path, NetworkCard]:
     """Folder and card of a network: its name, its tag, a folder or an official .pkl; RequestError otherwise."""
-    if model in catalog.BUILT_IN:
-        return catalog.find(model)
+    if model in builtin.BUILT_IN:
+        return builtin.find(model)
     if model.endswith(".pkl"):
         folder = library.converted(Path(model))
         return folder, read_card(folder)
     if "/" in model or (Path(model) / CARD).is_file():
-        return catalog.find(model)
+        return builtin.find(model)
     storage = open_storage(default_url())
     card = library.find(storage, model)
     return local_folder(storage, card), card

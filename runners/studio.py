@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from akma_core.audio import AudioReader
 from akma_core.errors import RequestError
-from akma_core.networks.catalog import BUILT_IN
+from akma_core.networks.builtin import BUILT_IN
 from akma_core.plan import NetworkPart, RenderPlan, make_plan
 from akma_core.render import Motion
 from akma_core.settings import RenderSettings

@@ -13,7 +13,7 @@ from torch import Tensor
 from akma_core.colour import rgb_to_yuv420
 from akma_core.errors import RequestError
 from akma_core.networks.card import NetworkCard
-from akma_core.networks.memory import keep_mapped
+from akma_core.networks.kernels.allocator import keep_mapped
 from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.config import GeneratorConfig, Layer
 from akma_core.networks.stylegan3.generator import to_uint8

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from akma_core.networks.memory import keep_mapped
+from akma_core.networks.kernels.allocator import keep_mapped
 from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.config import GeneratorConfig
 from akma_core.networks.stylegan3.generator import Generator

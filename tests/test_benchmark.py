@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from akma_core.networks.realesrgan.upscaler import Upscaler
-from tests.networks.realesrgan.samples import small_compact, small_rrdb
+from tests.support.upscaler_samples import small_compact, small_rrdb
 
 FILE = Path(__file__).parents[1] / "benchmarks" / "realesrgan.py"
 BENCHMARK = runpy.run_path(str(FILE))

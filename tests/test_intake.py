@@ -16,7 +16,7 @@ from akma_core.environment import Environment
 from akma_core.errors import FailureError, RequestError
 from akma_core.intake import Intake, new_id, parse, sweep
 from akma_core.ledger import Ledger, Render
-from akma_core.networks import catalog
+from akma_core.networks import builtin
 from akma_core.probe import Probe
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage, open_storage
@@ -194,7 +194,7 @@ def test_wrong_wishes(door: Door, fields: dict[str, Any], code: str, says: str) 
 def test_names_are_never_paths(door: Door, field: str, name: str, tmp_path: Path) -> None:
     """A folder that is there and is a network, too."""
     (tmp_path / "net.pkl").write_bytes(b"x")
-    folder = catalog.BUILT_IN["ink"]
+    folder = builtin.BUILT_IN["ink"]
     said = refusal(door.submit, **{field: name.format(folder=folder)})
     assert (said.code, said.field) == ("unknown_model", field)
     assert ".pkl file" not in said.message

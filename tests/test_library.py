@@ -22,7 +22,7 @@ from akma_core.storage import default_url, open_storage
 from runners import models
 from runners.realesrgan import open_upscaler
 from tests.media import decode_video
-from tests.networks.realesrgan.samples import small_compact
+from tests.support.upscaler_samples import small_compact
 
 GOLDEN = Path(__file__).parent / "golden"
 

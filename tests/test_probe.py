@@ -22,14 +22,14 @@ from akma_core.audio import digest, loudness, open_audio
 from akma_core.envelope import reactive_curve
 from akma_core.errors import FailureError, RequestError
 from akma_core.inspector import Facts, Limits
-from akma_core.networks import catalog
+from akma_core.networks import builtin
 from akma_core.plan import DevicePart, RenderPlan, UpscalePart, make_plan
 from akma_core.probe import Probe
 from akma_core.settings import RenderSettings
 from tests.songs import write_song
 from tests.test_cli import bad_song
 
-CARD = catalog.find("ink")[1]
+CARD = builtin.find("ink")[1]
 CPU = DevicePart(kind="cpu", dtype="float32", batch=1)
 WIDE = Limits(seconds=3600, pixels=1 << 26, frames=1 << 20)
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

@@ -15,7 +15,7 @@ from akma_core.api.upload import receive
 from akma_core.errors import RequestError
 from akma_core.intake import new_id
 from akma_core.log import event
-from akma_core.networks import catalog
+from akma_core.networks import builtin
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.realesrgan.catalog import cards as upscalers
 from akma_core.storage import Storage
@@ -96,7 +96,7 @@ def _wish(fields: dict[str, str], file_name: str) -> dict[str, str]:
 
 
 def _known(storage: Storage) -> tuple[list[ModelAnswer], list[UpscalerAnswer]]:
-    models = [model_answer(catalog.find(name)[1], built_in=True) for name in catalog.names()]
+    models = [model_answer(builtin.find(name)[1], built_in=True) for name in builtin.names()]
     models += [model_answer(card, built_in=False) for card in library.cards(storage)]
     larger = [upscaler_answer(card, built_in=True) for card in upscalers().values()]
     larger += [upscaler_answer(card, built_in=False) for card in library.UPSCALERS.cards(storage)]

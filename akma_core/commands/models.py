@@ -54,12 +54,12 @@ def add(commands: Commands) -> None:
 
 def run_list(_options: argparse.Namespace) -> None:
     from akma_core import library
-    from akma_core.networks import catalog
+    from akma_core.networks import builtin
     from akma_core.networks.realesrgan.catalog import cards, installed
     from akma_core.storage import default_url, open_storage
 
     storage = open_storage(default_url())
-    for card in [*(catalog.find(name)[1] for name in catalog.names()), *library.cards(storage)]:
+    for card in [*(builtin.find(name)[1] for name in builtin.names()), *library.cards(storage)]:
         print(_line(card, card.licence))
     for upscaler in [*cards().values(), *library.UPSCALERS.cards(storage)]:
         print(_line(upscaler, upscaler.licence if installed(upscaler) else "to be had: pip install akma[x4plus]"))

@@ -22,7 +22,7 @@ from akma_core.api.app import create_app
 from akma_core.environment import Environment
 from akma_core.errors import AkmaError, RequestError
 from akma_core.ledger import Ledger
-from akma_core.networks import catalog
+from akma_core.networks import builtin
 from akma_core.probe import Probe
 from akma_core.storage import Storage, open_storage
 
@@ -126,7 +126,7 @@ def _import(storage: Storage, request: dict[str, Any]) -> dict[str, Any]:
     """Ink under the new name, unless the file says that it is none."""
     if storage.get_bytes(request["key"]) == b"no pickle":
         raise RequestError("this is no StyleGAN3 .pkl: give an official one", code="bad_network", field="model")
-    card = catalog.find("ink")[1].model_copy(update={"name": request["name"], "licence": request["licence"]})
+    card = builtin.find("ink")[1].model_copy(update={"name": request["name"], "licence": request["licence"]})
     storage.put_bytes(f"models/{card.digest}/network.json", json.dumps(card.model_dump(mode="json")).encode())
     return {**card.model_dump(mode="json"), "digest": card.digest}
 

@@ -5,12 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
-from akma_core.networks import catalog
+from akma_core.networks import builtin
 from akma_core.networks.realesrgan.catalog import cards
 from tests.api.service import Service, error, hand, service
 from tests.songs import write_song
 
-INK = catalog.find("ink")[1]
+INK = builtin.find("ink")[1]
 
 
 @pytest.fixture(scope="module")

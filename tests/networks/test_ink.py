@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from akma_core.networks import catalog
+from akma_core.networks import builtin
 from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.generator import Generator, to_uint8
 from akma_core.walk import latent
@@ -19,12 +19,12 @@ import make_ink
 
 @pytest.fixture(scope="module")
 def ink() -> Generator:
-    folder, _ = catalog.find("ink")
+    folder, _ = builtin.find("ink")
     return file.load(folder)
 
 
 def test_it_is_small_and_ours() -> None:
-    folder, card = catalog.find("ink")
+    folder, card = builtin.find("ink")
     assert sum(path.stat().st_size for path in folder.iterdir()) < 4e6
     assert (card.width, card.height, card.flavour, card.licence) == (256, 256, "R", "MIT")
     assert len(set(card.seeds_top)) >= 40
@@ -43,7 +43,7 @@ def test_the_script_makes_it_again(ink: Generator) -> None:
 @pytest.mark.slow
 def test_it_is_worth_looking_at(ink: Generator) -> None:
     """Contrast, colour, neither washed out nor black; loud seeds warm and bright, quiet ones cold and dark."""
-    _, card = catalog.find("ink")
+    _, card = builtin.find("ink")
 
     def pictures(seeds: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         z = torch.from_numpy(np.stack([latent(seed, ink.z_dim) for seed in seeds]))

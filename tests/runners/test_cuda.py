@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from akma_core.colour import rgb_to_yuv420
-from akma_core.networks import catalog
+from akma_core.networks import builtin
 from akma_core.networks.card import read_card
-from akma_core.networks.stylegan3.activation import TRITON
+from akma_core.networks.stylegan3.filtered_lrelu import TRITON
 from runners import cuda
 from runners.cuda import CudaBatches, Graph, filled
 from runners.stylegan3 import StyleGAN3Runner, device_part
-from tests.networks.stylegan3.golden import NAMES, Golden
+from tests.support.golden import NAMES, Golden
 
 from .test_stylegan3 import CPU, some_w
 
@@ -156,7 +156,7 @@ def test_the_kernel_beside_plain_torch(dtype: torch.dtype) -> None:
     """Every layer of the built-in network, which is an R of 256 pixels."""
     from akma_core.networks.stylegan3 import file
 
-    generator = file.load(catalog.find("ink")[0])
+    generator = file.load(builtin.find("ink")[0])
     synthesis = generator.synthesis.to(CUDA)
     for layer in synthesis.layers[:-1]:
         activation = layer.activation
@@ -174,7 +174,7 @@ def test_the_kernel_beside_plain_torch(dtype: torch.dtype) -> None:
 
 @gpu
 def test_ink_beside_the_cpu() -> None:
-    folder, card = catalog.find("ink")
+    folder, card = builtin.find("ink")
     cpu, cuda = StyleGAN3Runner(folder, CPU, 1), StyleGAN3Runner(folder, CUDA, 2, "float16")
     assert not cuda.notes, "the graph was captured"
     w = some_w(cpu, folder, 4)

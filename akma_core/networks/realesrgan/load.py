@@ -6,7 +6,7 @@ import safetensors.torch
 import torch
 
 from akma_core.errors import RequestError
-from akma_core.networks.memory import keep_mapped
+from akma_core.networks.kernels.allocator import keep_mapped
 
 from .architecture import Network, build
 from .catalog import SUFFIXES, UpscalerCard, cards, read_card, read_files

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from akma_core.networks.convolution import Conv3x3
+from akma_core.networks.kernels.convolution import Conv3x3
 
 SLOPE = 0.2  # of every leaky ReLU
 RESIDUAL = 0.2  # weight of every residual branch

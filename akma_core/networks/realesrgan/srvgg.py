@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from akma_core.networks.convolution import Conv3x3
+from akma_core.networks.kernels.convolution import Conv3x3
 
 
 class SRVGGNetCompact(nn.Module):

@@ -9,9 +9,9 @@ from safetensors.numpy import save_file
 
 from akma_core.errors import RequestError
 from akma_core.networks.card import WEIGHTS, NetworkCard, sha256_of, write_card
+from akma_core.networks.pkl.container import check_shapes, read_pkl
 
 from .config import GeneratorConfig
-from .container import check_shapes, read_pkl
 
 LICENCE = "unknown: ask whoever trained it"
 

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from akma_core.networks import winograd
-from akma_core.networks.compiled import available, mkldnn
+from akma_core.networks.kernels import winograd
+from akma_core.networks.kernels.compiled import available, mkldnn
 
-from .activation import FilteredLeakyReLU
 from .config import GeneratorConfig, Layer
+from .filtered_lrelu import FilteredLeakyReLU
 
 
 class FullyConnected(nn.Module):

@@ -11,7 +11,7 @@ from akma_core.errors import RequestError
 from akma_core.networks.realesrgan.architecture import Network, build
 from akma_core.networks.realesrgan.rrdb import RRDBNet
 from akma_core.networks.realesrgan.srvgg import SRVGGNetCompact
-from tests.networks.realesrgan.samples import small_compact, small_rrdb, small_state
+from tests.support.upscaler_samples import small_compact, small_rrdb, small_state
 
 State = dict[str, Tensor]
 

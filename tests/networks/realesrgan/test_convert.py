@@ -10,7 +10,7 @@ from akma_core.networks.realesrgan.architecture import Network
 from akma_core.networks.realesrgan.catalog import CARD, WEIGHTS, UpscalerCard, read_card
 from akma_core.networks.realesrgan.convert import convert_pth
 from akma_core.networks.realesrgan.load import load_upscaler
-from tests.networks.realesrgan.samples import CHINA, photo, small_compact, small_rrdb, small_state
+from tests.support.upscaler_samples import CHINA, photo, small_compact, small_rrdb, small_state
 
 
 def convert(path: Path, folder: Path, weak: Path | None = None, denoise: float = 1.0) -> UpscalerCard:

@@ -19,7 +19,7 @@ from akma_core.errors import RequestError
 from akma_core.networks.realesrgan import file
 from akma_core.networks.realesrgan.architecture import build
 from akma_core.networks.realesrgan.file import blend, read_weights
-from tests.networks.realesrgan.samples import small_state
+from tests.support.upscaler_samples import small_state
 
 
 def saved(value: object, new: bool = True) -> bytes:

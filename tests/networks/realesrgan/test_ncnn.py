@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from akma_core.errors import RequestError
 from akma_core.networks.realesrgan.architecture import build
 from akma_core.networks.realesrgan.ncnn import FLOAT16, name_layers, read_ncnn
-from tests.networks.realesrgan.samples import small_compact, small_rrdb
+from tests.support.upscaler_samples import small_compact, small_rrdb
 
 
 def written(layers: list[tuple[torch.Tensor, torch.Tensor | None]], flag: int = FLOAT16) -> tuple[bytes, bytes]:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from akma_core.networks.realesrgan.load import load_upscaler
-from tests.networks.realesrgan.samples import CHINA, FLOWER, photo
+from tests.support.upscaler_samples import CHINA, FLOWER, photo
 
 ncnn: Any = pytest.importorskip("ncnn")
 

@@ -14,7 +14,7 @@ from akma_core.networks.realesrgan import catalog
 from akma_core.networks.realesrgan.architecture import Network
 from akma_core.networks.realesrgan.load import load_network, load_upscaler
 from akma_core.networks.realesrgan.upscaler import Upscaler
-from tests.networks.realesrgan.samples import CHINA, FLOWER, photo, small_compact, small_rrdb, small_state
+from tests.support.upscaler_samples import CHINA, FLOWER, photo, small_compact, small_rrdb, small_state
 
 ANIMEVIDEO = "realesr-animevideov3"
 X4PLUS = "realesrgan-x4plus"

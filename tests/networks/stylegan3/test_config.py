@@ -7,8 +7,7 @@ from pydantic import ValidationError
 
 from akma_core.errors import RequestError
 from akma_core.networks.stylegan3.config import GeneratorConfig
-
-from .golden import NAMES, Golden
+from tests.support.golden import NAMES, Golden
 
 # i: rate, size, channels, cutoff, half width, up, pad lo, pad hi (StyleGAN3 specification, reference tables)
 T1024 = {

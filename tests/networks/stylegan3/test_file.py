@@ -12,8 +12,7 @@ from akma_core.errors import RequestError
 from akma_core.networks.card import CARD, WEIGHTS, read_card, sha256_of, write_card
 from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.generator import Generator
-
-from .golden import Golden
+from tests.support.golden import Golden
 
 
 @pytest.fixture(scope="module")

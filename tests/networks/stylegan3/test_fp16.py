@@ -7,12 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from akma_core.networks import catalog
+from akma_core.networks import builtin
 from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.config import GeneratorConfig
 from akma_core.networks.stylegan3.generator import Generator
-
-from .golden import Golden
+from tests.support.golden import Golden
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
@@ -32,7 +31,7 @@ def test_golden_pictures(name: str) -> None:
 
 @pytest.mark.slow
 def test_the_built_in_network() -> None:
-    generator = file.load(Path(catalog.find("ink")[0]))
+    generator = file.load(Path(builtin.find("ink")[0]))
     torch.manual_seed(0)
     ws = generator.mapping(torch.randn(2, generator.z_dim))
     full = generator.synthesis(ws)

@@ -8,9 +8,8 @@ from torch import Tensor
 
 from akma_core.networks.stylegan3.config import GeneratorConfig
 from akma_core.networks.stylegan3.generator import Generator, SynthesisLayer, to_uint8
-
-from . import oracle
-from .golden import NAMES, Golden
+from tests.support import oracle
+from tests.support.golden import NAMES, Golden
 
 CLOSE = 3e-5  # the published code differs from itself by as much between machines; asked for is 1e-4
 

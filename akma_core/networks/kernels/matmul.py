@@ -8,7 +8,7 @@ As fast as the library's, which rearranges the weights at every call; these are 
 import numpy as np
 from llvmlite import binding
 
-from .vector import fma, jit, load, splat, spread, store
+from .simd import fma, jit, load, splat, spread, store
 
 ROWS, COLUMNS = 8, 32  # of the piece of the result that is held in registers
 F32 = np.float32

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from akma_core.networks.parallel import run
-from akma_core.networks.vector import LANES, fma, jit, load, maximum, minimum, prefetch, splat, store
+from akma_core.networks.kernels.parallel import run
+from akma_core.networks.kernels.simd import LANES, fma, jit, load, maximum, minimum, prefetch, splat, store
 
 TAPS = 6  # taps of one polyphase branch, the filter size of every published network
 DOWN = 2

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from akma_core.errors import RequestError
-from akma_core.networks.stylegan3.vocabulary import Storage, Tensor, load_network
-from tests.networks.stylegan3 import pickles
-from tests.networks.stylegan3.pickles import Call, Name, Raw, dump, emit
+from akma_core.networks.pkl.allowlist import Storage, Tensor, load_network
+from tests.support import pickles
+from tests.support.pickles import Call, Name, Raw, dump, emit
 
 
 def load(data: bytes) -> object:

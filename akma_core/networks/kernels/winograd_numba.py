@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .matmul import COLUMNS, ROWS, product
 from .parallel import run
-from .product import COLUMNS, ROWS, product
-from .vector import LANES, fma, jit, load, maximum, minimum, splat, store
+from .simd import LANES, fma, jit, load, maximum, minimum, splat, store
 from .winograd import POINTS, STEP, TILE, transformed
 
 F32 = np.float32

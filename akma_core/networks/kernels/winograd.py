@@ -56,9 +56,9 @@ A = np.array(
 def transform_weight(weight: Tensor, compiled: bool) -> Tensor:
     """[C_out, C_in, 3, 3] -> what `conv3x3` takes, compiled or not."""
     if compiled:
-        from . import winograd_kernel
+        from . import winograd_numba
 
-        return winograd_kernel.pack(weight)
+        return winograd_numba.pack(weight)
     return transformed(weight).reshape(-1, weight.shape[1], 1, 1)
 
 
@@ -99,9 +99,9 @@ def conv3x3(
     if out is None:
         out = torch.empty((batch, out_channels, high, wide), memory_format=torch.channels_last)
     if compiled:
-        from . import winograd_kernel
+        from . import winograd_numba
 
-        return winograd_kernel.conv3x3(x, weight, padding, bias, slope, out)
+        return winograd_numba.conv3x3(x, weight, padding, bias, slope, out)
     down, across = -(-high // STEP), -(-wide // STEP)
     beyond = (across * STEP + 2 - width - padding, down * STEP + 2 - height - padding)
     padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, padding, beyond[0], padding, beyond[1]))

@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from akma_core.networks.stylegan3.activation import FilteredLeakyReLU
 from akma_core.networks.stylegan3.config import GeneratorConfig
-
-from .oracle import filtered_lrelu
+from akma_core.networks.stylegan3.filtered_lrelu import FilteredLeakyReLU
+from tests.support.oracle import filtered_lrelu
 
 if importlib.util.find_spec("triton") is None:
     pytest.skip("Triton is not installed (pip install -e .[triton] runs its interpreter)", allow_module_level=True)
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # read when the kernel is defined
 
-from akma_core.networks.stylegan3 import triton_kernel
+from akma_core.networks.stylegan3 import filtered_lrelu_triton
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 F16, F32 = torch.float16, torch.float32
@@ -43,7 +42,7 @@ def run(
     plan = activation.gpu_plan(dtype, DEVICE)
     assert plan is not None
     pixels = x.permute(0, 2, 3, 1).contiguous().to(DEVICE)
-    got = triton_kernel.filtered_lrelu(pixels, scale.to(DEVICE), bias.to(DEVICE), out_scale.to(DEVICE), plan)
+    got = filtered_lrelu_triton.filtered_lrelu(pixels, scale.to(DEVICE), bias.to(DEVICE), out_scale.to(DEVICE), plan)
     assert got.dtype == dtype
     moved = x.float() * scale[:, :, None, None] + bias[:, None, None]
     expected = filtered_lrelu(moved, activation) * out_scale[:, :, None, None]
@@ -106,7 +105,7 @@ def test_a_picture_does_not_depend_on_its_company() -> None:
     scale, out_scale, bias = torch.rand(2, 5) + 0.5, torch.rand(2, 5) + 0.5, torch.randn(5)
     pixels = x[1:].permute(0, 2, 3, 1).contiguous().to(DEVICE)
     one = scale[1:].to(DEVICE), bias.to(DEVICE), out_scale[1:].to(DEVICE)
-    alone = triton_kernel.filtered_lrelu(pixels, *one, plan)
+    alone = filtered_lrelu_triton.filtered_lrelu(pixels, *one, plan)
     assert torch.equal(alone.permute(0, 3, 1, 2).float().cpu()[0], both[1])
 
 
@@ -117,9 +116,9 @@ def test_no_clamp_keeps_large_values_finite() -> None:
     assert plan is not None
     one = torch.ones(1, 2, device=DEVICE)
     x = torch.full((1, n, n, 2), 1e4, dtype=F16, device=DEVICE)
-    out = triton_kernel.filtered_lrelu(x, one, torch.zeros(2, device=DEVICE), one, plan)
+    out = filtered_lrelu_triton.filtered_lrelu(x, one, torch.zeros(2, device=DEVICE), one, plan)
     assert torch.allclose(out[0, n // 2, n // 2].float().cpu(), torch.tensor(2**0.5 * 1e4), rtol=2e-3)
-    huge = triton_kernel.filtered_lrelu(x * 5, one, torch.zeros(2, device=DEVICE), one, plan)
+    huge = filtered_lrelu_triton.filtered_lrelu(x * 5, one, torch.zeros(2, device=DEVICE), one, plan)
     assert huge.isfinite().all()
 
 
@@ -128,12 +127,12 @@ def test_what_it_does_not_cover() -> None:
     assert layers(32, True)[11].gpu_plan(F16, DEVICE) is not None
     a = layers(32, False)[0]
     arguments = (38, 36, 2, 9, a.up_filter, a.down_filter, None)
-    assert triton_kernel.make_plan(*arguments, dtype=torch.bfloat16, device=DEVICE) is None
-    assert triton_kernel.make_plan(38, 36, 3, 9, *arguments[4:], dtype=F16, device=DEVICE) is None
-    assert triton_kernel.make_plan(38, 36, 4, 9, *arguments[4:], dtype=F16, device=DEVICE) is None
+    assert filtered_lrelu_triton.make_plan(*arguments, dtype=torch.bfloat16, device=DEVICE) is None
+    assert filtered_lrelu_triton.make_plan(38, 36, 3, 9, *arguments[4:], dtype=F16, device=DEVICE) is None
+    assert filtered_lrelu_triton.make_plan(38, 36, 4, 9, *arguments[4:], dtype=F16, device=DEVICE) is None
     rng = np.random.default_rng(0).standard_normal((12, 12))
     random = torch.from_numpy((rng + rng.T).astype(np.float32))
-    assert triton_kernel.make_plan(*arguments[:5], random, None, dtype=F16, device=DEVICE) is None
+    assert filtered_lrelu_triton.make_plan(*arguments[:5], random, None, dtype=F16, device=DEVICE) is None
 
 
 def test_wrong_arguments_are_refused() -> None:
@@ -143,6 +142,6 @@ def test_wrong_arguments_are_refused() -> None:
     x, one = torch.zeros(1, 38, 38, 4, dtype=F16, device=DEVICE), torch.ones(1, 4, device=DEVICE)
     for wrong in (x.float(), x[:, 1:], x.transpose(1, 2), x[:, :, :37]):
         with pytest.raises(ValueError, match="expected contiguous"):
-            triton_kernel.filtered_lrelu(wrong, one, one[0], one, plan)
+            filtered_lrelu_triton.filtered_lrelu(wrong, one, one[0], one, plan)
     with pytest.raises(ValueError, match=r"expected scales \[1, 4\]"):
-        triton_kernel.filtered_lrelu(x, one, one[0], one[:, :3], plan)
+        filtered_lrelu_triton.filtered_lrelu(x, one, one[0], one[:, :3], plan)

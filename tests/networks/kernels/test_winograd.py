@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from akma_core.networks import winograd
+from akma_core.networks.kernels import winograd
 
 
 @settings(max_examples=80, deadline=None)

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akma_core.errors import RequestError
-from akma_core.networks.stylegan3.unpickler import bad_network, damaged
-from akma_core.networks.stylegan3.vocabulary import Module, Tensor, load_network
+from akma_core.networks.pkl.allowlist import Module, Tensor, load_network
+from akma_core.networks.pkl.unpickler import bad_network, damaged
 
 MAX_FILE = 1 << 32  # bytes; the largest official training container is about 0.5 GB
 MAX_DEPTH = 8  # modules within modules; a generator has 4

@@ -8,11 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from akma_core.networks.stylegan3 import kernel
-from akma_core.networks.stylegan3.activation import FilteredLeakyReLU
+from akma_core.networks.stylegan3 import filtered_lrelu_numba
 from akma_core.networks.stylegan3.config import GeneratorConfig
-
-from .oracle import filtered_lrelu
+from akma_core.networks.stylegan3.filtered_lrelu import FilteredLeakyReLU
+from tests.support.oracle import filtered_lrelu
 
 
 def layers(resolution: int, radial: bool) -> list[FilteredLeakyReLU]:
@@ -38,7 +37,9 @@ def test_every_layer_of_two_networks(activation: FilteredLeakyReLU, threads: int
     scale, out_scale, bias = torch.rand(2, channels) + 0.5, torch.rand(2, channels) + 0.5, torch.randn(channels)
     assert activation.plan is not None
     rows = x.permute(0, 2, 3, 1).contiguous().numpy()
-    out = kernel.filtered_lrelu(rows, scale.numpy(), bias.numpy(), out_scale.numpy(), activation.plan, threads)
+    out = filtered_lrelu_numba.filtered_lrelu(
+        rows, scale.numpy(), bias.numpy(), out_scale.numpy(), activation.plan, threads
+    )
     expected = (
         filtered_lrelu(x * scale[:, :, None, None] + bias[:, None, None], activation) * out_scale[:, :, None, None]
     )
@@ -57,10 +58,10 @@ def test_any_channels_and_any_number_of_threads(channels: int, batch: int, seed:
     one = rng.random((batch, channels)).astype(np.float32)
     bias = rng.standard_normal(channels).astype(np.float32)
     assert activation.plan is not None
-    first = kernel.filtered_lrelu(x, one, bias, one, activation.plan, 1)
-    again = kernel.filtered_lrelu(x, one, bias, one, activation.plan, 4)
+    first = filtered_lrelu_numba.filtered_lrelu(x, one, bias, one, activation.plan, 1)
+    again = filtered_lrelu_numba.filtered_lrelu(x, one, bias, one, activation.plan, 4)
     assert (first == again).all()
-    alone = kernel.filtered_lrelu(x[:1], one[:1], bias, one[:1], activation.plan, 1)
+    alone = filtered_lrelu_numba.filtered_lrelu(x[:1], one[:1], bias, one[:1], activation.plan, 1)
     assert (first[:1] == alone).all()
     tensor = torch.from_numpy(x).permute(0, 3, 1, 2)
     plain = activation.reference(tensor, torch.from_numpy(one), torch.from_numpy(bias), torch.from_numpy(one))

@@ -1,7 +1,7 @@
 """The filtered leaky ReLU: upsample, activate, downsample, so that the nonlinearity makes no aliases.
 
-Karras et al. 2021, section 3.1. Three forms of the same arithmetic: one compiled for a CPU (kernel.py), one for a GPU
-(triton_kernel.py), each where it applies; else plain torch, depthwise convolutions on any device.
+Karras et al. 2021, section 3.1. Three forms of the same arithmetic: one compiled for a CPU (filtered_lrelu_numba.py), one for a GPU
+(filtered_lrelu_triton.py), each where it applies; else plain torch, depthwise convolutions on any device.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ from .config import Layer
 from .filters import lowpass, radial_lowpass
 
 if TYPE_CHECKING:
-    from . import triton_kernel
+    from . import filtered_lrelu_triton
 
 SLOPE = 0.2
 TRITON = importlib.util.find_spec("triton") is not None  # comes with torch where torch has CUDA
@@ -38,12 +38,14 @@ class FilteredLeakyReLU(nn.Module):
         self.register_buffer("up_filter", torch.from_numpy(up), persistent=False)
         self.register_buffer("down_filter", torch.from_numpy(down), persistent=False)
         self.plan = None
-        self._gpu_plans: dict[tuple[torch.dtype, torch.device], triton_kernel.Plan | None] = {}
+        self._gpu_plans: dict[tuple[torch.dtype, torch.device], filtered_lrelu_triton.Plan | None] = {}
         published = layer.up in (2, 4) and layer.down == 2 and layer.up_taps == 6 * layer.up and len(down) == 12
         if compiled and published:
-            from . import kernel
+            from . import filtered_lrelu_numba
 
-            self.plan = kernel.make_plan(layer.conv_size, layer.out_size, layer.up, layer.pad_lo, up, down, clamp)
+            self.plan = filtered_lrelu_numba.make_plan(
+                layer.conv_size, layer.out_size, layer.up, layer.pad_lo, up, down, clamp
+            )
 
     def forward(self, x: Tensor, scale: Tensor, bias: Tensor, out_scale: Tensor) -> Tensor:
         """[B, C, conv, conv] -> [B, C, out, out], channels last; scale and out_scale [B, C], bias [C].
@@ -51,29 +53,29 @@ class FilteredLeakyReLU(nn.Module):
         `x` is float32, or float16 and so is the result; all else, and every sum, is float32.
         """
         if x.device.type == "cuda" and (plan := self.gpu_plan(x.dtype, x.device)):
-            from . import triton_kernel
+            from . import filtered_lrelu_triton
 
             pixels = x.permute(0, 2, 3, 1).contiguous()
-            return triton_kernel.filtered_lrelu(pixels, scale, bias, out_scale, plan).permute(0, 3, 1, 2)
+            return filtered_lrelu_triton.filtered_lrelu(pixels, scale, bias, out_scale, plan).permute(0, 3, 1, 2)
         if x.dtype == torch.float16:
             y: Tensor = self(x.float(), scale, bias, out_scale)
             return y.to(torch.float16)
         if self.plan is None or x.device.type != "cpu" or x.dtype != torch.float32:
             return self.reference(x, scale, bias, out_scale)
-        from . import kernel
+        from . import filtered_lrelu_numba
 
         rows = x.permute(0, 2, 3, 1).contiguous().numpy()
         arguments = (scale.contiguous().numpy(), bias.numpy(), out_scale.contiguous().numpy())
-        out = kernel.filtered_lrelu(rows, *arguments, self.plan, torch.get_num_threads())
+        out = filtered_lrelu_numba.filtered_lrelu(rows, *arguments, self.plan, torch.get_num_threads())
         return torch.from_numpy(out).permute(0, 3, 1, 2)
 
     def gpu_plan(self, dtype: torch.dtype, device: torch.device) -> "triton_kernel.Plan | None":
         """Constants of the kernel for a GPU, made once; None where it does not cover this layer."""
         if TRITON and (dtype, device) not in self._gpu_plans:
-            from . import triton_kernel
+            from . import filtered_lrelu_triton
 
             layer = self.layer
-            self._gpu_plans[dtype, device] = triton_kernel.make_plan(
+            self._gpu_plans[dtype, device] = filtered_lrelu_triton.make_plan(
                 layer.conv_size, layer.out_size, layer.up, layer.pad_lo, self.up_filter, self.down_filter, self.clamp,
                 dtype=dtype, device=device,
             )  # fmt: skip

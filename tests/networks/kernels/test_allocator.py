@@ -8,7 +8,7 @@ import pytest
 
 FAULTS = """
 import resource, torch
-from akma_core.networks.memory import keep_mapped
+from akma_core.networks.kernels.allocator import keep_mapped
 import akma_core.networks.stylegan3.generator
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

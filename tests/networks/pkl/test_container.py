@@ -17,10 +17,10 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from akma_core.errors import RequestError
-from akma_core.networks.stylegan3.container import Container, check_shapes, parse_pkl, read_pkl
-from tests.networks.stylegan3 import pickles
-from tests.networks.stylegan3.golden import FOLDER, NAMES
-from tests.networks.stylegan3.pickles import KWARGS, Call, Name, Raw, container, dump, emit, generator
+from akma_core.networks.pkl.container import Container, check_shapes, parse_pkl, read_pkl
+from tests.support import pickles
+from tests.support.golden import FOLDER, NAMES
+from tests.support.pickles import KWARGS, Call, Name, Raw, container, dump, emit, generator
 
 SMALLEST = FOLDER / "t64_clamp.pkl"
 

@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from akma_core.errors import RequestError
-from akma_core.networks.stylegan3.unpickler import MAX_TEXT
-from akma_core.networks.stylegan3.vocabulary import (
+from akma_core.networks.pkl.allowlist import (
     Module,
     NetworkUnpickler,
     StorageUnpickler,
     load_network,
 )
-from tests.networks.stylegan3 import pickles
-from tests.networks.stylegan3.pickles import Call, Name, Raw, dump, emit
+from akma_core.networks.pkl.unpickler import MAX_TEXT
+from tests.support import pickles
+from tests.support.pickles import Call, Name, Raw, dump, emit
 
 PLAIN = [
     *["PROTO", "FRAME", "MARK", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"],

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from akma_core.networks.convolution import Conv3x3
+from akma_core.networks.kernels.convolution import Conv3x3
 
 
 @pytest.mark.parametrize("channels", [3, 16, 33])

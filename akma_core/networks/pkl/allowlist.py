@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from akma_core.networks.stylegan3.unpickler import Budget, DataUnpickler, bad_network, damaged, is_name
+from akma_core.networks.pkl.unpickler import Budget, DataUnpickler, bad_network, damaged, is_name
 
 MAX_DIMS = 8  # dimensions of a tensor or array; convolution weights have 4
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C

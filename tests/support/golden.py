@@ -13,7 +13,7 @@ from akma_core.networks.stylegan3.config import GeneratorConfig
 from akma_core.networks.stylegan3.file import build
 from akma_core.networks.stylegan3.generator import Generator
 
-FOLDER = Path(__file__).parents[2] / "golden"
+FOLDER = Path(__file__).parents[1] / "golden"
 NAMES = ("t64", "r64", "t64_cond5", "t64_clamp")
 
 

@@ -10,7 +10,7 @@ def available() -> bool:
     if os.environ.get("AKMA_COMPILED") == "0":
         return False
     try:
-        from . import vector  # noqa: F401
+        from . import simd  # noqa: F401
     except ImportError:
         return False
     return True

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from akma_core.networks.product import COLUMNS, ROWS, narrow, wide
+from akma_core.networks.kernels.matmul import COLUMNS, ROWS, narrow, wide
 
 
 @pytest.mark.parametrize("product", [wide, narrow], ids=["wide", "narrow"])

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from akma_core.errors import RequestError
-from akma_core.networks.stylegan3.container import read_pkl
-from tests.networks.stylegan3 import pickles
-from tests.networks.stylegan3.pickles import container, dump
+from akma_core.networks.pkl.container import read_pkl
+from tests.support import pickles
+from tests.support.pickles import container, dump
 
 OTHERS = {
     "empty": (b"", "is empty"),

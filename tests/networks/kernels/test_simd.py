@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from akma_core.networks.vector import LANES, fma, load, maximum, minimum, prefetch, splat, spread, store
+from akma_core.networks.kernels.simd import LANES, fma, load, maximum, minimum, prefetch, splat, spread, store
 
 
 @numba.njit

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from akma_core.networks.stylegan3.activation import FilteredLeakyReLU
+from akma_core.networks.stylegan3.filtered_lrelu import FilteredLeakyReLU
 from akma_core.networks.stylegan3.generator import Generator, SynthesisLayer
 
 
