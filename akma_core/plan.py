@@ -21,10 +21,10 @@ from akma_core import __version__
 from akma_core.audio import AudioReader, frame_count
 from akma_core.envelope import effective_window
 from akma_core.errors import RequestError
-from akma_core.mux import AudioTrack
+from akma_core.media.mux import AudioTrack
 from akma_core.networks.card import NetworkCard
 from akma_core.settings import MAX_SIDE, FrameRate, RenderSettings, Seed, request_error
-from akma_core.video import DEFAULT_PRESET, NVENC, Encoder, choose, default_bit_rate
+from akma_core.media.encoder import DEFAULT_PRESET, NVENC, Encoder, choose, default_bit_rate
 from akma_core.walk import BOTTOM_PER_SECOND, MIN_SEEDS, TOP_PER_SECOND, draw_seeds, seed_count
 
 CHUNK_SECONDS = (1, 2, 4)  # the first, the second, every other: so that watching can start early

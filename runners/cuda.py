@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from akma_core.colour import rgb_to_yuv420
+from akma_core.media.yuv import rgb_to_yuv420
 from runners.memory import Portions, ran_out
 
 SLOTS = 2  # one that is computed, one that is copied

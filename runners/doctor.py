@@ -152,8 +152,8 @@ def encoders(wish: Wish) -> Finding:
     """Whether H.264 and each sound open, and NVENC where it is asked for."""
     import av
 
-    from akma_core.mux import SoundFormat
-    from akma_core.video import NVENC, Encoder, choose
+    from akma_core.media.mux import SoundFormat
+    from akma_core.media.encoder import NVENC, Encoder, choose
 
     encoder = Encoder(width=1280, height=720, fps=Fraction(30), crf=16.0)
     encoder.check()

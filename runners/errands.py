@@ -13,7 +13,7 @@ from akma_core.errors import AkmaError, RequestError
 from akma_core.ledger import Ledger
 from akma_core.log import event
 from akma_core.settings import RenderSettings
-from akma_core.sheet import contact_sheet
+from akma_core.media.contact_sheet import contact_sheet
 from akma_core.storage import Storage
 from runners.models import bring
 from runners.studio import Studio

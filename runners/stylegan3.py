@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from akma_core.colour import rgb_to_yuv420
+from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.errors import RequestError
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.kernels.allocator import keep_mapped

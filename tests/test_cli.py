@@ -22,7 +22,7 @@ from PIL import Image
 from akma_core import cli
 from akma_core.plan import read_plan
 from akma_core.settings import RenderSettings
-from tests.media import decode_video
+from tests.support.media import decode_video
 from tests.songs import RATE, write_song
 
 

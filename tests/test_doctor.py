@@ -476,7 +476,7 @@ def test_a_gpu_that_is_not_there() -> None:
 
 
 def test_an_encoder_that_does_not_open() -> None:
-    from akma_core.video import NVENC, Encoder
+    from akma_core.media.encoder import NVENC, Encoder
 
     try:
         Encoder(width=1280, height=720, fps=30, codec=NVENC, preset="p4", crf=16).check()  # type: ignore[arg-type]

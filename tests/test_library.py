@@ -21,7 +21,7 @@ from akma_core.networks.realesrgan.architecture import Network
 from akma_core.storage import default_url, open_storage
 from runners import models
 from runners.realesrgan import open_upscaler
-from tests.media import decode_video
+from tests.support.media import decode_video
 from tests.support.upscaler_samples import small_compact
 
 GOLDEN = Path(__file__).parent / "golden"

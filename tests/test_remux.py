@@ -7,11 +7,11 @@ import av
 import numpy as np
 import pytest
 
-from akma_core.clip import open_clip
+from akma_core.media.video_reader import open_clip
 from akma_core.remux import Fit, fit, join
-from akma_core.video import Encoder
-from tests.clips import ROTATED, frames_of, make_clip, packets, samples_of
-from tests.media import moving, write_segment
+from akma_core.media.encoder import Encoder
+from tests.support.clips import ROTATED, frames_of, make_clip, packets, samples_of
+from tests.support.media import moving, write_segment
 
 SIZE = 64
 

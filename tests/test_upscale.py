@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from akma_core.clip import Pictures, open_clip
+from akma_core.media.video_reader import Pictures, open_clip
 from akma_core.commands import upscale as command
 from akma_core.commands.arguments import Parser
 from akma_core.errors import AkmaError, FailureError, RequestError
 from akma_core.networks.card import sha256_of
 from akma_core.networks.realesrgan.load import load_upscaler
-from akma_core.resize import resize
+from akma_core.media.resize import resize
 from akma_core.upscale import UpscalePlan, Work, _ahead, make_plan
-from tests.clips import ROTATED, Doubled, frames_of, make_clip, packets, scene
+from tests.support.clips import ROTATED, Doubled, frames_of, make_clip, packets, scene
 
 
 def work_on(source: Path, output: Path, network: Any = None, **settings: Any) -> Work:
@@ -174,7 +174,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.test_upscale import work_on
-from tests.clips import Doubled
+from tests.support.clips import Doubled
 work, seen = work_on(Path(sys.argv[1]), Path(sys.argv[2])), 0
 def die(frames):
     global seen

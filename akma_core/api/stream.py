@@ -19,7 +19,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from akma_core import hls
+from akma_core.media import hls
 from akma_core.api.errors import body
 from akma_core.api.events import Board, Sight, Watching, seen
 from akma_core.api.media import nothing

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
 
     from akma_core import parts
     from akma_core.settings import parse_seeds
-    from akma_core.sheet import contact_sheet, thumbnail
+    from akma_core.media.contact_sheet import contact_sheet, thumbnail
     from runners.studio import Studio
 
     settings = settings_of(options)

@@ -90,7 +90,7 @@ def _upscale(
     place: str,
 ) -> None:
     from akma_core import parts
-    from akma_core.clip import open_clip
+    from akma_core.media.video_reader import open_clip
     from akma_core.progress import Progress, clock
     from akma_core.upscale import Work, make_plan
 

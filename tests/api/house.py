@@ -22,13 +22,13 @@ from akma_core.api.app import create_app
 from akma_core.api.state import State
 from akma_core.environment import Environment
 from akma_core.ledger import Caps, Ledger, Render
-from akma_core.mux import finish
+from akma_core.media.mux import finish
 from akma_core.probe import Probe
-from akma_core.sound import Pieces
+from akma_core.media.audio_segments import Pieces
 from akma_core.storage import Storage
 from tests.gcs import free_port
-from tests.media import Song
-from tests.test_hls import Made, make
+from tests.support.media import Song
+from tests.media.test_hls import Made, make
 
 KEYS = "ann:user:ann-secret-0123456789,bob:user:bob-secret-0123456789,eve:admin:eve-secret-0123456789"
 CAPS = Caps(jobs=10_000, seconds=1e9, key=10_000)

@@ -12,12 +12,12 @@ import httpx
 import numpy as np
 import pytest
 
-from akma_core import hls
+from akma_core.media import hls
 from akma_core.api import events, stream
 from akma_core.api.access import LINKED
 from akma_core.api.shelf import Shelf
 from tests.api.house import House, keeping
-from tests.media import decode_video
+from tests.support.media import decode_video
 
 
 @pytest.fixture(scope="module")

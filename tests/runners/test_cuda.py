@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from akma_core.colour import rgb_to_yuv420
+from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.networks import builtin
 from akma_core.networks.card import read_card
 from akma_core.networks.stylegan3.filtered_lrelu import TRITON

@@ -112,7 +112,7 @@ def test_fewer_at_once_on_a_cpu_are_the_same_pictures(network: Path, monkeypatch
 
 
 def test_planes_are_of_the_pictures(network: Path) -> None:
-    from akma_core.colour import rgb_to_yuv420
+    from akma_core.media.yuv import rgb_to_yuv420
 
     runner = StyleGAN3Runner(network, CPU, 1)
     w = some_w(runner, network, 3)

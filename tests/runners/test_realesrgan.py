@@ -15,7 +15,7 @@ from akma_core.plan import RenderPlan, make_plan
 from akma_core.settings import RenderSettings
 from runners.realesrgan import find_upscaler, finish, upscale_part
 from runners.stylegan3 import StyleGAN3Runner, device_part
-from tests.media import decode_video
+from tests.support.media import decode_video
 from tests.songs import reader
 
 CPU = torch.device("cpu")

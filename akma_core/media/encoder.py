@@ -1,4 +1,4 @@
-"""Planes to H.264, one file a segment; the segments are joined by `akma_core.mux`.
+"""Planes to H.264, one file a segment; the segments are joined by `akma_core.media.mux`.
 
 A segment is an mp4 file of whole closed groups of pictures without B-frames, its timestamps from 0. The same
 frames and the same `Encoder` give the same bytes; segments of one `Encoder` have the same headers and join.
@@ -225,7 +225,7 @@ class SegmentWriter:
         return self
 
     def write(self, planes: NDArray[np.uint8]) -> None:
-        """Appends frames: uint8 [n, h * 3 // 2, w], as `akma_core.colour.rgb_to_yuv420` gives them."""
+        """Appends frames: uint8 [n, h * 3 // 2, w], as `akma_core.media.yuv.rgb_to_yuv420` gives them."""
         expected = (self.encoder.height * 3 // 2, self.encoder.width)
         if planes.dtype != np.uint8 or planes.ndim != 3 or planes.shape[1:] != expected:
             raise ValueError(f"expected uint8 [n, {expected}], got {planes.dtype} {planes.shape}")

@@ -12,9 +12,9 @@ from akma_core.errors import RequestError
 from akma_core.networks.card import NetworkCard
 from akma_core.plan import DevicePart, RenderPlan, make_plan
 from akma_core.settings import RenderSettings
-from akma_core.video import NVENC, PRESETS, X264, Encoder, SegmentWriter, choose
-from tests.clips import Doubled, make_clip
-from tests.media import encoder, moving
+from akma_core.media.encoder import NVENC, PRESETS, X264, Encoder, SegmentWriter, choose
+from tests.support.clips import Doubled, make_clip
+from tests.support.media import encoder, moving
 from tests.songs import reader
 
 CPU = DevicePart(kind="cpu", dtype="float32", batch=1)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from akma_core.resize import fill, resize
+from akma_core.media.resize import fill, resize
 
 
 def ramp(height: int, width: int) -> torch.Tensor:

@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from akma_core.errors import RequestError
-from akma_core.look import Look, Picture, look_of, notes_of, to_rgb
+from akma_core.media.pixel_format import Look, Picture, look_of, notes_of, to_rgb
 
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpegts,mpegtsraw,mpeg,mpegvideo,m4v,h263,h264,hevc,vvc,ivf,obu,"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from akma_core.sheet import MAX_SIDE, contact_sheet
+from akma_core.media.contact_sheet import MAX_SIDE, contact_sheet
 
 
 def flat(value: int, height: int = 40, width: int = 60) -> NDArray[np.uint8]:

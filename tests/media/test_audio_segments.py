@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from akma_core.errors import FailureError, RequestError
-from akma_core.mux import AudioTrack, finish
+from akma_core.media.mux import AudioTrack, finish
 from akma_core.networks.card import NetworkCard
 from akma_core.plan import DevicePart, RenderPlan, make_plan
 from akma_core.settings import RenderSettings
-from akma_core.sound import Pieces, encode, piece_format
-from tests.media import Song, decode_audio, moving, write_segment
+from akma_core.media.audio_segments import Pieces, encode, piece_format
+from tests.support.media import Song, decode_audio, moving, write_segment
 from tests.songs import reader
 
 CARD = NetworkCard(name="net", kind="stylegan3", config={}, width=64, height=64, weights_sha256="a" * 64)
@@ -194,8 +194,8 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from akma_core.errors import FailureError
-from akma_core.sound import encode
-from tests.test_sound import LOUD, plan_of, track_of
+from akma_core.media.audio_segments import encode
+from tests.media.test_audio_segments import LOUD, plan_of, track_of
 plan = plan_of(LOUD)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 try:
@@ -207,9 +207,9 @@ except FailureError as error:
 MEMORY = """
 import resource, sys
 from pathlib import Path
-from akma_core.sound import encode
-from tests.media import Song
-from tests.test_sound import plan_of, track_of
+from akma_core.media.audio_segments import encode
+from tests.support.media import Song
+from tests.media.test_audio_segments import plan_of, track_of
 song = Song(8000, 8000 * int(sys.argv[2]), 1)
 plan = plan_of(song)
 for index in encode(track_of(song, plan), plan, lambda k: Path(sys.argv[1]) / f"{k}"):

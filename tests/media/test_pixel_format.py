@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from akma_core.clip import Pictures, open_clip
-from akma_core.colour import rgb_to_yuv420
-from akma_core.look import Look, to_rgb
-from tests.clips import make_clip
+from akma_core.media.video_reader import Pictures, open_clip
+from akma_core.media.yuv import rgb_to_yuv420
+from akma_core.media.pixel_format import Look, to_rgb
+from tests.support.clips import make_clip
 
 # H.273 matrix: KR, KB
 WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}

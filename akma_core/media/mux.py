@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from akma_core.disk import sync
 from akma_core.errors import FailureError, RequestError
-from akma_core.video import Encoder, discard, writing
+from akma_core.media.encoder import Encoder, discard, writing
 
 AnyPacket: TypeAlias = "Packet[Any]"
 

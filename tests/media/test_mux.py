@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from akma_core.errors import FailureError, RequestError
-from akma_core.mux import AudioTrack, downmix, finish
-from tests.media import (
+from akma_core.media.mux import AudioTrack, downmix, finish
+from tests.support.media import (
     Song,
     boxes,
     clock,
@@ -286,8 +286,8 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from akma_core.errors import FailureError
-from akma_core.mux import AudioTrack, finish
-from tests.media import Song, encoder
+from akma_core.media.mux import AudioTrack, finish
+from tests.support.media import Song, encoder
 *parts, output, limit = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit),) * 2)
 try:
@@ -319,8 +319,8 @@ def test_a_full_disk_at_any_byte(tmp_path: Path, parts: list[Path], name: str) -
 MEMORY = """
 import resource, sys
 from pathlib import Path
-from akma_core.mux import AudioTrack, finish
-from tests.media import Song, encoder
+from akma_core.media.mux import AudioTrack, finish
+from tests.support.media import Song, encoder
 part, count, output = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
 finish([part] * count, encoder(side=16), AudioTrack(Song(48000, 48000 * count)), output)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from akma_core.colour import rgb_to_yuv420
+from akma_core.media.yuv import rgb_to_yuv420
 
 
 def exact(red: int, green: int, blue: int) -> tuple[Fraction, Fraction, Fraction]:

@@ -7,10 +7,10 @@ import av
 import numpy as np
 import pytest
 
-from akma_core import clip as clips
-from akma_core.clip import Clip, Pictures, open_clip
+from akma_core.media import video_reader as clips
+from akma_core.media.video_reader import Clip, Pictures, open_clip
 from akma_core.errors import RequestError
-from tests.clips import ROTATED, audio_packets, make_clip, scene
+from tests.support.clips import ROTATED, audio_packets, make_clip, scene
 from tests.songs import write_song
 
 NTSC = Fraction(24000, 1001)

@@ -10,7 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from akma_core.video import Encoder, SegmentWriter
+from akma_core.media.encoder import Encoder, SegmentWriter
 
 Planes = NDArray[np.uint8]
 
