@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from akma_core.audio import AudioReader
+from akma_core.audio.reader import AudioReader
 from akma_core.envelope import Curve
 from akma_core.errors import RequestError
 from akma_core.plan import crop

@@ -128,7 +128,7 @@ def _inspect(
     upscale: dict[str, Any] | None,
     limits: dict[str, Any],
 ) -> tuple[dict[str, Any], bytes]:
-    from akma_core.audio import open_audio
+    from akma_core.audio.reader import open_audio
     from akma_core.plan import DevicePart, UpscalePart, make_plan, video_size
 
     wish, network = RenderSettings.model_validate_json(settings), NetworkCard.model_validate(card)
@@ -159,7 +159,7 @@ def _inspect(
 
 
 def _check_length(reader: Any, name: str, settings: RenderSettings, limits: Limits) -> None:
-    from akma_core.audio import frame_count
+    from akma_core.audio.reader import frame_count
     from akma_core.plan import crop
 
     duration = reader.info.duration
@@ -175,7 +175,7 @@ def _check_length(reader: Any, name: str, settings: RenderSettings, limits: Limi
 
 
 def _waveform(song: Path, name: str, settings: str, limits: dict[str, Any], png: bool) -> tuple[dict[str, Any], bytes]:
-    from akma_core.audio import open_audio, scan
+    from akma_core.audio.reader import open_audio, scan
     from akma_core.envelope import curve_of
     from akma_core.plan import crop
     from akma_core.plot import COLUMNS, plot_curve

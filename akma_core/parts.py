@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from akma_core.audio import AudioReader
+from akma_core.audio.reader import AudioReader
 from akma_core.disk import sync, writing
 from akma_core.errors import RequestError
 from akma_core.media.mux import CONTAINERS, AudioTrack, container_format, finish

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from akma_core import __version__
-from akma_core.audio import AudioReader, frame_count
+from akma_core.audio.reader import AudioReader, frame_count
 from akma_core.envelope import effective_window
 from akma_core.errors import RequestError
 from akma_core.media.mux import AudioTrack

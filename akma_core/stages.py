@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akma_core import metrics
-from akma_core.audio import AudioReader, digest, loudness, open_audio
+from akma_core.audio.reader import AudioReader, digest, loudness, open_audio
 from akma_core.envelope import curve_of
 from akma_core.errors import FailureError
 from akma_core.ledger import Ledger, Pulse, Render

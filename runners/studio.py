@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from akma_core.audio import AudioReader
+from akma_core.audio.reader import AudioReader
 from akma_core.errors import RequestError
 from akma_core.networks.builtin import BUILT_IN
 from akma_core.plan import NetworkPart, RenderPlan, make_plan

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.songs import write_song
+from tests.support.songs import write_song
 
 
 def save_network(folder: Path, *, classes: int = 0, **card: Any) -> Path:

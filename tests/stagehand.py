@@ -16,7 +16,7 @@ from torch import Tensor
 
 from akma_core import jobs, suspects
 from akma_core import plan as plan_module
-from akma_core.audio import AudioReader
+from akma_core.audio.reader import AudioReader
 from akma_core.environment import read_environment
 from akma_core.ledger import Ledger
 from akma_core.networks.card import NetworkCard

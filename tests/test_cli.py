@@ -23,7 +23,7 @@ from akma_core import cli
 from akma_core.plan import read_plan
 from akma_core.settings import RenderSettings
 from tests.support.media import decode_video
-from tests.songs import RATE, write_song
+from tests.support.songs import RATE, write_song
 
 
 @dataclass(frozen=True)
@@ -397,7 +397,7 @@ def test_a_fault_of_our_own_is_one_line_and_a_traceback_only_when_asked_for(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("one\ntwo")
 
-    monkeypatch.setattr("akma_core.audio.scan", broken)
+    monkeypatch.setattr("akma_core.audio.reader.scan", broken)
     result = akma("waveform", song, "-o", out / "v.npy")
     assert result.code == 1
     assert result.err.startswith("akma: internal error (ZeroDivisionError: one two)")

@@ -23,7 +23,7 @@ from akma_core.cli import main
 from akma_core.client import Client
 from akma_core.errors import AkmaError, FailureError, RequestError
 from tests.api.house import House, keeping, whole
-from tests.songs import write_song
+from tests.support.songs import write_song
 
 SECRET = "ann-secret-0123456789"
 

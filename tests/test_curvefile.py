@@ -12,7 +12,7 @@ from akma_core.curvefile import FORMATS, write_curve
 from akma_core.envelope import Curve, reactive_curve
 from akma_core.errors import RequestError
 from akma_core.settings import RenderSettings
-from tests.songs import reader
+from tests.support.songs import reader
 
 PEAKS = np.tile([-0.5, 0.5], (2000, 1))
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.postgres import cluster
 from tests.serving import Service, serving
-from tests.songs import write_song
+from tests.support.songs import write_song
 
 RENDERS = 32
 VARIANTS = 4  # distinct requests among them

@@ -11,7 +11,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from akma_core.audio import digest
+from akma_core.audio.reader import digest
 from akma_core.environment import Environment
 from akma_core.errors import FailureError, RequestError
 from akma_core.intake import Intake, new_id, parse, sweep
@@ -20,7 +20,7 @@ from akma_core.networks import builtin
 from akma_core.probe import Probe
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage, open_storage
-from tests.songs import write_song
+from tests.support.songs import write_song
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pytest
 from tests.gcs import bucket
 from tests.postgres import cluster
 from tests.serving import Service
-from tests.songs import write_song
+from tests.support.songs import write_song
 
 RENDERS = 50
 VARIANTS = 4

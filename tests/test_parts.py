@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from akma_core import parts
-from akma_core.audio import AudioReader, digest, open_audio
+from akma_core.audio.reader import AudioReader, digest, open_audio
 from akma_core.errors import FailureError, RequestError
 from akma_core.networks.card import NetworkCard, sha256_of
 from akma_core.parts import Parts, check_folder, check_output, is_done, manifest_path, write_whole
 from akma_core.plan import DevicePart, RenderPlan, make_plan, read_plan
 from akma_core.settings import RenderSettings
 from tests.support.media import decode_audio, decode_video, moving, write_segment
-from tests.songs import RATE
+from tests.support.songs import RATE
 
 CARD = NetworkCard(name="net", kind="stylegan3", config={}, width=64, height=64, weights_sha256="a" * 64)
 

@@ -18,7 +18,7 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from PIL import Image
 
-from akma_core.audio import digest, loudness, open_audio
+from akma_core.audio.reader import digest, loudness, open_audio
 from akma_core.envelope import reactive_curve
 from akma_core.errors import FailureError, RequestError
 from akma_core.inspector import Facts, Limits
@@ -26,7 +26,7 @@ from akma_core.networks import builtin
 from akma_core.plan import DevicePart, RenderPlan, UpscalePart, make_plan
 from akma_core.probe import Probe
 from akma_core.settings import RenderSettings
-from tests.songs import write_song
+from tests.support.songs import write_song
 from tests.test_cli import bad_song
 
 CARD = builtin.find("ink")[1]

@@ -20,7 +20,7 @@ from akma_core.media.encoder import segment_info
 from akma_core.walk import latent
 from runners.stylegan3 import StyleGAN3Runner, device_part
 from tests.support.media import decode_video
-from tests.songs import reader
+from tests.support.songs import reader
 
 CPU = torch.device("cpu")
 

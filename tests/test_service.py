@@ -18,7 +18,7 @@ import pytest
 
 from tests.gcs import bucket
 from tests.serving import Service, serving
-from tests.songs import write_song
+from tests.support.songs import write_song
 
 GOLDEN = Path(__file__).parent / "golden"
 SECRET = "a secret of sixteen"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from akma_core import plan as plan_module
-from akma_core.audio import open_audio
+from akma_core.audio.reader import open_audio
 from akma_core.errors import FailureError, RequestError
 from akma_core.parts import Parts
 from akma_core.plan import read_plan

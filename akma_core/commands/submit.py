@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from akma_core import parts
-    from akma_core.audio import digest
+    from akma_core.audio.reader import digest
     from akma_core.client import Client
     from akma_core.settings import RenderSettings
 

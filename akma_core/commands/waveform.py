@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from akma_core import parts
-    from akma_core.audio import open_audio, scan
+    from akma_core.audio.reader import open_audio, scan
     from akma_core.curvefile import FORMATS, write_curve
     from akma_core.envelope import curve_of
     from akma_core.plot import COLUMNS

@@ -14,12 +14,12 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from akma_core.audio import digest
+from akma_core.audio.reader import digest
 from akma_core.ledger import Pulse
 from akma_core.settings import RenderSettings
 from tests.api.service import KEYS, Service, error, hand, service
 from tests.api.web import talk
-from tests.songs import write_song
+from tests.support.songs import write_song
 from tests.test_cli import bad_song
 
 TINY: dict[str, Any] = {"fps": "8", "window_length": "5", "size": "64x64"}

@@ -18,7 +18,7 @@ from akma_core.plan import DevicePart, RenderPlan, make_plan
 from akma_core.settings import RenderSettings
 from akma_core.media.audio_segments import Pieces, encode, piece_format
 from tests.support.media import Song, decode_audio, moving, write_segment
-from tests.songs import reader
+from tests.support.songs import reader
 
 CARD = NetworkCard(name="net", kind="stylegan3", config={}, width=64, height=64, weights_sha256="a" * 64)
 CPU = DevicePart(kind="cpu", dtype="float32", batch=1)

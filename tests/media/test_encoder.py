@@ -15,7 +15,7 @@ from akma_core.settings import RenderSettings
 from akma_core.media.encoder import NVENC, PRESETS, X264, Encoder, SegmentWriter, choose
 from tests.support.clips import Doubled, make_clip
 from tests.support.media import encoder, moving
-from tests.songs import reader
+from tests.support.songs import reader
 
 CPU = DevicePart(kind="cpu", dtype="float32", batch=1)
 CUDA = DevicePart(kind="cuda", dtype="float16", batch=8)

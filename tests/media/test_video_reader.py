@@ -11,7 +11,7 @@ from akma_core.media import video_reader as clips
 from akma_core.media.video_reader import Clip, Pictures, open_clip
 from akma_core.errors import RequestError
 from tests.support.clips import ROTATED, audio_packets, make_clip, scene
-from tests.songs import write_song
+from tests.support.songs import write_song
 
 NTSC = Fraction(24000, 1001)
 

@@ -16,7 +16,7 @@ from akma_core.settings import RenderSettings
 from runners.realesrgan import find_upscaler, finish, upscale_part
 from runners.stylegan3 import StyleGAN3Runner, device_part
 from tests.support.media import decode_video
-from tests.songs import reader
+from tests.support.songs import reader
 
 CPU = torch.device("cpu")
 FAST = "realesr-animevideov3"

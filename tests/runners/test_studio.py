@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from akma_core.audio import digest, open_audio
+from akma_core.audio.reader import digest, open_audio
 from akma_core.envelope import reactive_curve
 from akma_core.errors import RequestError
 from akma_core.plan import RenderPlan

@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from akma_core.audio import AudioReader, digest, frame_count, loudness, open_audio, peaks, scan
-from akma_core.decode import SampleType
+from akma_core.audio.reader import AudioReader, digest, frame_count, loudness, open_audio, peaks, scan
+from akma_core.audio.decode import SampleType
 from akma_core.errors import RequestError
 
 Floats = NDArray[np.float64]
@@ -340,7 +340,7 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
     path = write(tmp_path / "locked.wav", noise(100, 1))
     path.chmod(0)
     code = (
-        "import os, sys\nfrom akma_core.audio import open_audio\nfrom akma_core.errors import RequestError\n"
+        "import os, sys\nfrom akma_core.audio.reader import open_audio\nfrom akma_core.errors import RequestError\n"
         "if os.geteuid() == 0: os.seteuid(65534)\n"
         "try: open_audio(sys.argv[1])\nexcept RequestError as error: print(error.code, error)"
     )
@@ -489,7 +489,7 @@ SMALL: dict[str, Callable[[Path], bytes]] = {
 MEASURE = """
 import resource, sys
 from fractions import Fraction
-from akma_core.audio import digest, open_audio, scan
+from akma_core.audio.reader import digest, open_audio, scan
 assert not {"torch", "matplotlib", "av"} & set(sys.modules)
 def used():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB

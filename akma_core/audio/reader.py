@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from akma_core.decode import (
+from akma_core.audio.decode import (
     BLOCK,
     GIVE,
     AudioInfo,
