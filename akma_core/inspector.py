@@ -85,8 +85,8 @@ def _warm() -> None:
     import numpy as np
 
     from akma_core import plan  # noqa: F401
-    from akma_core.envelope import Curve
-    from akma_core.plot import plot_curve
+    from akma_core.modulation.envelope import Curve
+    from akma_core.modulation.plot import plot_curve
 
     plot_curve(Curve(np.zeros(2), 1, 0), np.zeros((2, 2)), name="", fps=Fraction(30), duration=1.0)
 
@@ -176,9 +176,9 @@ def _check_length(reader: Any, name: str, settings: RenderSettings, limits: Limi
 
 def _waveform(song: Path, name: str, settings: str, limits: dict[str, Any], png: bool) -> tuple[dict[str, Any], bytes]:
     from akma_core.audio.reader import open_audio, scan
-    from akma_core.envelope import curve_of
+    from akma_core.modulation.envelope import curve_of
     from akma_core.plan import crop
-    from akma_core.plot import COLUMNS, plot_curve
+    from akma_core.modulation.plot import COLUMNS, plot_curve
 
     wish = RenderSettings.model_validate_json(settings)
     reader = open_audio(song)
@@ -208,9 +208,9 @@ def _waveform(song: Path, name: str, settings: str, limits: dict[str, Any], png:
 def _plot(song: Path, plan: str, name: str) -> tuple[dict[str, Any], bytes]:
     import numpy as np
 
-    from akma_core.envelope import Curve
+    from akma_core.modulation.envelope import Curve
     from akma_core.plan import RenderPlan
-    from akma_core.plot import COLUMNS, plot_curve
+    from akma_core.modulation.plot import COLUMNS, plot_curve
 
     made = RenderPlan.model_validate_json(Path(plan).read_bytes())
     values = np.load(song)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from akma_core import metrics
 from akma_core.audio.reader import AudioReader, digest, loudness, open_audio
-from akma_core.envelope import curve_of
+from akma_core.modulation.envelope import curve_of
 from akma_core.errors import FailureError
 from akma_core.ledger import Ledger, Pulse, Render
 from akma_core.log import event

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from akma_core.audio.reader import digest, loudness, open_audio
-from akma_core.envelope import curve_of
+from akma_core.modulation.envelope import curve_of
 from akma_core.errors import AkmaError, RequestError
 from akma_core.ledger import Ledger
 from akma_core.log import event

@@ -18,7 +18,7 @@ from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.config import GeneratorConfig, Layer
 from akma_core.networks.stylegan3.generator import to_uint8
 from akma_core.plan import DevicePart, NetworkPart
-from akma_core.walk import latent
+from akma_core.modulation.walk import latent
 from runners.cuda import CudaBatches, filled
 from runners.memory import Portions, batch_for
 

@@ -19,7 +19,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from PIL import Image
 
 from akma_core.audio.reader import digest, loudness, open_audio
-from akma_core.envelope import reactive_curve
+from akma_core.modulation.envelope import reactive_curve
 from akma_core.errors import FailureError, RequestError
 from akma_core.inspector import Facts, Limits
 from akma_core.networks import builtin

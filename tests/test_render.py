@@ -17,7 +17,7 @@ from akma_core.plan import Chunk, DevicePart, NetworkPart, RenderPlan, make_plan
 from akma_core.render import Motion, render_chunks
 from akma_core.settings import RenderSettings
 from akma_core.media.encoder import segment_info
-from akma_core.walk import latent
+from akma_core.modulation.walk import latent
 from runners.stylegan3 import StyleGAN3Runner, device_part
 from tests.support.media import decode_video
 from tests.support.songs import reader

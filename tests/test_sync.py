@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from akma_core.audio.reader import digest, loudness, open_audio
-from akma_core.envelope import reactive_curve
+from akma_core.modulation.envelope import reactive_curve
 from akma_core.networks.card import read_card
 from akma_core.parts import Parts
 from akma_core.plan import DevicePart, NetworkPart, make_plan

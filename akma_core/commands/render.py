@@ -36,7 +36,7 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     from akma_core import parts
     from akma_core.audio.reader import digest, loudness, open_audio
-    from akma_core.envelope import curve_of
+    from akma_core.modulation.envelope import curve_of
     from akma_core.plan import make_plan, read_plan
     from akma_core.progress import Progress, clock
     from akma_core.render import Motion, render_chunks

@@ -31,9 +31,9 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     from akma_core import parts
     from akma_core.audio.reader import open_audio, scan
-    from akma_core.curvefile import FORMATS, write_curve
-    from akma_core.envelope import curve_of
-    from akma_core.plot import COLUMNS
+    from akma_core.modulation.export import FORMATS, write_curve
+    from akma_core.modulation.envelope import curve_of
+    from akma_core.modulation.plot import COLUMNS
 
     settings = settings_of(options)
     suffix = options.output.suffix.lower()

@@ -14,7 +14,7 @@ from PIL import Image
 
 from akma_core.api import health, looks
 from akma_core.audio.reader import loudness, open_audio
-from akma_core.envelope import reactive_curve
+from akma_core.modulation.envelope import reactive_curve
 from akma_core.errors import FailureError, RequestError
 from akma_core.settings import RenderSettings
 from tests.api.service import Service, error, hand, service

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akma_core.audio.reader import digest, open_audio
-from akma_core.envelope import reactive_curve
+from akma_core.modulation.envelope import reactive_curve
 from akma_core.errors import RequestError
 from akma_core.plan import RenderPlan
 from akma_core.render import Motion

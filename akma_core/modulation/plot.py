@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from akma_core.envelope import Curve
+from akma_core.modulation.envelope import Curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

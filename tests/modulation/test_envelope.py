@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
-from akma_core.envelope import MAX_POLYORDER, MAX_WINDOW, reactive_curve
+from akma_core.modulation.envelope import MAX_POLYORDER, MAX_WINDOW, reactive_curve
 from akma_core.errors import RequestError
 
 Floats = NDArray[np.float64]

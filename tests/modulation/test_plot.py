@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from akma_core.envelope import Curve, reactive_curve
-from akma_core.plot import COLUMNS, plot_curve
+from akma_core.modulation.envelope import Curve, reactive_curve
+from akma_core.modulation.plot import COLUMNS, plot_curve
 
 GLOW = np.array([0xFF, 0x9D, 0x4D])
 LEFT, RIGHT, TOP, BOTTOM = 60, 1540, 95, 435  # the axes, px
@@ -115,7 +115,7 @@ def test_an_unclamped_curve_fits() -> None:
 def test_matplotlib_comes_late_and_without_pyplot() -> None:
     code = (
         "import sys\nfrom fractions import Fraction\nimport numpy as np\n"
-        "from akma_core.envelope import Curve\nfrom akma_core.plot import plot_curve\n"
+        "from akma_core.modulation.envelope import Curve\nfrom akma_core.modulation.plot import plot_curve\n"
         "assert 'matplotlib' not in sys.modules\n"
         "plot_curve(Curve(np.zeros(9), 3, 1), np.zeros((9, 2)), name='a', fps=Fraction(30), duration=0.3)\n"
         "assert not {'matplotlib.pyplot', 'torch'} & set(sys.modules)"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akma_core.audio.reader import AudioReader
-from akma_core.envelope import Curve
+from akma_core.modulation.envelope import Curve
 from akma_core.errors import RequestError
 from akma_core.plan import crop
 from akma_core.settings import RenderSettings
@@ -43,7 +43,7 @@ def write_curve(
         }
         path.write_text(json.dumps(facts) + "\n", encoding="utf-8")
     elif suffix == ".png":
-        from akma_core.plot import plot_curve
+        from akma_core.modulation.plot import plot_curve
 
         shown = (first / fps, (first + count) / fps) if count < len(curve.values) else None
         path.write_bytes(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.interpolate import interp1d
 
-from akma_core.walk import (
+from akma_core.modulation.walk import (
     BLOCK,
     BOTTOM_PER_SECOND,
     MARGIN,
