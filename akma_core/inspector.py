@@ -84,7 +84,7 @@ def _warm() -> None:
     """Import all that a job needs, and draw once: matplotlib finds its fonts then."""
     import numpy as np
 
-    from akma_core import plan  # noqa: F401
+    from akma_core.render import plan  # noqa: F401
     from akma_core.modulation.envelope import Curve
     from akma_core.modulation.plot import plot_curve
 
@@ -129,7 +129,7 @@ def _inspect(
     limits: dict[str, Any],
 ) -> tuple[dict[str, Any], bytes]:
     from akma_core.audio.reader import open_audio
-    from akma_core.plan import DevicePart, UpscalePart, make_plan, video_size
+    from akma_core.render.plan import DevicePart, UpscalePart, make_plan, video_size
 
     wish, network = RenderSettings.model_validate_json(settings), NetworkCard.model_validate(card)
     part = UpscalePart.model_validate(upscale) if upscale else None
@@ -160,7 +160,7 @@ def _inspect(
 
 def _check_length(reader: Any, name: str, settings: RenderSettings, limits: Limits) -> None:
     from akma_core.audio.reader import frame_count
-    from akma_core.plan import crop
+    from akma_core.render.plan import crop
 
     duration = reader.info.duration
     if duration > limits.seconds:
@@ -177,7 +177,7 @@ def _check_length(reader: Any, name: str, settings: RenderSettings, limits: Limi
 def _waveform(song: Path, name: str, settings: str, limits: dict[str, Any], png: bool) -> tuple[dict[str, Any], bytes]:
     from akma_core.audio.reader import open_audio, scan
     from akma_core.modulation.envelope import curve_of
-    from akma_core.plan import crop
+    from akma_core.render.plan import crop
     from akma_core.modulation.plot import COLUMNS, plot_curve
 
     wish = RenderSettings.model_validate_json(settings)
@@ -209,7 +209,7 @@ def _plot(song: Path, plan: str, name: str) -> tuple[dict[str, Any], bytes]:
     import numpy as np
 
     from akma_core.modulation.envelope import Curve
-    from akma_core.plan import RenderPlan
+    from akma_core.render.plan import RenderPlan
     from akma_core.modulation.plot import COLUMNS, plot_curve
 
     made = RenderPlan.model_validate_json(Path(plan).read_bytes())

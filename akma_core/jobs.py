@@ -27,7 +27,7 @@ from akma_core.ledger.database import use_wal
 from akma_core.lock import FileLock, PostgresLock
 from akma_core.log import event
 from akma_core.notice import send_for
-from akma_core.plan import libraries
+from akma_core.render.plan import libraries
 from akma_core.rounds import Round
 from akma_core.stages import OverError, Stages
 from akma_core.suspects import Suspects

@@ -26,9 +26,9 @@ from akma_core.errors import FailureError
 from akma_core.ledger import Ledger, Pulse, Render
 from akma_core.log import event
 from akma_core.media.mux import AudioTrack, finish
-from akma_core.parts import manifest
-from akma_core.plan import Chunk, RenderPlan
-from akma_core.render import Motion, Pictures, render_chunks
+from akma_core.render.output import manifest
+from akma_core.render.plan import Chunk, RenderPlan
+from akma_core.render.pipeline import Motion, Pictures, render_chunks
 from akma_core.settings import RenderSettings
 from akma_core.media.audio_segments import Pieces, encode
 from akma_core.storage import Storage

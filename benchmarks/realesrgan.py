@@ -35,7 +35,7 @@ from akma_core.networks.realesrgan.load import load_upscaler
 from akma_core.networks.realesrgan.rrdb import RRDBNet
 from akma_core.networks.realesrgan.upscaler import Upscaler
 from akma_core.media.resize import resize
-from akma_core.upscale import UpscalePlan, Work, make_plan
+from akma_core.upscale.pipeline import UpscalePlan, Work, make_plan
 from akma_core.media.encoder import Encoder, SegmentWriter
 
 Clock = Callable[[], float]

@@ -15,7 +15,7 @@ from akma_core.doctor import Finding, Wish, bad, failed, ok, summary, warn
 from akma_core.errors import RequestError
 from akma_core.networks.kernels import compiled as kernels
 from akma_core.networks.realesrgan import catalog as upscaling
-from akma_core.plan import NetworkPart
+from akma_core.render.plan import NetworkPart
 
 GB = 10**9
 MEMORY = 4.0 * GB  # bytes; what a network of 1024 pixels takes on a CPU

@@ -17,7 +17,7 @@ from akma_core.networks.kernels.allocator import keep_mapped
 from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.config import GeneratorConfig, Layer
 from akma_core.networks.stylegan3.generator import to_uint8
-from akma_core.plan import DevicePart, NetworkPart
+from akma_core.render.plan import DevicePart, NetworkPart
 from akma_core.modulation.walk import latent
 from runners.cuda import CudaBatches, filled
 from runners.memory import Portions, batch_for
@@ -54,7 +54,7 @@ def _layer_bytes(layer: Layer) -> int:
 
 
 class StyleGAN3Runner:
-    """Implements akma_core.render.Pictures and Planes: one network on one device, for one caller at a time."""
+    """Implements akma_core.render.pipeline.Pictures and Planes: one network on one device, for one caller at a time."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class StyleGAN3Runner:
         return torch.cat(list(self._portions.each(self._at_once, w)))
 
     def planes(self, ws: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
-        """I420 planes of w in order, see akma_core.render.Planes."""
+        """I420 planes of w in order, see akma_core.render.pipeline.Planes."""
         if self._cuda:
             yield from self._cuda.planes(ws)
             return

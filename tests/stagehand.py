@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from akma_core import jobs, suspects
-from akma_core import plan as plan_module
+from akma_core.render import plan as plan_module
 from akma_core.audio.reader import AudioReader
 from akma_core.environment import read_environment
 from akma_core.ledger import Ledger
 from akma_core.networks.card import NetworkCard
-from akma_core.plan import DevicePart, NetworkPart, RenderPlan, make_plan
+from akma_core.render.plan import DevicePart, NetworkPart, RenderPlan, make_plan
 from akma_core.settings import RenderSettings
 from akma_core.stages import Stages
 from akma_core.storage import FileStorage

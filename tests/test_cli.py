@@ -20,7 +20,7 @@ import soundfile
 from PIL import Image
 
 from akma_core import cli
-from akma_core.plan import read_plan
+from akma_core.render.plan import read_plan
 from akma_core.settings import RenderSettings
 from tests.support.media import decode_video
 from tests.support.songs import RATE, write_song

@@ -15,7 +15,8 @@ from typing import Any, cast
 
 import pytest
 
-from akma_core import jobs, notice, plan
+from akma_core import jobs, notice
+from akma_core.render import plan
 from akma_core.environment import read_environment
 from akma_core.errors import FailureError, RequestError
 from akma_core.ledger import Ledger

@@ -23,7 +23,7 @@ from akma_core.modulation.envelope import reactive_curve
 from akma_core.errors import FailureError, RequestError
 from akma_core.inspector import Facts, Limits
 from akma_core.networks import builtin
-from akma_core.plan import DevicePart, RenderPlan, UpscalePart, make_plan
+from akma_core.render.plan import DevicePart, RenderPlan, UpscalePart, make_plan
 from akma_core.probe import Probe
 from akma_core.settings import RenderSettings
 from tests.support.songs import write_song

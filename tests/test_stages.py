@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from akma_core import plan as plan_module
+from akma_core.render import plan as plan_module
 from akma_core.audio.reader import open_audio
 from akma_core.errors import FailureError, RequestError
-from akma_core.parts import Parts
-from akma_core.plan import read_plan
+from akma_core.render.output import Parts
+from akma_core.render.plan import read_plan
 from akma_core.stages import KEPT, Busy, OverError
 from tests.stagehand import KilledError, Lamp, Stage, cancel_at, kill_at, stage
 

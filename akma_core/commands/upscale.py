@@ -13,7 +13,7 @@ from akma_core.errors import AkmaError, FailureError, RequestError
 
 if TYPE_CHECKING:
     from akma_core.settings import RenderSettings
-    from akma_core.upscale import Network
+    from akma_core.upscale.pipeline import Network
 
 VIDEOS = (
     ".3g2 .3gp .asf .avi .divx .dv .f4v .flv .gif .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mkv .mov .mp4 .mpeg .mpg "
@@ -89,22 +89,22 @@ def _upscale(
     taken: dict[Path, Path],
     place: str,
 ) -> None:
-    from akma_core import parts
+    from akma_core.render import output
     from akma_core.media.video_reader import open_clip
     from akma_core.progress import Progress, clock
-    from akma_core.upscale import Work, make_plan
+    from akma_core.upscale.pipeline import Work, make_plan
 
     clip = open_clip(video)
     plan = make_plan(clip, network, options.outscale, settings.crf, settings.encoder)
     output: Path = options.output / (video.stem + plan.suffix)
-    other = taken.setdefault(parts.manifest_path(output), video)
+    other = taken.setdefault(output.manifest_path(output), video)
     if other != video:
         message = f"{video}: {other} has the same name, and its result goes to {options.output} too: give another -o"
         raise RequestError(message, code="output_exists", field="output")
-    parts.check_folder(output)
+    output.check_folder(output)
     if output.exists() and output.samefile(video):
         raise RequestError(f"{video}: its result would replace it: give another -o", code="bad_output", field="output")
-    if parts.is_done(output, plan, overwrite=options.overwrite):
+    if output.is_done(output, plan, overwrite=options.overwrite):
         print(f"{place}{output} is done already: it was made with this very plan")
         return
     for note in plan.notes:

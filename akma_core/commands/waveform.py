@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from akma_core import parts
+    from akma_core.render import output
     from akma_core.audio.reader import open_audio, scan
     from akma_core.modulation.export import FORMATS, write_curve
     from akma_core.modulation.envelope import curve_of
@@ -39,11 +39,11 @@ def run(options: argparse.Namespace) -> None:
     suffix = options.output.suffix.lower()
     if suffix not in FORMATS:
         raise RequestError(f"cannot write {options.output.name}: use {', '.join(FORMATS)}", field="output")
-    parts.check_folder(options.output)
+    output.check_folder(options.output)
     reader = open_audio(options.audio)
     values, peaks = scan(reader, settings.fps, COLUMNS)
     curve = curve_of(values, settings)
     for note in curve.notes:
         print(f"note: {note}", file=sys.stderr)
-    parts.write_whole(options.output, lambda path: write_curve(path, suffix, curve, peaks, settings, reader))
+    output.write_whole(options.output, lambda path: write_curve(path, suffix, curve, peaks, settings, reader))
     print(f"{options.output}  {len(curve.values)} frames at {settings.fps} fps, {reader.info.duration:.3f} s of sound")

@@ -19,7 +19,7 @@ from av.packet import Packet, PacketSideData, packet_sidedata_type_from_literal
 
 from akma_core.errors import FailureError
 from akma_core.media.mux import AnyPacket, AudioTrack, SoundFormat, opened, write_packets
-from akma_core.plan import RenderPlan
+from akma_core.render.plan import RenderPlan
 from akma_core.media.encoder import discard, writing
 
 

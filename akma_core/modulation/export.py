@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from akma_core.audio.reader import AudioReader
 from akma_core.modulation.envelope import Curve
 from akma_core.errors import RequestError
-from akma_core.plan import crop
+from akma_core.render.plan import crop
 from akma_core.settings import RenderSettings
 
 FORMATS = (".png", ".json", ".csv", ".npy")

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import uvicorn
 
-from akma_core import plan as plan_module
+from akma_core.render import plan as plan_module
 from akma_core.api.app import create_app
 from akma_core.api.state import State
 from akma_core.environment import Environment

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from akma_core import parts
+from akma_core.render import output
 from akma_core.audio.reader import AudioReader, digest, open_audio
 from akma_core.errors import FailureError, RequestError
 from akma_core.networks.card import NetworkCard, sha256_of
-from akma_core.parts import Parts, check_folder, check_output, is_done, manifest_path, write_whole
-from akma_core.plan import DevicePart, RenderPlan, make_plan, read_plan
+from akma_core.render.output import Parts, check_folder, check_output, is_done, manifest_path, write_whole
+from akma_core.render.plan import DevicePart, RenderPlan, make_plan, read_plan
 from akma_core.settings import RenderSettings
 from tests.support.media import decode_audio, decode_video, moving, write_segment
 from tests.support.songs import RATE
@@ -251,7 +251,7 @@ def test_what_cannot_be_an_output(tmp_path: Path) -> None:
 
 
 def test_the_longest_name_can_be_rendered(tmp_path: Path, plan: RenderPlan, reader: AudioReader) -> None:
-    video = tmp_path / f"{'x' * (parts.MAX_NAME - 4)}.mp4"
+    video = tmp_path / f"{'x' * (output.MAX_NAME - 4)}.mp4"
     check_output(video, "aac")
     whole(video, plan, reader)
     write_whole(video, lambda path: path.write_bytes(b"x"))

@@ -21,7 +21,7 @@ from akma_core.errors import AkmaError, FailureError, RequestError
 from akma_core.networks.card import sha256_of
 from akma_core.networks.realesrgan.load import load_upscaler
 from akma_core.media.resize import resize
-from akma_core.upscale import UpscalePlan, Work, _ahead, make_plan
+from akma_core.upscale.pipeline import UpscalePlan, Work, _ahead, make_plan
 from tests.support.clips import ROTATED, Doubled, frames_of, make_clip, packets, scene
 
 
@@ -173,7 +173,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path: Path) -> Non
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tests.test_upscale import work_on
+from tests.upscale.test_pipeline import work_on
 from tests.support.clips import Doubled
 work, seen = work_on(Path(sys.argv[1]), Path(sys.argv[2])), 0
 def die(frames):

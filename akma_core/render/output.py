@@ -17,7 +17,7 @@ from akma_core.disk import sync, writing
 from akma_core.errors import RequestError
 from akma_core.media.mux import CONTAINERS, AudioTrack, container_format, finish
 from akma_core.networks.card import sha256_of
-from akma_core.plan import Chunk, RenderPlan
+from akma_core.render.plan import Chunk, RenderPlan
 from akma_core.media.encoder import segment_info
 
 MAX_MANIFEST = 64 << 20  # bytes
