@@ -14,7 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from akma_core.errors import FailureError
-from akma_core.ledger import Ledger, Row
+from akma_core.database import Ledger, Row
 
 if TYPE_CHECKING:
     import prometheus_client

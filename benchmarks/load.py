@@ -31,7 +31,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.serving import serving  # noqa: E402
+from tests.support.serving import serving  # noqa: E402
 
 BLOCK = 1 << 20  # bytes
 

@@ -10,7 +10,7 @@ from PIL import Image
 from akma_core.audio.reader import digest, loudness, open_audio
 from akma_core.modulation.envelope import curve_of
 from akma_core.errors import AkmaError, RequestError
-from akma_core.ledger import Ledger
+from akma_core.database import Ledger
 from akma_core.log import event
 from akma_core.settings import RenderSettings
 from akma_core.media.contact_sheet import contact_sheet

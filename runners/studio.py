@@ -77,7 +77,7 @@ class Key:
 
 
 class Studio(Turns):
-    """Implements akma_core.stages.Studio."""
+    """Implements akma_core.jobs.stages.Studio."""
 
     def __init__(self, device: str) -> None:
         """`device`: auto, cpu, cuda or cuda:N; RequestError where it is not there."""

@@ -6,13 +6,13 @@ import torch
 
 from akma_core import log
 from akma_core.environment import Environment
-from akma_core.intake import sweep
-from akma_core.jobs import Jobs, version
-from akma_core.ledger import Ledger
+from akma_core.jobs.submission import sweep
+from akma_core.jobs.workflows import Jobs, version
+from akma_core.database import Ledger
 from akma_core.log import event
-from akma_core.retention import expire
-from akma_core.rounds import Round, Rounds
-from akma_core.stages import Stages
+from akma_core.jobs.cleanup import expire
+from akma_core.jobs.periodic import Round, Rounds
+from akma_core.jobs.stages import Stages
 from akma_core.storage import open_storage
 from runners.errands import Errands
 from runners.studio import Studio

@@ -24,10 +24,10 @@ from akma_core.commands import doctor
 from akma_core.commands.doctor import CHECKS, Examiner, examine, look
 from akma_core.doctor import Wish, discreet, machine, services
 from akma_core.environment import Environment
-from akma_core.lock import PostgresLock
+from akma_core.jobs.executor_lock import PostgresLock
 from akma_core.storage import open_storage
-from tests import gcs
-from tests.postgres import cluster
+from tests.support import gcs
+from tests.support.postgres import cluster
 
 ROOT = Path(__file__).parents[1]
 SECRET = "sec@ret-4711"
@@ -373,7 +373,7 @@ def test_a_pooler_in_between(postgres: str) -> None:
 def test_a_worker_of_that_name_on_this_machine(home: Path) -> None:
     code = f"""
 import pathlib, time
-from akma_core.lock import FileLock
+from akma_core.jobs.executor_lock import FileLock
 lock = FileLock(pathlib.Path({str(home / "locks")!r}), "test-0")
 print(lock.take(), flush=True)
 time.sleep(99)"""

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from akma_core import metrics
-from akma_core.ledger import Caps, Ledger, Render
+from akma_core.database import Caps, Ledger, Render
 
 CAPS = Caps(jobs=100, seconds=1e9, key=100)
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from akma_core.errors import AkmaError, FailureError, RequestError
 from akma_core.networks.card import sha256_of
 from akma_core.storage import FileStorage, MissingKeyError, Storage, open_storage
-from tests.gcs import bucket
+from tests.support.gcs import bucket
 
 HOSTILE = ["", "/", "/etc/passwd", "..", "../x", "a/../b", "a/..", "a//b", "a/", "./a", ".incoming/a", "a/.b", "a\\b"]
 HOSTILE += ["a\0b", "a\n", "\na", "a b", "a\x7f", "é", "a*", "~/a", "C:a", "a" * 201, "a/" * 250 + "a", "\ud800"]

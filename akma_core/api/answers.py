@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from akma_core.api.state import State
-from akma_core.ledger import Progress, Render
+from akma_core.database import Progress, Render
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.realesrgan.catalog import UpscalerCard
 

@@ -21,7 +21,7 @@ from akma_core.api.answers import render_answer
 from akma_core.api.renders import Asking, RenderId, Using, find
 from akma_core.api.shelf import one
 from akma_core.api.state import State, state_of
-from akma_core.ledger import Progress, Render
+from akma_core.database import Progress, Render
 
 EVERY = 0.5  # seconds between two looks at the ledger, and so between two events
 HEARTBEAT = 15.0  # seconds without an event after which a comment keeps proxies from hanging up

@@ -19,7 +19,7 @@ from akma_core.api.state import State
 from akma_core.api.upload import Received, fields_of, receive
 from akma_core.commands.waveform import CURVE
 from akma_core.errors import RequestError
-from akma_core.intake import new_id, parse
+from akma_core.jobs.submission import new_id, parse
 from akma_core.settings import RenderSettings, parse_seeds
 
 PNG, JSON = "image/png", "application/json"

@@ -19,7 +19,7 @@ from akma_core.api.events import Stream, seen
 from akma_core.api.renders import Asking, RenderId, Using
 from akma_core.api.shelf import Shelf, one
 from akma_core.errors import RequestError
-from akma_core.ledger import Render
+from akma_core.database import Render
 from akma_core.storage import MissingKeyError, Storage
 
 READERS = 16  # threads that read from storage at a time; routes that answer in a moment have their own

@@ -13,7 +13,7 @@ from akma_core.api.openapi import form
 from akma_core.api.renders import Asking, Using
 from akma_core.api.upload import receive
 from akma_core.errors import RequestError
-from akma_core.intake import new_id
+from akma_core.jobs.submission import new_id
 from akma_core.log import event
 from akma_core.networks import builtin
 from akma_core.networks.card import NetworkCard

@@ -14,7 +14,7 @@ from akma_core.api.openapi import AUDIO, SETTINGS, form, settings_fields
 from akma_core.api.state import State, caller_of, state_of
 from akma_core.api.upload import fields_of, receive
 from akma_core.errors import RequestError
-from akma_core.ledger import Render
+from akma_core.database import Render
 from akma_core.log import event
 
 CURSOR = re.compile(r"([0-9]{1,11}\.[0-9]{1,9})_([0-9a-f]{32})")

@@ -16,9 +16,9 @@ from starlette.concurrency import run_in_threadpool
 from akma_core.api.access import Access, Caller, parse_keys
 from akma_core.environment import Environment
 from akma_core.errors import FailureError, RequestError
-from akma_core.intake import Intake
-from akma_core.ledger import Ledger
-from akma_core.probe import Probe
+from akma_core.jobs.submission import Intake
+from akma_core.database import Ledger
+from akma_core.sandbox.pool import Probe
 from akma_core.storage import Storage, open_storage
 
 POLL = 0.05  # seconds between two looks for an answer

@@ -27,7 +27,7 @@ from akma_core.api.renders import Asking, RenderId, Using, find
 from akma_core.api.shelf import Shelf, one
 from akma_core.api.state import State
 from akma_core.errors import RequestError
-from akma_core.ledger import Ledger, Render
+from akma_core.database import Ledger, Render
 from akma_core.storage import MissingKeyError
 from akma_core.storage.layout import chunk_key, sound_key
 

@@ -21,12 +21,12 @@ from akma_core.render import plan as plan_module
 from akma_core.api.app import create_app
 from akma_core.api.state import State
 from akma_core.environment import Environment
-from akma_core.ledger import Caps, Ledger, Render
+from akma_core.database import Caps, Ledger, Render
 from akma_core.media.mux import finish
-from akma_core.probe import Probe
+from akma_core.sandbox.pool import Probe
 from akma_core.media.audio_segments import Pieces
 from akma_core.storage import Storage
-from tests.gcs import free_port
+from tests.support.gcs import free_port
 from tests.support.media import Song
 from tests.media.test_hls import Made, make
 

@@ -21,9 +21,9 @@ from akma_core.api import state
 from akma_core.api.app import create_app
 from akma_core.environment import Environment
 from akma_core.errors import AkmaError, RequestError
-from akma_core.ledger import Ledger
+from akma_core.database import Ledger
 from akma_core.networks import builtin
-from akma_core.probe import Probe
+from akma_core.sandbox.pool import Probe
 from akma_core.storage import Storage, open_storage
 
 KEYS = {"ann": "ann-0123456789abcdef", "bob": "bob-0123456789abcdef", "root": "root-0123456789abcdef"}

@@ -16,7 +16,7 @@ import pytest
 
 from akma_core.api import events
 from akma_core.api.events import Board
-from akma_core.ledger import Ledger, Pulse
+from akma_core.database import Ledger, Pulse
 from tests.api.house import CAPS, KEYS, House, keeping, new_render
 
 Event = dict[str, str]

@@ -38,7 +38,7 @@ def ann(served: Service) -> Iterator[httpx.Client]:
 @pytest.fixture
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker, whatever tests before this one had."""
-    monkeypatch.setattr("akma_core.ledger.Ledger.workers", lambda *_: [])
+    monkeypatch.setattr("akma_core.database.Ledger.workers", lambda *_: [])
 
 
 def post(
@@ -232,7 +232,7 @@ def test_health(served: Service, monkeypatch: pytest.MonkeyPatch) -> None:
             assert time.monotonic() - began < 0.9
             monkeypatch.undo()
             time.sleep(1)
-        monkeypatch.setattr("akma_core.ledger.Ledger.workers", lambda *_: [])
+        monkeypatch.setattr("akma_core.database.Ledger.workers", lambda *_: [])
         response = nobody.get("/v1/health")
         assert (response.status_code, response.json()["workers"]) == (503, 0)
         assert "no worker" in response.json()["reason"]
@@ -242,7 +242,7 @@ def test_health_when_the_database_is_gone(served: Service, monkeypatch: pytest.M
     def gone(*_: Any) -> None:
         raise FailureError("the database does not answer (gone)", code="database_unreachable")
 
-    monkeypatch.setattr("akma_core.ledger.Ledger.workers", gone)
+    monkeypatch.setattr("akma_core.database.Ledger.workers", gone)
     with served.client("") as nobody:
         response = nobody.get("/v1/health")
     assert (response.status_code, json.loads(response.text)["reason"]) == (503, "the database does not answer (gone)")

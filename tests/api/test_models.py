@@ -101,7 +101,7 @@ def test_files_that_are_none(served: Service, root: httpx.Client) -> None:
 
 
 def test_nobody_there_to_import(served: Service, root: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("akma_core.ledger.Ledger.workers", lambda *_: [])
+    monkeypatch.setattr("akma_core.database.Ledger.workers", lambda *_: [])
     refused = bring(root, name="a")
     assert "no worker is there" in error(refused, 503, "no_worker")
     assert int(refused.headers["Retry-After"]) > 0

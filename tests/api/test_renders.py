@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from akma_core.audio.reader import digest
-from akma_core.ledger import Pulse
+from akma_core.database import Pulse
 from akma_core.settings import RenderSettings
 from tests.api.service import KEYS, Service, error, hand, service
 from tests.api.web import talk

@@ -1,0 +1,106 @@
+"""SQLite or Postgres: connections, and transactions that read or write."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from akma_core.errors import FailureError
+from akma_core.database.schema import metadata
+
+# libpq's: a network that is gone is noticed in seconds, not in a quarter of an hour. tcp_user_timeout is milliseconds.
+PATIENCE: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    # The server's side of it: a machine that is gone in the middle of a transaction must not keep its rows locked.
+    "options": "-c idle_in_transaction_session_timeout=15000 -c lock_timeout=30000"
+    " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+}
+
+
+class Database:
+    """A connection pool with the tables in it; short transactions, from any number of threads and processes."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        if self.is_sqlite:
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            self._engine = sa.create_engine(url, connect_args={"timeout": 30}, pool_size=40, max_overflow=8)
+            sa.event.listen(self._engine, "connect", _prepare_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_sqlite)
+        else:
+            self._engine = sa.create_engine(
+                url, connect_args=PATIENCE, pool_size=8, max_overflow=32, pool_pre_ping=True, pool_timeout=30
+            )
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        with _reached(), self._engine.begin() as connection:
+            self._serialize(connection)
+            metadata.create_all(connection)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        with _reached(), self._reading.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        with _reached(), self._engine.begin() as connection:
+            yield connection
+
+    def _now(self) -> sa.ColumnElement[float]:
+        """Seconds since 1970 by one clock: the database's, where several machines use it."""
+        if self.is_sqlite:
+            return sa.literal(time.time())
+        return sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()), sa.Float)
+
+    def _serialize(self, connection: sa.Connection) -> None:
+        """One at a time from here to the end of the transaction; SQLite writes so anyway."""
+        if not self.is_sqlite:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(721077)"))
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the transactions are ours: pysqlite would begin them too late
+    connection.execute("PRAGMA busy_timeout=30000")
+    use_wal(connection)
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """Writers queue up at once; readers, which "begin" as well, wait for nobody."""
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def use_wal(connection: sqlite3.Connection) -> None:
+    """Readers then do not wait for writers. The file remembers; several processes may be about to change it."""
+    until = time.monotonic() + 30
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] == "wal":
+                return
+        except sqlite3.OperationalError:  # locked, which this one statement does not wait for
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.02)
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """What goes wrong between here and the database as one line, without its URL: that holds a password."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise FailureError(f"the database does not answer ({reason[:200]})", code="database_unreachable") from error

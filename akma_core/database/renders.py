@@ -1,0 +1,206 @@
+"""Rows of renders: accepted within caps, listed, updated, ended; how far they are."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any
+
+import sqlalchemy as sa
+
+from akma_core.errors import RequestError
+from akma_core.database.engine import Database
+from akma_core.database.schema import WAITING, Caps, Progress, Render, events, facts, renders, segments
+
+FRESH = 10.0  # seconds after which a rate says nothing any more
+
+# What is asked hundreds of times a second is put together once.
+ONE = sa.select(renders).where(renders.c.id == sa.bindparam("id"))
+QUEUE = sa.select(renders.c.id).where(renders.c.status == "queued").order_by(renders.c.created, renders.c.id)
+FRESH_RATE = sa.and_(segments.c.whole == 0, segments.c.updated > sa.bindparam("recent"))
+FAR = (
+    sa.select(
+        segments.c.render,
+        sa.func.sum(sa.case((segments.c.whole == 1, segments.c.frames), else_=segments.c.done)),
+        sa.func.sum(sa.case((FRESH_RATE, segments.c.rate), else_=sa.literal(0.0))),
+        sa.func.coalesce(
+            sa.func.min(sa.case((segments.c.whole == 0, segments.c["index"]), else_=None)), sa.func.count()
+        ),
+    )
+    .where(segments.c.render.in_(sa.bindparam("ids", expanding=True)))
+    .group_by(segments.c.render)
+)
+
+
+class Renders(Database):
+    """See the module."""
+
+    def accept(self, render: Render, caps: Caps) -> Render:
+        """Keep a new render; the older one where its owner used the idempotency key before.
+
+        RequestError: idempotency_conflict where that one was another wish, queue_full beyond a cap.
+        """
+        with self._write() as connection:
+            self._serialize(connection)
+            older = _keyed(connection, render.owner, render.idempotency_key)
+            if older:
+                if older.fingerprint != render.fingerprint:
+                    message = "this Idempotency-Key came with another request before: use a new one"
+                    raise RequestError(message, code="idempotency_conflict", field="Idempotency-Key")
+                return older
+            _check_caps(connection, render.owner, render.seconds, caps)
+            row = {field.name: getattr(render, field.name) for field in fields(Render)} | {"updated": render.created}
+            connection.execute(sa.insert(renders).values(row))
+        return render
+
+    def keyed(self, owner: str, idempotency_key: str | None) -> Render | None:
+        """The render that came with this key; None without a key."""
+        with self._read() as connection:
+            return _keyed(connection, owner, idempotency_key)
+
+    def check_caps(self, owner: str, caps: Caps) -> None:
+        """RequestError, queue_full, where `accept` would refuse whatever comes: to ask before a long upload."""
+        with self._read() as connection:
+            _check_caps(connection, owner, 0.0, caps)
+
+    def get(self, render_id: str) -> Render | None:
+        with self._read() as connection:
+            row = connection.execute(ONE, {"id": render_id}).first()
+        return _render(row) if row else None
+
+    def _all(self, query: sa.Select[Any]) -> list[Render]:
+        with self._read() as connection:
+            return [_render(row) for row in connection.execute(query)]
+
+    def page(self, owner: str | None, cursor: tuple[float, str] | None, limit: int) -> list[Render]:
+        """The newest first, of one owner or all; `cursor` is (created, id) of the last one seen."""
+        query = sa.select(renders).order_by(renders.c.created.desc(), renders.c.id.desc()).limit(limit)
+        if owner is not None:
+            query = query.where(renders.c.owner == owner)
+        if cursor is not None:
+            query = query.where(sa.tuple_(renders.c.created, renders.c.id) < sa.tuple_(*map(sa.literal, cursor)))
+        return self._all(query)
+
+    def several(self, ids: Iterable[str]) -> dict[str, Render]:
+        """Those of `ids` that are known."""
+        query = sa.select(renders).where(renders.c.id.in_(set(ids)))
+        return {render.id: render for render in self._all(query)}
+
+    def waiting(self) -> list[Render]:
+        """Renders that are queued or running, the oldest first."""
+        query = sa.select(renders).where(renders.c.status.in_(WAITING)).order_by(renders.c.created, renders.c.id)
+        return self._all(query)
+
+    def queued(self, version: str) -> list[Render]:
+        """Renders in the queue that are of `version`, or of none yet, the oldest first."""
+        query = sa.select(renders).where(renders.c.status == "queued", renders.c.version.in_(["", version]))
+        return self._all(query.order_by(renders.c.created, renders.c.id))
+
+    def over(self) -> list[Render]:
+        """Renders that are done, failed or cancelled, the one that ended first first."""
+        query = sa.select(renders).where(renders.c.status.not_in(WAITING)).order_by(renders.c.finished, renders.c.id)
+        return self._all(query)
+
+    def update(self, render_id: str, *, unless_over: bool = True, **values: Any) -> bool:
+        """Set columns of a render; False where there is none, or it is over and that matters."""
+        query = sa.update(renders).where(renders.c.id == render_id).values(updated=time.time(), **values)
+        if unless_over:
+            query = query.where(renders.c.status.in_(WAITING))
+        with self._write() as connection:
+            return connection.execute(query).rowcount > 0
+
+    def end(self, render_id: str, status: str, code: str | None = None, message: str | None = None) -> bool:
+        """Make it failed or cancelled; False where it is over already."""
+        now = time.time()
+        return self.update(render_id, status=status, finished=now, error_code=code, error_message=message)
+
+    def adopt(self, render_id: str, old: str, new: str) -> bool:
+        """Make it a render of version `new`'s, to begin again; False where it is not `old`'s any more, or over."""
+        mine = sa.update(renders).where(
+            renders.c.id == render_id, renders.c.version == old, renders.c.status.in_(WAITING)
+        )
+        anew = {"status": "queued", "stage": "waiting", "chunks": None, "sound": 0, "adopted": renders.c.adopted + 1}
+        with self._write() as connection:
+            if not connection.execute(mine.values(version=new, **anew)).rowcount:
+                return False
+            connection.execute(sa.delete(segments).where(segments.c.render == render_id))
+        return True
+
+    def unsent(self) -> list[Render]:
+        """Renders that are over and whose webhook has not been called."""
+        query = sa.select(renders).where(
+            renders.c.webhook_url.is_not(None), renders.c.webhook.is_(None), renders.c.status.not_in(WAITING)
+        )
+        return self._all(query)
+
+    def forget(self, render_id: str) -> None:
+        """Remove every trace of a render."""
+        with self._write() as connection:
+            connection.execute(sa.delete(segments).where(segments.c.render == render_id))
+            connection.execute(sa.delete(events).where(events.c.render == render_id))
+            connection.execute(sa.delete(facts).where(facts.c.key.startswith(f"tries-{render_id}-")))
+            connection.execute(sa.delete(renders).where(renders.c.id == render_id))
+
+    def progress(self, ids: Iterable[str]) -> dict[str, Progress]:
+        """How far each of them is; renders without chunks yet are at 0."""
+        wanted = list(ids)
+        with self._read() as connection:
+            sums = connection.execute(FAR, {"ids": wanted, "recent": time.time() - FRESH})
+            far = {row[0]: (int(row[1]), float(row[2]), int(row[3])) for row in sums}
+            begun = far.keys() >= set(wanted)  # what has chunks is not in the queue
+            places = {} if begun else {row[0]: place for place, row in enumerate(connection.execute(QUEUE))}
+        found = {}
+        for key in wanted:
+            done, speed, prefix = far.get(key, (0, 0.0, 0))
+            found[key] = Progress(frames_done=done, rate=speed, segments=prefix, position=places.get(key))
+        return found
+
+    def backlog(self) -> tuple[float, float]:
+        """Seconds of video that are not rendered yet, of all renders; seconds that the oldest of the queue waits."""
+        done = sa.func.sum(sa.case((segments.c.whole == 1, segments.c.frames), else_=segments.c.done))
+        far = sa.select(segments.c.render, done.label("done")).group_by(segments.c.render).subquery()
+        missing = 1.0 - sa.func.coalesce(far.c.done, 0) / (1.0 * renders.c.frames)
+        query = (
+            sa.select(sa.func.coalesce(sa.func.sum(renders.c.seconds * missing), 0.0))
+            .select_from(renders.outerjoin(far, renders.c.id == far.c.render))
+            .where(renders.c.status.in_(WAITING))
+        )
+        oldest = sa.select(sa.func.min(renders.c.created)).where(renders.c.status == "queued")
+        with self._read() as connection:
+            left = float(connection.execute(query).scalar_one())
+            since = connection.execute(oldest).scalar_one()
+        return max(0.0, left), max(0.0, time.time() - since) if since else 0.0
+
+    def counts(self) -> dict[str, tuple[int, float]]:
+        """Renders and their seconds of video, by status."""
+        query = sa.select(renders.c.status, sa.func.count(), sa.func.sum(renders.c.seconds)).group_by(renders.c.status)
+        with self._read() as connection:
+            return {row[0]: (row[1], float(row[2])) for row in connection.execute(query)}
+
+
+def _keyed(connection: sa.Connection, owner: str, key: str | None) -> Render | None:
+    if key is None:
+        return None
+    query = sa.select(renders).where(renders.c.owner == owner, renders.c.idempotency_key == key)
+    row = connection.execute(query).first()
+    return _render(row) if row else None
+
+
+def _check_caps(connection: sa.Connection, owner: str, seconds: float, caps: Caps) -> None:
+    """RequestError, queue_full, where `owner` may not have so many more seconds of video in the queue."""
+    jobs, waiting, own = connection.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(renders.c.seconds), 0.0),
+            sa.func.coalesce(sa.func.sum(sa.case((renders.c.owner == owner, 1), else_=0)), 0),
+        ).where(renders.c.status.in_(WAITING))
+    ).one()
+    if own >= caps.key:
+        message = f"{own} of your renders are waiting or running, the most there may be: try again later"
+        raise RequestError(message, code="queue_full")
+    if jobs >= caps.jobs or waiting + seconds > caps.seconds > 0:
+        message = f"the queue is full ({jobs} renders, {waiting:.0f} seconds of video): try again later"
+        raise RequestError(message, code="queue_full")
+
+
+def _render(row: sa.Row[Any]) -> Render:
+    return Render(**row._mapping)

@@ -1,0 +1,111 @@
+"""Workers and what they are asked for in passing; log lines; facts that all nodes share."""
+
+import json
+import time
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from akma_core.database.engine import Database
+from akma_core.database.schema import Row, errands, events, facts, workers
+
+FRESH = 10.0  # seconds after which a worker that says nothing counts as gone
+MAX_EVENTS = 500  # lines of a render's log that are read, the latest
+KEPT = 3600.0  # seconds that an errand is kept
+
+
+class Errands(Database):
+    """See the module."""
+
+    def beat(self, worker: str, version: str, profile: str, device: str, frames: int) -> None:
+        """A worker lives, and has rendered `frames` since it started."""
+        row = {"version": version, "profile": profile, "device": device, "seen": self._now(), "frames": frames}
+        with self._write() as connection:
+            if not connection.execute(sa.update(workers).where(workers.c.id == worker).values(row)).rowcount:
+                connection.execute(sa.insert(workers).values(id=worker, **row))
+
+    def workers(self, within: float = FRESH) -> list[Row]:
+        """Rows of the workers that were heard of in the last `within` seconds."""
+        query = sa.select(workers).where(workers.c.seen > self._now() - within).order_by(workers.c.id)
+        with self._read() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def ask(self, kind: str, request: Row) -> str:
+        """Ask any worker for something short; the errand's id."""
+        errand = uuid4().hex
+        with self._write() as connection:
+            row = {"id": errand, "created": time.time(), "kind": kind, "request": json.dumps(request)}
+            connection.execute(sa.insert(errands).values(row))
+            connection.execute(sa.delete(errands).where(errands.c.created < time.time() - KEPT))
+        return errand
+
+    def claim(self, worker: str) -> tuple[str, str, Row] | None:
+        """Take the oldest errand that nobody has: id, kind, request."""
+        with self._read() as connection:
+            oldest = sa.select(errands).where(errands.c.worker.is_(None)).order_by(errands.c.created).limit(1)
+            row = connection.execute(oldest).first()
+        if row is None:
+            return None
+        with self._write() as connection:
+            mine = sa.update(errands).where(errands.c.id == row.id, errands.c.worker.is_(None)).values(worker=worker)
+            taken = connection.execute(mine).rowcount > 0
+        return (row.id, row.kind, json.loads(row.request)) if taken else None
+
+    def answer(self, errand: str, answer: Row | None, code: str | None = None, message: str | None = None) -> None:
+        """What came of an errand: an answer, or an error."""
+        values = {"answer": json.dumps(answer), "error_code": code, "error_message": message}
+        with self._write() as connection:
+            connection.execute(sa.update(errands).where(errands.c.id == errand).values(values))
+
+    def answered(self, errand: str) -> Row | None:
+        """The row of an errand that was answered; None before."""
+        query = sa.select(errands).where(errands.c.id == errand, errands.c.answer.is_not(None))
+        with self._read() as connection:
+            row = connection.execute(query).mappings().first()
+        return dict(row) if row else None
+
+    def note(self, render_id: str, text: str) -> None:
+        """Keep a line in the log of a render."""
+        with self._write() as connection:
+            connection.execute(sa.insert(events).values(render=render_id, at=time.time(), text=text[:2000]))
+
+    def notes(self, render_id: str) -> list[tuple[float, str]]:
+        """The latest lines of its log, the oldest first."""
+        query = (
+            sa.select(events.c.at, events.c.text)
+            .where(events.c.render == render_id)
+            .order_by(events.c.number.desc())
+            .limit(MAX_EVENTS)
+        )
+        with self._read() as connection:
+            return [(row.at, row.text) for row in connection.execute(query)][::-1]
+
+    def fact(self, key: str, value: str) -> str:
+        """What is kept under `key`: `value` unless somebody was faster."""
+        with self._write() as connection:
+            self._serialize(connection)
+            known = connection.execute(sa.select(facts.c.value).where(facts.c.key == key)).scalar()
+            if known is None:
+                connection.execute(sa.insert(facts).values(key=key, value=value))
+        return value if known is None else str(known)
+
+    def count(self, key: str) -> int:
+        """How often this was called with `key`, this time among them."""
+        with self._write() as connection:
+            self._serialize(connection)
+            known = connection.execute(sa.select(facts.c.value).where(facts.c.key == key)).scalar()
+            connection.execute(sa.delete(facts).where(facts.c.key == key))
+            connection.execute(sa.insert(facts).values(key=key, value=str(int(known or 0) + 1)))
+        return int(known or 0) + 1
+
+    def due(self, key: str, every: float) -> bool:
+        """True for one of all that ask, once in `every` seconds."""
+        with self._write() as connection:
+            self._serialize(connection)
+            now = time.time()
+            last = connection.execute(sa.select(facts.c.value).where(facts.c.key == key)).scalar()
+            if last is not None and 0 <= now - float(last) < every:
+                return False
+            connection.execute(sa.delete(facts).where(facts.c.key == key))
+            connection.execute(sa.insert(facts).values(key=key, value=str(now)))
+        return True

@@ -1,0 +1,348 @@
+"""What a worker does for a render: plan it, encode its sound, render a chunk, join everything.
+
+Every stage may be begun again at any point, by any worker: it looks in storage for what is there, and what it puts
+there is the same each time. So a process may be killed anywhere in here.
+"""
+
+import io
+import json
+import shutil
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akma_core import metrics
+from akma_core.audio.reader import AudioReader, digest, loudness, open_audio
+from akma_core.modulation.envelope import curve_of
+from akma_core.errors import FailureError
+from akma_core.database import Ledger, Pulse, Render
+from akma_core.log import event
+from akma_core.media.mux import AudioTrack, finish
+from akma_core.render.output import manifest
+from akma_core.render.plan import Chunk, RenderPlan
+from akma_core.render.pipeline import Motion, Pictures, render_chunks
+from akma_core.settings import RenderSettings
+from akma_core.media.audio_segments import Pieces, encode
+from akma_core.storage import Storage
+from akma_core.storage.layout import chunk_key, sound_key
+
+KEPT = 8  # plans in memory
+WINDOW = 20.0  # seconds that a speed is measured over
+MAX_PLAN = 1 << 26  # bytes of plan.json
+MAX_CURVE = 1 << 30  # bytes of curve.npy
+
+
+class Studio(Protocol):
+    """A device with the networks on it, as a runner gives it."""
+
+    @property
+    def profile(self) -> str:
+        """What kind of device it is: workers of one profile make the same bytes. Small letters, digits and -."""
+
+    def plan(self, settings: RenderSettings, reader: AudioReader, song: str) -> RenderPlan:
+        """Decide a render of the song with SHA-256 `song` for this device. RequestError where that cannot be."""
+
+    def pictures(self, plan: RenderPlan) -> Pictures:
+        """The plan's network, loaded; the same object for the same network as long as it stays loaded."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Have the device to oneself. Whoever came first is first."""
+
+    def give_way(self) -> None:
+        """Called by whoever has its turn, between two batches: lets urgent ones in."""
+
+
+class OverError(Exception):
+    """The render was cancelled, failed, forgotten or adopted meanwhile, or the process is about to end."""
+
+
+@dataclass
+class Job:
+    """A render that this worker is busy with."""
+
+    plan: RenderPlan
+    curve: NDArray[np.float64]
+    chunks: list[Chunk]
+
+
+@dataclass
+class Busy:
+    """Chunks in work, for the pulse: frames done of each, and the speed of each render."""
+
+    chunks: dict[tuple[str, int], int] = field(default_factory=dict)
+    marks: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
+    total: int = 0
+    touched: float = 0.0
+    """When anything moved last, by the monotonic clock."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, render_id: str, index: int, frames: int) -> None:
+        now = time.monotonic()
+        with self.lock:
+            self.chunks[render_id, index] = self.chunks.get((render_id, index), 0) + frames
+            self.total += frames
+            self.touched = now
+            marks = self.marks.setdefault(render_id, deque())
+            marks.append((now, frames))
+            while now - marks[0][0] > WINDOW:
+                marks.popleft()
+
+    def begin(self, render_id: str, index: int) -> None:
+        with self.lock:
+            self.chunks[render_id, index] = 0
+            self.touched = time.monotonic()
+
+    def end(self, render_id: str, index: int) -> None:
+        with self.lock:
+            self.chunks.pop((render_id, index), None)
+            if not any(key[0] == render_id for key in self.chunks):
+                self.marks.pop(render_id, None)
+
+    def stands_still(self, seconds: float) -> bool:
+        """Whether there are chunks in work, and none has moved for so long: a device that hangs."""
+        with self.lock:
+            return bool(self.chunks) and time.monotonic() - self.touched > seconds
+
+    def pulses(self) -> list[Pulse]:
+        """What the ledger should hear; a render's speed stands with the first of its chunks in work."""
+        with self.lock:
+            told, pulses = set(), []
+            for (render_id, index), done in sorted(self.chunks.items()):
+                pulses.append(Pulse(render_id, index, done, 0.0 if render_id in told else self._rate(render_id)))
+                told.add(render_id)
+            return pulses
+
+    def _rate(self, render_id: str) -> float:
+        marks = self.marks.get(render_id)
+        if not marks or len(marks) < 2:
+            return 0.0
+        seconds = time.monotonic() - marks[0][0]
+        return (sum(frames for _, frames in marks) - marks[0][1]) / seconds if seconds > 0 else 0.0
+
+
+class Stages:
+    """The stages on one device; `folder` is for what is in work, and this worker's own. `version`: see jobs.version."""
+
+    def __init__(
+        self, ledger: Ledger, storage: Storage, studio: Studio, folder: Path, worker: str, version: str
+    ) -> None:
+        self.busy = Busy()
+        self.stopping = threading.Event()
+        self.version = version
+        self._ledger, self._storage, self._studio = ledger, storage, studio
+        self._folder, self._worker = folder, worker
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._over: set[str] = set()
+        self._lock = threading.Lock()
+
+    def clean(self) -> None:
+        """Remove what a process of the same name left, once it is sure that it has ended."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def check(self, render_id: str) -> None:
+        """OverError where there is no use in going on; cheap."""
+        if self.stopping.is_set() or render_id in self._over:
+            raise OverError
+
+    def watch(self) -> None:
+        """Look which of the renders in work are over; called several times a second."""
+        with self.busy.lock:
+            working = {render_id for render_id, _ in self.busy.chunks}
+        if working:
+            self._over = working - self._ledger.alive(working, self.version)
+
+    def plan(self, render_id: str, base: Callable[[], int]) -> tuple[RenderPlan, bool]:
+        """Make the plan and the curve, once; False where the render is over. `base`: priority of its first chunk."""
+        with metrics.stage("plan"):
+            render = self._render(render_id)
+            prefix = f"renders/{render_id}"
+            if render.chunks is None and self._storage.exists(f"{prefix}/plan.json"):
+                self._clear(render_id)  # another version's, or half a plan
+            with self._song(render) as path, open_audio(path) as reader:
+                if not self._storage.exists(f"{prefix}/plan.json"):
+                    settings = RenderSettings.model_validate_json(render.settings)
+                    made = self._studio.plan(settings, reader, digest(path))
+                    text = made.model_dump_json(by_alias=True, indent=1).encode()
+                    self._storage.put_bytes(f"{prefix}/plan.json", text, if_absent=True)
+                plan = self._kept_plan(render_id)
+                curve = curve_of(loudness(reader, plan.fps), plan.curve)
+            packed = io.BytesIO()
+            np.save(packed, curve.values)
+            self._storage.put_bytes(f"{prefix}/curve.npy", packed.getvalue())
+        for note in dict.fromkeys([*plan.notes, *curve.notes]):
+            self._ledger.note(render_id, note)
+        begun = self._ledger.plan(
+            render_id,
+            [chunk.frames for chunk in plan.chunks()],
+            status="running",
+            stage="rendering",
+            started=render.started or time.time(),
+            width=plan.width,
+            height=plan.height,
+            frames=plan.frames,
+            base=render.base or base(),
+        )
+        return plan, begun
+
+    def sound(self, render_id: str) -> None:
+        """Encode the sound, a piece a chunk; pieces that are in storage stay."""
+        render = self._render(render_id)
+        plan = self._job(render_id).plan
+        kept = {entry.key for entry in self._storage.list(f"renders/{render_id}/sound/")}
+
+        def is_there(index: int) -> bool:
+            return sound_key(render_id, index) in kept
+
+        with self._song(render) as path, open_audio(path) as reader, self._workspace(render_id, "sound") as folder:
+            track = AudioTrack(reader, plan.first_sample, plan.last_sample, plan.audio.codec)
+            for index in encode(track, plan, lambda index: folder / f"{index:05d}.mp4", is_there):
+                self.check(render_id)
+                self._storage.put_file(sound_key(render_id, index), folder / f"{index:05d}.mp4")
+                (folder / f"{index:05d}.mp4").unlink()
+                # The last one counts when the notes are there too: then the video may be joined.
+                if not self._ledger.update(render_id, sound=min(index + 1, plan.chunk_count - 1)):
+                    raise OverError
+            self._storage.put_bytes(f"renders/{render_id}/sound/notes.json", json.dumps(track.notes).encode())
+        self._ledger.update(render_id, sound=plan.chunk_count)
+
+    def chunk(self, render_id: str, index: int) -> int:
+        """Render one chunk unless it is in storage; returns how many of the render's chunks are missing then."""
+        job = self._job(render_id)
+        key = chunk_key(render_id, index)
+        notes: list[str] = []
+        rendered = not self._storage.exists(key)
+        if rendered:
+            with metrics.stage("chunk"), self._workspace(render_id, f"{index:05d}") as folder:
+                path = folder / "chunk.mp4"
+                self.busy.begin(render_id, index)
+                try:
+                    notes = self._render_chunk(render_id, job, job.chunks[index], path)
+                    with metrics.stage("upload"):
+                        self._storage.put_file(key, path)
+                finally:
+                    self.busy.end(render_id, index)
+        event("chunk_rendered" if rendered else "chunk_found", render=render_id, chunk=index)
+        for note in notes:
+            self._ledger.note(render_id, f"chunk {index}: {note}")
+        return self._ledger.finish_segment(render_id, index, self._worker, notes, rendered=rendered)
+
+    def _render_chunk(self, render_id: str, job: Job, chunk: Chunk, path: Path) -> list[str]:
+        @contextmanager
+        def turn() -> Iterator[None]:
+            with self._studio.turn(), metrics.stage("network"):
+                self.check(render_id)
+                yield
+
+        def between() -> None:
+            self._studio.give_way()
+            self.check(render_id)
+
+        def on_frames(frames: int) -> None:
+            metrics.frames(frames)
+            self.busy.add(render_id, chunk.index, frames)
+
+        with self._studio.turn():
+            self.check(render_id)
+            pictures = self._studio.pictures(job.plan)
+        motion = Motion(job.plan, job.curve, pictures)  # not kept: it would keep the network
+        before = len(pictures.notes)
+        render_chunks(job.plan, [chunk], motion, pictures, lambda _: path, on_frames, turn=turn, between=between)
+        return pictures.notes[before:]
+
+    def finish(self, render_id: str) -> bool:
+        """Join chunks and sound, put video, manifest and, last, the marker; False where the render is over."""
+        prefix = f"renders/{render_id}"
+        with metrics.stage("join"):
+            render = self._render(render_id)
+            if not self._storage.exists(f"{prefix}/done"):
+                self._ledger.update(render_id, stage="joining")
+                self._join(render, self._job(render_id))
+                self._storage.put_bytes(f"{prefix}/done", f"{time.time():.3f}\n".encode(), if_absent=True)
+        size = sum(entry.size for entry in self._storage.list(f"{prefix}/"))
+        self.forget(render_id)
+        return self._ledger.update(render_id, status="done", stage="done", finished=time.time(), bytes=size)
+
+    def _join(self, render: Render, job: Job) -> None:
+        with self._workspace(render.id, "join") as folder:
+            plan = job.plan
+            chunks, pieces = [], []
+            for chunk in job.chunks:
+                self._render(render.id)
+                chunks.append(folder / f"chunk{chunk.index:05d}.mp4")
+                pieces.append(folder / f"sound{chunk.index:05d}.mp4")
+                self._storage.get_file(chunk_key(render.id, chunk.index), chunks[-1])
+                self._storage.get_file(sound_key(render.id, chunk.index), pieces[-1])
+            whole = folder / "video.mp4"
+            finish(chunks, plan.make_encoder(), Pieces(pieces), whole)
+            notes = [note for row in self._ledger.segments(render.id) for note in json.loads(row["notes"])]
+            notes += json.loads(self._storage.get_bytes(f"renders/{render.id}/sound/notes.json"))
+            written = manifest(plan, dict.fromkeys(notes), whole)
+            with metrics.stage("upload"):
+                self._storage.put_file(f"renders/{render.id}/video.mp4", whole)
+            self._storage.put_bytes(f"renders/{render.id}/manifest.json", written)
+
+    def _clear(self, render_id: str) -> None:
+        """Begin a render again from its song; the plan goes last, so that half of this is done again."""
+        prefix = f"renders/{render_id}"
+        self._storage.delete(f"{prefix}/done")
+        self._storage.delete_prefix(f"{prefix}/chunks/")
+        self._storage.delete_prefix(f"{prefix}/sound/")
+        self._storage.delete(f"{prefix}/plan.json")
+        self.forget(render_id)
+
+    def forget(self, render_id: str) -> None:
+        """Remove what this process keeps of a render."""
+        with self._lock:
+            self._jobs.pop(render_id, None)
+        shutil.rmtree(self._folder / render_id, ignore_errors=True)
+
+    def _render(self, render_id: str) -> Render:
+        render = self._ledger.get(render_id)
+        if render is None or render.is_over or render.version != self.version or self.stopping.is_set():
+            raise OverError
+        return render
+
+    def _kept_plan(self, render_id: str) -> RenderPlan:
+        return RenderPlan.model_validate_json(self._storage.get_bytes(f"renders/{render_id}/plan.json", MAX_PLAN))
+
+    def _job(self, render_id: str) -> Job:
+        """Plan and curve, from storage the first time."""
+        self._render(render_id)
+        with self._lock:
+            job = self._jobs.get(render_id)
+            if job is None:
+                plan = self._kept_plan(render_id)
+                curve = np.load(io.BytesIO(self._storage.get_bytes(f"renders/{render_id}/curve.npy", MAX_CURVE)))
+                job = self._jobs[render_id] = Job(plan, curve, list(plan.chunks()))
+            self._jobs.move_to_end(render_id)
+            while len(self._jobs) > KEPT:
+                self._jobs.popitem(last=False)
+        return job
+
+    @contextmanager
+    def _song(self, render: Render) -> Iterator[Path]:
+        """The song on this machine's disk, for as long as the block lasts."""
+        with self._workspace(render.id, "song") as folder:
+            path = folder / Path(render.audio).name
+            self._storage.get_file(render.audio, path)
+            yield path
+
+    @contextmanager
+    def _workspace(self, render_id: str, name: str) -> Iterator[Path]:
+        folder = self._folder / render_id / f"{name}-{threading.get_ident()}"
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise FailureError(f"cannot make {folder}: {error.strerror}", code="write_failed") from error
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

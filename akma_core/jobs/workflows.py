@@ -1,0 +1,323 @@
+"""Durable renders, on DBOS: plan -> sound, and chunks on a queue -> join -> webhook.
+
+Each of these is a workflow whose id follows from the render's, so that enqueueing it twice is enqueueing it once; no
+workflow waits for another: whoever finishes the last piece enqueues the join. DBOS brings every workflow to its end,
+whatever is killed; `akma_core.jobs.stages` makes beginning one again harmless.
+"""
+
+import hashlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
+from dbos._serialization import DBOSPortableJSON
+
+from akma_core import __version__, metrics
+from akma_core.environment import Environment
+from akma_core.errors import AkmaError
+from akma_core.database import Ledger, Render
+from akma_core.database.engine import use_wal
+from akma_core.jobs.executor_lock import FileLock, PostgresLock
+from akma_core.log import event
+from akma_core.jobs.webhook_payload import send_for
+from akma_core.render.plan import libraries
+from akma_core.jobs.periodic import Round
+from akma_core.jobs.stages import OverError, Stages
+from akma_core.jobs.poison import Suspects
+
+WINDOW = 512  # chunks of a render in the queue at a time
+RECOVERIES = 500  # processes that may die while one piece of work is under way: see akma_core.jobs.poison
+PATIENCE = 900.0  # seconds that what may pass is tried again for
+LONGEST_PAUSE = 60.0  # seconds between two tries
+PASSING = {"storage_unreachable", "disk_full", "write_failed", "read_failed", "out_of_memory", "no_rights"}
+SILENT = 30.0  # seconds after which a worker that says nothing counts as frozen or cut off
+GONE = 180.0  # seconds after which a version that no worker speaks counts as gone
+AT_ONCE = {"plan": 2, "sound": 1, "chunk": 2, "join": 1, "webhook": 4}  # of a worker; its network has one chunk a time
+# Seconds between two looks for work. Many machines ask one database; each has its next chunk while it renders one.
+ALONE = {"plan": 0.1, "sound": 0.2, "chunk": 0.05, "join": 0.2, "webhook": 1.0, "dispatch": 0.2}
+FLEET = {"plan": 0.5, "sound": 1.0, "chunk": 0.5, "join": 1.0, "webhook": 2.0, "dispatch": 0.5}
+DRAIN = 20  # seconds that work in flight may take when the process is asked to end
+
+
+def version(profile: str) -> str:
+    """What decides the bytes of a render: workers of another version, or kind of device, do not take its chunks."""
+    known = "\n".join([__version__, *(f"{name} {number}" for name, number in sorted(libraries().items()))])
+    return f"{__version__}-{hashlib.sha256(known.encode()).hexdigest()[:8]}-{profile}"
+
+
+class Jobs:
+    """The workflows of one worker process, named `worker` on every restart."""
+
+    def __init__(self, environment: Environment, ledger: Ledger, stages: Stages, worker: str) -> None:
+        self.version = stages.version
+        self.worker = worker
+        self._environment, self._ledger, self._stages = environment, ledger, stages
+        self._url = environment.database("dbos")
+        self._lock = (
+            PostgresLock(self._url, worker) if environment.is_postgres else FileLock(environment.home / "locks", worker)
+        )
+        self._often = FLEET if environment.is_postgres else ALONE
+        self._suspects = Suspects(ledger)
+        self._seen: set[tuple[str, str, int]] = set()
+
+    def start(self) -> None:
+        """Wait for this executor's lock, recover what a process of the same name left, and begin to take work."""
+        waited = 0
+        while not self._lock.take():
+            if waited % 10 == 0:
+                event("lock_waiting", "warning", worker=self.worker, reason="another process has this worker's name")
+            waited += 1
+            time.sleep(1)
+        self._stages.clean()
+        if not self._environment.is_postgres:
+            with closing(sqlite3.connect(self._environment.home / "dbos.sqlite", timeout=30)) as connection:
+                use_wal(connection)
+        os.environ.setdefault("DBOS_DISABLE_UPDATE_CHECK", "1")
+        config: DBOSConfig = {
+            "name": "akma",
+            "system_database_url": self._url,
+            "application_version": self.version,
+            "executor_id": self.worker,
+            "serializer": DBOSPortableJSON,
+            "enable_otlp": False,
+            "sys_db_idle_transaction_timeout_sec": 15.0,
+            "log_level": "WARNING",
+            "console_log_level": "WARNING",
+        }
+        self._client = DBOSClient(  # before what is recovered begins, which uses it
+            system_database_url=self._url, serializer=DBOSPortableJSON, application_name="akma", lazy=True
+        )
+        DBOS(config=config)
+        self._declare()
+        DBOS.listen_queues(list(AT_ONCE))
+        DBOS.launch()
+        for name, at_once in AT_ONCE.items():
+            DBOS.register_queue(name, worker_concurrency=at_once, polling_interval_sec=self._often[name])
+
+    def stop(self) -> None:
+        """Take no more work, give what is in flight some seconds, and leave the rest to whoever comes next."""
+        DBOS.destroy(workflow_completion_timeout_sec=DRAIN)
+        self._stages.stopping.set()
+        self._client.destroy()
+        self._lock.release()
+
+    def _declare(self) -> None:
+        """The workflows; what they call may be called again, so that none needs steps."""
+
+        def workflow(name: str, work: Callable[..., None]) -> None:
+            def run(render_id: str, adopted: int, *arguments: int) -> None:
+                piece = DBOS.workflow_id or name
+
+                def now() -> None:
+                    render = self._ledger.get(render_id)
+                    if render is None or render.adopted != adopted:
+                        return  # it began again, and this is of before
+                    with self._suspects.trying(piece, deaths):
+                        work(render_id, *arguments)
+
+                deaths = self._deaths(piece)
+                self._try(name, render_id, now)
+
+            DBOS.workflow(name=name, max_recovery_attempts=RECOVERIES)(run)
+
+        # DBOS' own count is the last resort: it blames whatever is under way beside what kills.
+        workflow("plan", self._plan)
+        workflow("sound", self._sound)
+        workflow("chunk", self._chunk)
+        workflow("join", self._join)
+        workflow("webhook", self._webhook)
+
+    def _deaths(self, piece: str) -> int:
+        """Processes that died while they did this."""
+        found = self._client.list_workflows(workflow_ids=[piece], load_input=False, load_output=False)
+        return max(0, (found[0].recovery_attempts or 1) - 1) if found else 0
+
+    def _enqueue(self, name: str, render: Render, *arguments: int, priority: int = 1) -> None:
+        """Once for the same arguments, however often it is called, until the render begins again."""
+        options: EnqueueOptions = {
+            "workflow_name": name,
+            "queue_name": name,
+            "workflow_id": "-".join([render.id, *map(str, [render.adopted, name, *arguments])]),
+            "app_version": self.version,
+            "priority": min(priority, 2**31 - 1),
+        }
+        self._client.enqueue(options, render.id, render.adopted, *arguments)
+
+    # The workflows
+
+    def _plan(self, render_id: str) -> None:
+        self._ledger.update(render_id, stage="planning")
+        plan, begun = self._stages.plan(render_id, lambda: self._ledger.floor() + 1)
+        if not begun:
+            return
+        event("render_planned", render=render_id, frames=plan.frames, chunks=plan.chunk_count)
+        render = self._ledger.get(render_id)
+        if render is None:
+            return
+        for index in range(min(WINDOW, plan.chunk_count)):
+            self._enqueue_chunk(render, index)
+        self._enqueue("sound", render)
+
+    def _enqueue_chunk(self, render: Render, index: int) -> None:
+        self._enqueue("chunk", render, index, priority=render.base + index + 1)
+
+    def _sound(self, render_id: str) -> None:
+        self._stages.sound(render_id)
+        self._join_if_whole(render_id)
+
+    def _chunk(self, render_id: str, index: int) -> None:
+        missing = self._stages.chunk(render_id, index)
+        render = self._ledger.get(render_id)
+        if render and render.chunks and index + WINDOW < render.chunks:
+            self._enqueue_chunk(render, index + WINDOW)
+        if missing == 0:
+            self._join_if_whole(render_id)
+
+    def _join_if_whole(self, render_id: str) -> None:
+        """Called after each half is written: whoever writes the second one finds both."""
+        render = self._ledger.get(render_id)
+        if (
+            render
+            and render.chunks == render.sound
+            and self._ledger.progress([render_id])[render_id].segments == (render.chunks or -1)
+        ):
+            self._enqueue("join", render)
+
+    def _join(self, render_id: str) -> None:
+        if self._stages.finish(render_id):
+            event("render_done", render=render_id)
+
+    def _webhook(self, render_id: str) -> None:
+        render = self._ledger.get(render_id)
+        secret = self._environment.webhook_secret
+        if render is None or render.webhook_url is None or secret is None:
+            return
+        send_for(render, self._environment, secret.get_secret_value().encode())
+        self._ledger.update(render_id, unless_over=False, webhook="sent")
+        event("webhook_sent", render=render_id)
+
+    # What goes wrong
+
+    def _try(self, name: str, render_id: str, work: Callable[[], None]) -> None:
+        """Do it; again, with pauses, where what is wrong may pass; else the render fails, and only it."""
+        began, pause, failed = time.monotonic(), 1.0, False
+        while True:
+            try:
+                return work()
+            except OverError:
+                if self._stages.stopping.is_set():
+                    threading.Event().wait()  # stays in flight, for whoever comes next; the process is about to end
+                self._stages.forget(render_id)
+                return None
+            except Exception as error:
+                reason = error if isinstance(error, AkmaError) else None
+                code = reason.code if reason else "internal"
+                may_pass = code in PASSING or getattr(error, "transient", False)
+                if code == "database_unreachable" or (may_pass and time.monotonic() - began < PATIENCE):
+                    event("trying_again", "warning", render=render_id, stage=name, error=str(error), pause=pause)
+                    self._stages.stopping.wait(pause)
+                    pause = min(pause * 2, LONGEST_PAUSE)
+                    continue
+                if failed:
+                    raise
+                work, failed = partial(self._fail, name, render_id, code, error), True  # tried again as well
+
+    def _fail(self, name: str, render_id: str, code: str, error: Exception) -> None:
+        message = str(error) if isinstance(error, AkmaError) else f"a fault in AKMA itself ({type(error).__name__})"
+        event("stage_failed", "error", render=render_id, stage=name, code=code, error=repr(error))
+        metrics.failure(code)
+        if name == "webhook":
+            self._ledger.update(render_id, unless_over=False, webhook=message[:500])
+            return
+        self._ledger.note(render_id, f"{name}: {message}")
+        if self._ledger.end(render_id, "failed", code, message):
+            event("render_failed", "error", render=render_id, code=code, message=message)
+        self._stages.forget(render_id)
+
+    # Now and then
+
+    def rounds(self) -> list[Round]:
+        """What is to be done so; one of all workers buries and rescues."""
+
+        def see_to_the_dead() -> None:
+            if self._ledger.due("dead", 4):
+                self.bury()
+                self.rescue()
+
+        return [Round(self._often["dispatch"], self.dispatch), Round(5.0, self.keep), Round(5.0, see_to_the_dead)]
+
+    def dispatch(self) -> None:
+        """Enqueue what is new: renders that nobody has begun, webhooks of renders that are over."""
+        for render in self._ledger.queued(self.version):
+            if render.version == "" and self._ledger.adopt(render.id, "", self.version):
+                render = replace(render, version=self.version, adopted=render.adopted + 1)
+            if render.version == self.version:
+                self._enqueue_new("plan", render)
+        for render in self._ledger.unsent():
+            self._enqueue_new("webhook", render)
+
+    def _enqueue_new(self, name: str, render: Render) -> None:
+        """Enqueue what this process has not: the database would see that it is there, but need not be asked."""
+        key = name, render.id, render.adopted
+        if key not in self._seen:
+            self._enqueue(name, render)
+            if len(self._seen) > 10_000:
+                self._seen.clear()
+            self._seen.add(key)
+
+    def bury(self) -> None:
+        """Fail renders of which a piece has taken RECOVERIES processes with it, or ended otherwise than it may."""
+        dead = self._client.list_workflows(
+            status=["MAX_RECOVERY_ATTEMPTS_EXCEEDED", "ERROR"],
+            app_version=self.version,
+            load_input=False,
+            load_output=False,
+        )
+        now = {(render.id, str(render.adopted)) for render in self._ledger.waiting()} if dead else set()
+        for each in dead:
+            render_id, adopted, _ = each.workflow_id.split("-", 2)
+            if (render_id, adopted) not in now:
+                continue
+            message = "a part of it stopped the worker again and again: try another song, size or network"
+            if self._ledger.end(render_id, "failed", "poisoned", message):
+                self._ledger.note(render_id, f"{each.workflow_id}: {each.status}")
+                event("render_failed", "error", render=render_id, code="poisoned", workflow=each.workflow_id)
+
+    def tidy(self) -> None:
+        """Remove what DBOS keeps for ever: its rows of renders that are over, after a day."""
+        before = datetime.now(UTC) - timedelta(days=1)
+        old = self._client.list_workflows(end_time=before.isoformat(), limit=1000, load_input=False, load_output=False)
+        waiting = {render.id for render in self._ledger.waiting()} if old else set()
+        self._client.delete_workflows(
+            [each.workflow_id for each in old if each.workflow_id.partition("-")[0] not in waiting]
+        )
+
+    def keep(self) -> None:
+        """See that this process is still the one of its name."""
+        if not self._lock.held() and not self._lock.take():
+            event("lock_lost", "error", worker=self.worker)
+            os._exit(1)  # somebody else is this executor now
+
+    def rescue(self) -> None:
+        """Take up the work of executors that died on other machines, and the renders of versions that are gone."""
+        if self._environment.is_postgres:
+            pending = self._client.list_workflows(
+                status="PENDING", app_version=self.version, load_input=False, load_output=False
+            )
+            heard = {row["id"] for row in self._ledger.workers(SILENT)}
+            for executor in {each.executor_id or "" for each in pending} - {self.worker}:
+                if self._lock.free(executor, silent=executor not in heard):
+                    # Not resume_workflow: that counts no tries, and takes from whoever was quicker to rescue it.
+                    rescued = DBOS._recover_pending_workflows([executor])
+                    event("work_rescued", "warning", executor=executor, workflows=len(rescued))
+        spoken = {row["version"] for row in self._ledger.workers(GONE)} | {"", self.version}
+        for render in self._ledger.waiting():
+            if render.version not in spoken and self._ledger.adopt(render.id, render.version, self.version):
+                event("render_adopted", "warning", render=render.id, version=render.version)

@@ -1,0 +1,44 @@
+"""Renders to put into a ledger."""
+
+import time
+from typing import Any
+from uuid import uuid4
+
+from akma_core.database import Caps, Ledger, Render
+
+ROOM = Caps(jobs=10_000, seconds=1e9, key=10_000)
+
+
+def new_render(**fields: Any) -> Render:
+    """One that nobody has seen yet."""
+    key = uuid4().hex
+    given: dict[str, Any] = {
+        "id": key,
+        "created": time.time(),
+        "owner": "ann",
+        "fingerprint": "f",
+        "settings": "{}",
+        "name": "song.wav",
+    }
+    given |= {"audio": f"renders/{key}/audio.wav", "seconds": 10.0, "frames": 300, "fps": "30"}
+    return Render(**given | fields)
+
+
+def accept(ledger: Ledger, **fields: Any) -> str:
+    """The id of a render that is accepted."""
+    return ledger.accept(new_render(**fields), ROOM).id
+
+
+def begin(ledger: Ledger, sizes: list[int], **fields: Any) -> str:
+    """The id of a render whose chunks have so many frames."""
+    render_id = accept(ledger, **fields)
+    assert ledger.plan(render_id, sizes, status="running", stage="rendering")
+    return render_id
+
+
+def finish(ledger: Ledger, render_id: str, *indices: int) -> int:
+    """Chunks become whole; how many are missing then."""
+    missing = -1
+    for index in indices:
+        missing = ledger.finish_segment(render_id, index, "w", [], rendered=True)
+    return missing
