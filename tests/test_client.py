@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from akma_core import client as client_module
-from akma_core.api import events
+from akma_core.api.routes import events
 from akma_core.cli import main
 from akma_core.client import Client
 from akma_core.errors import AkmaError, FailureError, RequestError
-from tests.api.house import House, keeping, whole
+from tests.support.app import House, keeping, whole
 from tests.support.songs import write_song
 
 SECRET = "ann-secret-0123456789"

@@ -15,8 +15,16 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from akma_core import __version__
-from akma_core.api import errors, events, health, looks, media, meter, models, renders, stream
-from akma_core.api.access import AccessMiddleware
+from akma_core.api import errors
+from akma_core.api.routes import events
+from akma_core.api.routes import health
+from akma_core.api.routes import preview
+from akma_core.api.routes import files
+from akma_core.api import request_metrics
+from akma_core.api.routes import models
+from akma_core.api.routes import renders
+from akma_core.api.routes import hls
+from akma_core.api.auth import AccessMiddleware
 from akma_core.api.openapi import ERRORS
 from akma_core.api.state import open_state
 from akma_core.environment import Environment
@@ -65,7 +73,7 @@ def create_app(environment: Environment) -> FastAPI:
             allow_headers=["Authorization", "X-API-Key", "Idempotency-Key", *RANGES, "Last-Event-ID"],
             expose_headers=["Location", "Retry-After", "ETag", "Content-Range", "Content-Disposition"],
         )
-    app.add_middleware(meter.Meter)
+    app.add_middleware(request_metrics.Meter)
     return app
 
 

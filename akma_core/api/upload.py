@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
-from akma_core.api.form import UNFIT, Form, Limits, too_large
+from akma_core.api.multipart import UNFIT, Form, Limits, too_large
 from akma_core.disk import FULL
 from akma_core.errors import FailureError, RequestError
 

@@ -48,7 +48,7 @@ SHARED_MEMORY = 16 << 20  # bytes in /dev/shm
 
 def settings(wish: Wish) -> Finding:
     """Unknown variables, and those that do not go together."""
-    from akma_core.api.access import parse_keys
+    from akma_core.api.auth import parse_keys
 
     environment = wish.environment
     keys = parse_keys(environment.api_keys.get_secret_value())

@@ -17,7 +17,7 @@ from starlette.responses import StreamingResponse
 
 from akma_core.api.errors import answer, body, install, status_of
 from akma_core.errors import FailureError, RequestError
-from tests.api.web import serving
+from tests.support.web import serving
 
 
 class Wish(BaseModel):

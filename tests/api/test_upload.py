@@ -27,10 +27,10 @@ from starlette.routing import Route
 
 from akma_core.api import upload
 from akma_core.api.errors import answer
-from akma_core.api.form import Limits
+from akma_core.api.multipart import Limits
 from akma_core.api.upload import Received, fields_of, receive
 from akma_core.errors import AkmaError, FailureError
-from tests.api.web import END, FORM, SONG, part, serving, talk
+from tests.support.web import END, FORM, SONG, part, serving, talk
 
 LIMITS = Limits(
     file_bytes=3 << 20,
@@ -319,7 +319,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 from akma_core.api.upload import receive
-from tests.api.web import serving
+from tests.support.web import serving
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])

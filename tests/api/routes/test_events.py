@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from akma_core.api import events
-from akma_core.api.events import Board
+from akma_core.api.routes import events
+from akma_core.api.routes.events import Board
 from akma_core.database import Ledger, Pulse
-from tests.api.house import CAPS, KEYS, House, keeping, new_render
+from tests.support.app import CAPS, KEYS, House, keeping, new_render
 
 Event = dict[str, str]
 

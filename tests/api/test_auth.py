@@ -17,9 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from akma_core.api.access import LINKED, Access, AccessMiddleware, Caller, is_loopback, parse_keys
+from akma_core.api.auth import LINKED, Access, AccessMiddleware, Caller, is_loopback, parse_keys
 from akma_core.errors import RequestError
-from tests.api.web import serving
+from tests.support.web import serving
 
 SECRET = "correct-horse-battery"
 ADMIN = "an:admin:secret/with=signs"

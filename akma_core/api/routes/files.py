@@ -15,9 +15,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from akma_core.api.errors import body
-from akma_core.api.events import Stream, seen
-from akma_core.api.renders import Asking, RenderId, Using
-from akma_core.api.shelf import Shelf, one
+from akma_core.api.routes.events import Stream, seen
+from akma_core.api.routes.renders import Asking, RenderId, Using
+from akma_core.api.cache import Shelf, one
 from akma_core.errors import RequestError
 from akma_core.database import Render
 from akma_core.storage import MissingKeyError, Storage

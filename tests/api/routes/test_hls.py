@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from akma_core.media import hls
-from akma_core.api import events, stream
-from akma_core.api.access import LINKED
-from akma_core.api.shelf import Shelf
-from tests.api.house import House, keeping
+from akma_core.api.routes import events
+from akma_core.api.routes import hls
+from akma_core.api.auth import LINKED
+from akma_core.api.cache import Shelf
+from tests.support.app import House, keeping
 from tests.support.media import decode_video
 
 

@@ -12,12 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from akma_core.api import health, looks
+from akma_core.api.routes import health
+from akma_core.api.routes import preview
 from akma_core.audio.reader import loudness, open_audio
 from akma_core.modulation.envelope import reactive_curve
 from akma_core.errors import FailureError, RequestError
 from akma_core.settings import RenderSettings
-from tests.api.service import Service, error, hand, service
+from tests.support.api_service import Service, error, hand, service
 from tests.test_cli import bad_song
 
 PNG, JSON = {"Accept": "image/png"}, {"Accept": "application/json"}
@@ -176,7 +177,7 @@ def test_wrong_wishes_without_a_song(ann: httpx.Client, fields: dict[str, Any], 
 @given(text=st.text(st.sampled_from("0123456789.,-x ٣"), max_size=12))
 def test_times_are_in_the_song_or_refused(text: str) -> None:
     try:
-        moments = looks._times(text, 1.0, 10.0)
+        moments = preview._times(text, 1.0, 10.0)
     except RequestError as caught:
         refused: Any = caught
     else:
@@ -207,7 +208,7 @@ def test_a_worker_that_fails(served: Service, ann: httpx.Client, song: Path, mon
     def fail(*_: Any) -> None:
         raise FailureError("the device is lost", code="device_lost")
 
-    monkeypatch.setattr("tests.api.service._preview", fail)
+    monkeypatch.setattr("tests.support.api_service._preview", fail)
     served.ledger.claim("busy")  # what the test before left
     with hand(served):
         assert error(post(ann, "preview", song), 500, "device_lost") == "the device is lost"

@@ -12,9 +12,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from akma_core.api.form import Form, Limits
+from akma_core.api.multipart import Form, Limits
 from akma_core.api.openapi import AUDIO, SETTINGS, form, settings_fields
-from akma_core.api.renders import Asking, Using
+from akma_core.api.routes.renders import Asking, Using
 from akma_core.api.state import State
 from akma_core.api.upload import Received, fields_of, receive
 from akma_core.commands.waveform import CURVE

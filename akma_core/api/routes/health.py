@@ -6,7 +6,7 @@ from functools import partial
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
 
-from akma_core.api.answers import HealthAnswer
+from akma_core.api.schemas import HealthAnswer
 from akma_core.api.state import State, state_of
 from akma_core.errors import AkmaError
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from akma_core.api import upload
-from akma_core.api.form import Form, Limits
+from akma_core.api.multipart import Form, Limits
 from akma_core.api.upload import Received, fields_of
 from akma_core.errors import RequestError
-from tests.api.web import END, FORM, SONG, part
+from tests.support.web import END, FORM, SONG, part
 
 NAMES = {
     "../../etc/passwd": ("passwd", ""),

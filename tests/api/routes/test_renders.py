@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from akma_core.audio.reader import digest
 from akma_core.database import Pulse
 from akma_core.settings import RenderSettings
-from tests.api.service import KEYS, Service, error, hand, service
-from tests.api.web import talk
+from tests.support.api_service import KEYS, Service, error, hand, service
+from tests.support.web import talk
 from tests.support.songs import write_song
 from tests.test_cli import bad_song
 

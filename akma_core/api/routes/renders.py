@@ -7,9 +7,9 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from akma_core.api.access import Caller
-from akma_core.api.answers import RenderAnswer, RenderPage, render_answer
-from akma_core.api.form import Limits
+from akma_core.api.auth import Caller
+from akma_core.api.schemas import RenderAnswer, RenderPage, render_answer
+from akma_core.api.multipart import Limits
 from akma_core.api.openapi import AUDIO, SETTINGS, form, settings_fields
 from akma_core.api.state import State, caller_of, state_of
 from akma_core.api.upload import fields_of, receive

@@ -7,7 +7,7 @@ import pytest
 
 from akma_core.networks import builtin
 from akma_core.networks.realesrgan.catalog import cards
-from tests.api.service import Service, error, hand, service
+from tests.support.api_service import Service, error, hand, service
 from tests.support.songs import write_song
 
 INK = builtin.find("ink")[1]

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from akma_core.api.media import byte_range, disposition
+from akma_core.api.routes.files import byte_range, disposition
 from akma_core.storage import FileStorage
-from tests.api.house import House, keeping
+from tests.support.app import House, keeping
 
 
 @pytest.fixture(scope="module")
