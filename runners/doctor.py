@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from akma_core.doctor import Finding, Wish, bad, failed, ok, summary, warn
+from akma_core.doctor.finding import Finding, Wish, bad, failed, ok, summary, warn
 from akma_core.errors import RequestError
 from akma_core.networks.kernels import compiled as kernels
 from akma_core.networks.realesrgan import catalog as upscaling

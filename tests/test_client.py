@@ -19,7 +19,7 @@ import pytest
 
 from akma_core import client as client_module
 from akma_core.api.routes import events
-from akma_core.cli import main
+from akma_core.cli.main import main
 from akma_core.client import Client
 from akma_core.errors import AkmaError, FailureError, RequestError
 from tests.support.app import House, keeping, whole

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from akma_core import library
-from akma_core.cli import main
+from akma_core.cli.main import main
 from akma_core.errors import FailureError, RequestError
 from akma_core.networks.card import CARD, WEIGHTS, read_card, write_card
 from akma_core.networks.realesrgan import catalog as realesrgan

@@ -16,7 +16,7 @@ from urllib.request import url2pathname
 from uuid import uuid4
 
 from akma_core.disk import sync, writing
-from akma_core.doctor import Finding, Wish, bad, ok, summary, warn
+from akma_core.doctor.finding import Finding, Wish, bad, ok, summary, warn
 from akma_core.environment import PREFIX, Environment, unknown
 from akma_core.errors import FailureError
 from akma_core.storage import open_storage

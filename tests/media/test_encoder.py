@@ -7,7 +7,7 @@ from typing import Any
 import av
 import pytest
 
-from akma_core.cli import main
+from akma_core.cli.main import main
 from akma_core.errors import RequestError
 from akma_core.networks.card import NetworkCard
 from akma_core.render.plan import DevicePart, RenderPlan, make_plan

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from akma_core.cli import main
+from akma_core.cli.main import main
 from akma_core.errors import RequestError
 from akma_core.networks.card import read_card
 from akma_core.networks.realesrgan.load import load_upscaler

@@ -27,7 +27,7 @@ from akma_core.render.plan import DevicePart, RenderPlan, UpscalePart, make_plan
 from akma_core.sandbox.pool import Probe
 from akma_core.settings import RenderSettings
 from tests.support.songs import write_song
-from tests.test_cli import bad_song
+from tests.cli.test_main import bad_song
 
 CARD = builtin.find("ink")[1]
 CPU = DevicePart(kind="cpu", dtype="float32", batch=1)

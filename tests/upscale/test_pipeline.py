@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from akma_core.media.video_reader import Pictures, open_clip
-from akma_core.commands import upscale as command
-from akma_core.commands.arguments import Parser
+from akma_core.cli import upscale as command
+from akma_core.cli.options import Parser
 from akma_core.errors import AkmaError, FailureError, RequestError
 from akma_core.networks.card import sha256_of
 from akma_core.networks.realesrgan.load import load_upscaler

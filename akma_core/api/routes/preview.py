@@ -17,7 +17,7 @@ from akma_core.api.openapi import AUDIO, SETTINGS, form, settings_fields
 from akma_core.api.routes.renders import Asking, Using
 from akma_core.api.state import State
 from akma_core.api.upload import Received, fields_of, receive
-from akma_core.commands.waveform import CURVE
+from akma_core.cli.waveform import CURVE
 from akma_core.errors import RequestError
 from akma_core.jobs.submission import new_id, parse
 from akma_core.settings import RenderSettings, parse_seeds

@@ -19,7 +19,7 @@ from akma_core.modulation.envelope import reactive_curve
 from akma_core.errors import FailureError, RequestError
 from akma_core.settings import RenderSettings
 from tests.support.api_service import Service, error, hand, service
-from tests.test_cli import bad_song
+from tests.cli.test_main import bad_song
 
 PNG, JSON = {"Accept": "image/png"}, {"Accept": "application/json"}
 

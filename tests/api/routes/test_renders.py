@@ -20,7 +20,7 @@ from akma_core.settings import RenderSettings
 from tests.support.api_service import KEYS, Service, error, hand, service
 from tests.support.web import talk
 from tests.support.songs import write_song
-from tests.test_cli import bad_song
+from tests.cli.test_main import bad_song
 
 TINY: dict[str, Any] = {"fps": "8", "window_length": "5", "size": "64x64"}
 ID = "0123456789abcdef" * 2

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from akma_core.commands.arguments import Commands, add_settings, settings_of
+from akma_core.cli.options import Commands, add_settings, settings_of
 from akma_core.errors import AkmaError, FailureError, RequestError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _upscale(
 ) -> None:
     from akma_core.render import output
     from akma_core.media.video_reader import open_clip
-    from akma_core.progress import Progress, clock
+    from akma_core.cli.progress import Progress, clock
     from akma_core.upscale.pipeline import Work, make_plan
 
     clip = open_clip(video)

@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from akma_core.commands.arguments import Commands, add_settings, given
+from akma_core.cli.options import Commands, add_settings, given
 from akma_core.errors import RequestError
 
 
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.audio.reader import digest, loudness, open_audio
     from akma_core.modulation.envelope import curve_of
     from akma_core.render.plan import make_plan, read_plan
-    from akma_core.progress import Progress, clock
+    from akma_core.cli.progress import Progress, clock
     from akma_core.render.pipeline import Motion, render_chunks
     from akma_core.settings import RenderSettings
     from runners.models import resolve

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from akma_core.commands.arguments import Commands, add_settings, given
+from akma_core.cli.options import Commands, add_settings, given
 from akma_core.errors import AkmaError, FailureError, RequestError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> None:
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_leave(client, render_id, detach=options.detach)) from None
     seconds, frames = time.monotonic() - began, state["frames_total"]
-    from akma_core.progress import clock
+    from akma_core.cli.progress import clock
 
     print(f"{output}  {state['width']}x{state['height']}, {frames} frames at {state['fps']} fps")
     print(f"{output.manifest_path(output)}  the manifest, renders it again")
@@ -105,7 +105,7 @@ def _submit(client: "Client", audio: Path, fields: dict[str, Any], song: str) ->
 
 def _follow(client: "Client", render_id: str) -> "State":
     """Show how far it is until it is done; FailureError where it ends otherwise."""
-    from akma_core.progress import Progress
+    from akma_core.cli.progress import Progress
 
     print(f"render {render_id}", file=sys.stderr)
     state: State = {}

@@ -2,8 +2,8 @@ import io
 
 import pytest
 
-from akma_core import progress
-from akma_core.progress import Progress, clock
+from akma_core.cli import progress
+from akma_core.cli.progress import Progress, clock
 
 
 class Terminal(io.StringIO):

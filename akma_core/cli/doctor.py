@@ -21,11 +21,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from akma_core.commands.arguments import Commands, add_settings, given, settings_of
+from akma_core.cli.options import Commands, add_settings, given, settings_of
 from akma_core.errors import FailureError, RequestError
 
 if TYPE_CHECKING:
-    from akma_core.doctor import Finding
+    from akma_core.doctor.finding import Finding
 
 ROOT = Path(__file__).parents[2]
 FIRST = "settings"  # without them nothing else makes sense
@@ -181,7 +181,7 @@ class Examiner:
 
     def _start(self) -> "subprocess.Popen[str]":
         # -P: what lies in the working directory is nobody's module.
-        command = [sys.executable, "-P", "-m", "akma_core.commands.doctor", json.dumps(self._wish)]
+        command = [sys.executable, "-P", "-m", "akma_core.cli.doctor", json.dumps(self._wish)]
         paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -220,7 +220,7 @@ def _end_of(code: int | None) -> str:
 
 def look(name: str, wish: dict[str, object]) -> "tuple[Finding, float]":
     """Run one check here and now: what it finds, without secrets, and the seconds it took."""
-    from akma_core.doctor import Finding, Wish, discreet, failed
+    from akma_core.doctor.finding import Finding, Wish, discreet, failed
     from akma_core.environment import read_environment
 
     began = time.monotonic()

@@ -4,7 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from akma_core.commands.arguments import Commands, Parser
+from akma_core.cli.options import Commands, Parser
 from akma_core.errors import RequestError
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.realesrgan.catalog import UpscalerCard

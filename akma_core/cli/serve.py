@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from akma_core.commands.arguments import Commands
+from akma_core.cli.options import Commands
 from akma_core.errors import RequestError
 
 SERVICE = Path(__file__).parents[2] / "service.py"

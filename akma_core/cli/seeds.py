@@ -4,7 +4,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from akma_core.commands.arguments import Commands, add_settings, settings_of
+from akma_core.cli.options import Commands, add_settings, settings_of
 from akma_core.errors import FailureError, RequestError
 
 

@@ -19,7 +19,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from akma_core import cli
+from akma_core.cli import main
 from akma_core.render.plan import read_plan
 from akma_core.settings import RenderSettings
 from tests.support.media import decode_video
@@ -52,7 +52,7 @@ def akma(capfd: pytest.CaptureFixture[str]) -> Akma:
     def run(*arguments: object) -> Result:
         capfd.readouterr()
         try:
-            code = cli.main([str(argument) for argument in arguments])
+            code = main.main([str(argument) for argument in arguments])
         except SystemExit as stop:
             code = int(stop.code or 0)
         return Result(code, *capfd.readouterr())
@@ -613,7 +613,7 @@ class Long:
 def long(network: Path, tmp_path_factory: pytest.TempPathFactory) -> Long:
     folder = tmp_path_factory.mktemp("long")
     song = write_song(folder / "long.wav", 9)
-    assert cli.main(["render", str(song), "-o", str(folder / "v.mp4"), *options(network, **LONG)]) == 0
+    assert main.main(["render", str(song), "-o", str(folder / "v.mp4"), *options(network, **LONG)]) == 0
     return Long(song, network, (folder / "v.mp4").read_bytes(), (folder / "v.json").read_bytes())
 
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from akma_core.commands.arguments import Commands, add_settings, settings_of
+from akma_core.cli.options import Commands, add_settings, settings_of
 from akma_core.errors import RequestError
 
 CURVE = ("fps", "window_length", "polyorder", "compression", "original", "start", "duration")

@@ -20,9 +20,9 @@ import psycopg
 import pytest
 
 from akma_core import library
-from akma_core.commands import doctor
-from akma_core.commands.doctor import CHECKS, Examiner, examine, look
-from akma_core.doctor import Wish, discreet, machine, services
+from akma_core.cli import doctor
+from akma_core.cli.doctor import CHECKS, Examiner, examine, look
+from akma_core.doctor.finding import Wish, discreet, machine, services
 from akma_core.environment import Environment
 from akma_core.jobs.executor_lock import PostgresLock
 from akma_core.storage import open_storage
