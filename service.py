@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from akma_core.api.auth import AccessMiddleware
 from akma_core.api.app import create_app
 from akma_core.api.routes.health import look
-from akma_core.environment import read_environment
+from akma_core.config import read_environment
 from runners.process import device_count, end_with_parent, run
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import h11
 import httpx
 
-from akma_core.disk import sync, writing
+from akma_core.files import sync, writing
 from akma_core.errors import AkmaError, FailureError, RequestError
 
 PATIENCE = 120.0  # seconds that a server which has answered before may be away: it may be starting again

@@ -25,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from akma_core.environment import read_environment  # noqa: E402
+from akma_core.config import read_environment  # noqa: E402
 from akma_core.jobs.workflows import Jobs, version  # noqa: E402
 from akma_core.database import Caps, Ledger, Render  # noqa: E402
 from akma_core.jobs.periodic import Round, Rounds  # noqa: E402

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from akma_core import library
+from akma_core import registry
 from akma_core.errors import FailureError
 from akma_core.networks import builtin
 from akma_core.networks.card import CARD, WEIGHTS, NetworkCard, read_card, write_card
@@ -26,12 +26,12 @@ def resolve(model: str) -> tuple[Path, NetworkCard]:
     if model in builtin.BUILT_IN:
         return builtin.find(model)
     if model.endswith(".pkl"):
-        folder = library.converted(Path(model))
+        folder = registry.converted(Path(model))
         return folder, read_card(folder)
     if "/" in model or (Path(model) / CARD).is_file():
         return builtin.find(model)
     storage = open_storage(default_url())
-    card = library.find(storage, model)
+    card = registry.find(storage, model)
     return local_folder(storage, card), card
 
 
@@ -40,15 +40,15 @@ def bring(storage: Storage, source: Path, name: str, licence: str, note: str, st
 
     `stills` makes the contact sheet's pictures of a folder. RequestError where it is no network, or the name is taken.
     """
-    library.check_name(name)
-    source = source if source.is_dir() else library.converted(source)
+    registry.check_name(name)
+    source = source if source.is_dir() else registry.converted(source)
     with tempfile.TemporaryDirectory() as folder:
         new = Path(folder)
         shutil.copyfile(source / WEIGHTS, new / WEIGHTS)
         words = {key: value for key, value in (("licence", licence), ("note", note)) if value}
         write_card(new, read_card(source).model_copy(update={"name": name, **words}))
-        contact_sheet(stills(new, SHEET_SEEDS), [str(seed) for seed in SHEET_SEEDS]).save(new / library.SHEET)
-        card = library.add(storage, new)
+        contact_sheet(stills(new, SHEET_SEEDS), [str(seed) for seed in SHEET_SEEDS]).save(new / registry.SHEET)
+        card = registry.add(storage, new)
     local_folder(storage, card)
     return card
 
@@ -70,7 +70,7 @@ def local_folder(storage: Storage, card: NetworkCard) -> Path:
             labels={"framework": "akma", "kind": card.kind},
             metadata={"digest": card.digest, "resolution": card.width, "licence": card.licence},
         ) as model:
-            library.fetch(storage, card, Path(model.path))
+            registry.fetch(storage, card, Path(model.path))
         return Path(bentoml.models.get(tag).path)
     except BentoMLException as error:
         try:

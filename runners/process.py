@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from akma_core.environment import Environment
+from akma_core.config import Environment
 from akma_core.errors import AkmaError
 from akma_core.log import event
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from akma_core import library
+from akma_core import registry
 from akma_core.errors import RequestError
 from akma_core.networks.realesrgan.catalog import SUFFIXES, cards
 from akma_core.networks.realesrgan.load import load_upscaler
@@ -27,7 +27,7 @@ def open_upscaler(wish: str, device: torch.device) -> Upscaler:
     what: str | Path = wish
     if wish not in cards() and not wish.lower().endswith(SUFFIXES):
         storage = open_storage(default_url())
-        what = library.upscaler_folder(storage, library.UPSCALERS.find(storage, wish))
+        what = registry.upscaler_folder(storage, registry.UPSCALERS.find(storage, wish))
     return load_upscaler(what, device, torch.float16 if device.type == "cuda" else torch.float32)
 
 

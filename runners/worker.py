@@ -5,7 +5,7 @@ import os
 import torch
 
 from akma_core import log
-from akma_core.environment import Environment
+from akma_core.config import Environment
 from akma_core.jobs.submission import sweep
 from akma_core.jobs.workflows import Jobs, version
 from akma_core.database import Ledger

@@ -27,7 +27,7 @@ from akma_core.api.routes import hls
 from akma_core.api.auth import AccessMiddleware
 from akma_core.api.openapi import ERRORS
 from akma_core.api.state import open_state
-from akma_core.environment import Environment
+from akma_core.config import Environment
 
 DOCS, ASSETS, SCHEMA = "/v1/docs", "/v1/docs/assets", "/v1/openapi.json"
 OPEN = {"/v1/health", DOCS, SCHEMA}  # tell nothing of anybody's renders

@@ -14,7 +14,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from akma_core.api.auth import Access, Caller, parse_keys
-from akma_core.environment import Environment
+from akma_core.config import Environment
 from akma_core.errors import FailureError, RequestError
 from akma_core.jobs.submission import Intake
 from akma_core.database import Ledger

@@ -21,7 +21,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
 from akma_core.api.multipart import UNFIT, Form, Limits, too_large
-from akma_core.disk import FULL
+from akma_core.files import FULL
 from akma_core.errors import FailureError, RequestError
 
 BLOCK = 1 << 20  # bytes that go to the disk at once

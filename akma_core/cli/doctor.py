@@ -128,7 +128,7 @@ def examine(names: Sequence[str], wish: dict[str, object]) -> Iterator[Answer]:
         yield first
         if first.state == "bad":
             return
-        from akma_core.environment import read_environment
+        from akma_core.config import read_environment
 
         renders = read_environment().role != "api"
         states: dict[str, str] = {}
@@ -221,7 +221,7 @@ def _end_of(code: int | None) -> str:
 def look(name: str, wish: dict[str, object]) -> "tuple[Finding, float]":
     """Run one check here and now: what it finds, without secrets, and the seconds it took."""
     from akma_core.doctor.finding import Finding, Wish, discreet, failed
-    from akma_core.environment import read_environment
+    from akma_core.config import read_environment
 
     began = time.monotonic()
     try:

@@ -53,20 +53,20 @@ def add(commands: Commands) -> None:
 
 
 def run_list(_options: argparse.Namespace) -> None:
-    from akma_core import library
+    from akma_core import registry
     from akma_core.networks import builtin
     from akma_core.networks.realesrgan.catalog import cards, installed
     from akma_core.storage import default_url, open_storage
 
     storage = open_storage(default_url())
-    for card in [*(builtin.find(name)[1] for name in builtin.names()), *library.cards(storage)]:
+    for card in [*(builtin.find(name)[1] for name in builtin.names()), *registry.cards(storage)]:
         print(_line(card, card.licence))
-    for upscaler in [*cards().values(), *library.UPSCALERS.cards(storage)]:
+    for upscaler in [*cards().values(), *registry.UPSCALERS.cards(storage)]:
         print(_line(upscaler, upscaler.licence if installed(upscaler) else "to be had: pip install akma[x4plus]"))
 
 
 def run_show(options: argparse.Namespace) -> None:
-    from akma_core import library
+    from akma_core import registry
     from akma_core.networks.realesrgan.catalog import FOLDER, cards
     from akma_core.storage import default_url, open_storage
 
@@ -74,8 +74,8 @@ def run_show(options: argparse.Namespace) -> None:
     storage = open_storage(default_url())
     if options.model in cards():
         card, folder = cards()[options.model], FOLDER
-    elif found := [card for card in library.UPSCALERS.cards(storage) if card.name == options.model]:
-        card, folder = found[0], library.upscaler_folder(storage, found[0])
+    elif found := [card for card in registry.UPSCALERS.cards(storage) if card.name == options.model]:
+        card, folder = found[0], registry.upscaler_folder(storage, found[0])
     else:
         from runners.models import resolve
 
@@ -85,37 +85,37 @@ def run_show(options: argparse.Namespace) -> None:
 
 
 def run_import(options: argparse.Namespace) -> None:
-    from akma_core import library
+    from akma_core import registry
     from akma_core.storage import default_url, open_storage
     from runners.models import bring
     from runners.studio import Studio
 
-    name = library.check_name(options.name or library.safe_name(options.file.stem))
+    name = registry.check_name(options.name or registry.safe_name(options.file.stem))
     storage = open_storage(default_url())
     card = bring(storage, options.file, name, options.licence or "", options.note, Studio("cpu").stills_of)
     print(_line(card, card.licence))
-    print(f"{storage.url(f'models/{card.digest}/{library.SHEET}')}  what it makes of seeds 0 to 15")
+    print(f"{storage.url(f'models/{card.digest}/{registry.SHEET}')}  what it makes of seeds 0 to 15")
 
 
 def run_import_upscaler(options: argparse.Namespace) -> None:
-    from akma_core import library
+    from akma_core import registry
     from akma_core.networks.realesrgan.convert import convert_pth
     from akma_core.storage import default_url, open_storage
 
     if (options.weak is None) != (options.denoise is None):
         raise RequestError("--denoise and --with go together: --denoise 0.5 --with realesr-general-wdn-x4v3.pth")
-    name = library.check_name(options.name or library.safe_name(options.file.stem))
+    name = registry.check_name(options.name or registry.safe_name(options.file.stem))
     storage = open_storage(default_url())
-    if any(card.name == name for card in library.cards(storage)):
+    if any(card.name == name for card in registry.cards(storage)):
         raise RequestError(f"{name} is a network of yours: choose another name", code="name_taken", field="name")
     given = {"note": options.note} | ({"licence": options.licence} if options.licence else {})
     if options.weak is not None:
         given |= {"weak": options.weak, "denoise": options.denoise}
     with tempfile.TemporaryDirectory() as folder:
         new = Path(folder)
-        card = library.UPSCALERS.add(storage, new, convert_pth(options.file, new, name=name, **given))
+        card = registry.UPSCALERS.add(storage, new, convert_pth(options.file, new, name=name, **given))
     print(_line(card, card.licence))
-    print(f"{storage.url(f'upscalers/{card.digest}/{library.UPSCALERS.card}')}  --upscale {card.name} uses it")
+    print(f"{storage.url(f'upscalers/{card.digest}/{registry.UPSCALERS.card}')}  --upscale {card.name} uses it")
 
 
 def _line(card: NetworkCard | UpscalerCard, remark: str) -> str:

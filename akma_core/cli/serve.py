@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from akma_core.environment import read_environment, unknown
+    from akma_core.config import read_environment, unknown
 
     if not SERVICE.is_file():
         raise RequestError(f"{SERVICE} is missing: run akma serve from a clone or a bento", code="no_service")

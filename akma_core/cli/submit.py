@@ -134,7 +134,7 @@ def _follow(client: "Client", render_id: str) -> "State":
 def _fetch(client: "Client", render_id: str, output: Path) -> None:
     """Video and manifest, both whole and in place at once."""
     from akma_core.render import output
-    from akma_core.disk import sync, writing
+    from akma_core.files import sync, writing
 
     text = client.manifest(render_id)
     try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
-from akma_core.environment import Environment
+from akma_core.config import Environment
 from akma_core.errors import AkmaError
 
 

@@ -17,9 +17,9 @@ import psycopg
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from akma_core import library
+from akma_core import registry
 from akma_core.doctor.finding import Finding, Wish, bad, ok, summary, warn
-from akma_core.environment import Environment
+from akma_core.config import Environment
 from akma_core.jobs.executor_lock import SPACE, FileLock, PostgresLock
 from akma_core.storage import Storage, open_storage
 
@@ -182,7 +182,7 @@ def models(wish: Wish) -> Finding:
     """
     opened = open_storage(wish.environment.storage_url, deadline=DEADLINE)
     found, troubles = [], []
-    for shelf in (library.NETWORKS, library.UPSCALERS):
+    for shelf in (registry.NETWORKS, registry.UPSCALERS):
         folders: dict[str, dict[str, int]] = {}
         for entry in opened.list(f"{shelf.prefix}/"):
             _, digest, *name = entry.key.split("/")
@@ -198,11 +198,11 @@ def models(wish: Wish) -> Finding:
     return summary(f"{' and '.join(found)}, all whole", troubles)
 
 
-def _damage(opened: Storage, shelf: library.Shelf[Any], digest: str, sizes: dict[str, int]) -> str:
+def _damage(opened: Storage, shelf: registry.Shelf[Any], digest: str, sizes: dict[str, int]) -> str:
     """What is wrong with an imported network; "" where nothing is."""
     prefix = f"{shelf.prefix}/{digest}"
     try:
-        card = shelf.kind.model_validate_json(opened.get_bytes(f"{prefix}/{shelf.card}", library.MAX_CARD))
+        card = shelf.kind.model_validate_json(opened.get_bytes(f"{prefix}/{shelf.card}", registry.MAX_CARD))
     except ValidationError:
         return f"{shelf.card} cannot be read"
     if card.digest != digest:

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from anyio import CapacityLimiter, to_thread
 
-from akma_core import library
-from akma_core.environment import Environment
+from akma_core import registry
+from akma_core.config import Environment
 from akma_core.errors import RequestError
 from akma_core.sandbox.child import Facts, Limits
 from akma_core.database import Caps, Ledger, Render
@@ -33,8 +33,8 @@ TRANSFERS = 8  # songs that go to storage at a time
 DAY = 86400.0  # seconds
 PASSING = ("previews/", "imports/")  # what lies there is fetched within minutes
 BY_NAME = "as GET /v1/models lists them"
-NETWORKS = replace(library.NETWORKS, also=BY_NAME)
-UPSCALERS = replace(library.UPSCALERS, also=f"or none, {BY_NAME}")
+NETWORKS = replace(registry.NETWORKS, also=BY_NAME)
+UPSCALERS = replace(registry.UPSCALERS, also=f"or none, {BY_NAME}")
 
 
 class Song(Protocol):

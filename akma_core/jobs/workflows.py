@@ -20,7 +20,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 from dbos._serialization import DBOSPortableJSON
 
 from akma_core import __version__, metrics
-from akma_core.environment import Environment
+from akma_core.config import Environment
 from akma_core.errors import AkmaError
 from akma_core.database import Ledger, Render
 from akma_core.database.engine import use_wal

@@ -22,8 +22,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from akma_core import disk
-from akma_core.disk import sync
+from akma_core import files
+from akma_core.files import sync
 from akma_core.errors import RequestError
 
 X264, NVENC = "libx264", "h264_nvenc"
@@ -276,7 +276,7 @@ def segment_info(path: Path) -> SegmentInfo | None:
 
 def writing(path: Path) -> AbstractContextManager[None]:
     """disk.writing, for what FFmpeg writes as well."""
-    return disk.writing(path, av.FFmpegError)
+    return files.writing(path, av.FFmpegError)
 
 
 def discard(container: OutputContainer, path: Path) -> None:

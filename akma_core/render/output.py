@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from akma_core.audio.reader import AudioReader
-from akma_core.disk import sync, writing
+from akma_core.files import sync, writing
 from akma_core.errors import RequestError
 from akma_core.media.mux import CONTAINERS, AudioTrack, container_format, finish
 from akma_core.networks.card import sha256_of

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from akma_core.disk import sync, writing
+from akma_core.files import sync, writing
 from akma_core.errors import FailureError, RequestError
 
 # No dot in front: that rules out `..`, and keeps such names for what is being written. No spaces, wildcards or letters

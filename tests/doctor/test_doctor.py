@@ -19,11 +19,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from akma_core import library
+from akma_core import registry
 from akma_core.cli import doctor
 from akma_core.cli.doctor import CHECKS, Examiner, examine, look
 from akma_core.doctor.finding import Wish, discreet, machine, services
-from akma_core.environment import Environment
+from akma_core.config import Environment
 from akma_core.jobs.executor_lock import PostgresLock
 from akma_core.storage import open_storage
 from tests.support import gcs
@@ -453,7 +453,7 @@ def test_a_bucket_without_rights() -> None:
 
 def test_an_imported_network_that_is_damaged(home: Path, network: Path) -> None:
     storage = open_storage((home / "storage").as_uri())
-    card = library.add(storage, network)
+    card = registry.add(storage, network)
     assert services.models(wish()).message == "1 imported models and 0 imported upscalers, all whole"
     folder = home / "storage/models" / card.digest
     weights = folder / "network.safetensors"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from akma_core.environment import PREFIX, unknown
+from akma_core.config import PREFIX, unknown
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"

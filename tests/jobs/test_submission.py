@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from akma_core.audio.reader import digest
-from akma_core.environment import Environment
+from akma_core.config import Environment
 from akma_core.errors import FailureError, RequestError
 from akma_core.jobs.submission import Intake, new_id, parse, sweep
 from akma_core.database import Ledger, Render

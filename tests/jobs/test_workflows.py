@@ -18,7 +18,7 @@ import pytest
 from akma_core.jobs import workflows
 from akma_core.jobs import webhook_payload
 from akma_core.render import plan
-from akma_core.environment import read_environment
+from akma_core.config import read_environment
 from akma_core.errors import FailureError, RequestError
 from akma_core.database import Ledger
 from akma_core.jobs.stages import OverError, Stages

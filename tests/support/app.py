@@ -20,7 +20,7 @@ import uvicorn
 from akma_core.render import plan as plan_module
 from akma_core.api.app import create_app
 from akma_core.api.state import State
-from akma_core.environment import Environment
+from akma_core.config import Environment
 from akma_core.database import Caps, Ledger, Render
 from akma_core.media.mux import finish
 from akma_core.sandbox.pool import Probe

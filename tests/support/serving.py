@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from akma_core import library
+from akma_core import registry
 from akma_core.storage import Storage, open_storage
 from tests.support.gcs import free_port
 
@@ -99,7 +99,7 @@ class Service:
 
     def bring(self, network: Path) -> str:
         """Import a network folder; its name."""
-        return library.add(self.storage, network).name
+        return registry.add(self.storage, network).name
 
     @property
     def storage(self) -> Storage:

@@ -18,7 +18,7 @@ from akma_core.jobs import workflows
 from akma_core.jobs import poison
 from akma_core.render import plan as plan_module
 from akma_core.audio.reader import AudioReader
-from akma_core.environment import read_environment
+from akma_core.config import read_environment
 from akma_core.database import Ledger
 from akma_core.networks.card import NetworkCard
 from akma_core.render.plan import DevicePart, NetworkPart, RenderPlan, make_plan

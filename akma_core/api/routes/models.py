@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from akma_core import library
+from akma_core import registry
 from akma_core.api.schemas import ModelAnswer, ModelList, UpscalerAnswer, model_answer, upscaler_answer
 from akma_core.api.multipart import Limits
 from akma_core.api.openapi import form
@@ -51,7 +51,7 @@ def one(name: Annotated[str, Path(max_length=100)], state: Using) -> ModelAnswer
             "file": {"type": "string", "format": "binary", "description": "an official StyleGAN3 .pkl"},
             "name": {
                 "type": "string",
-                "pattern": f"^{library.NAME.pattern}$",
+                "pattern": f"^{registry.NAME.pattern}$",
                 "description": "small letters, digits and . _ - (default: the file's name)",
             },
             "licence": {"type": "string", "maxLength": WORDS["licence"], "description": "whose it is, what it allows"},
@@ -91,13 +91,13 @@ def _wish(fields: dict[str, str], file_name: str) -> dict[str, str]:
         if len(value) > WORDS[name]:
             message = f"{name} should have at most {WORDS[name]} characters"
             raise RequestError(message, code="bad_name" if name == "name" else "bad_setting", field=name)
-    name = library.check_name(fields.get("name") or library.safe_name(PurePath(file_name).stem))
+    name = registry.check_name(fields.get("name") or registry.safe_name(PurePath(file_name).stem))
     return {"name": name, "licence": fields.get("licence", ""), "note": fields.get("note", "")}
 
 
 def _known(storage: Storage) -> tuple[list[ModelAnswer], list[UpscalerAnswer]]:
     models = [model_answer(builtin.find(name)[1], built_in=True) for name in builtin.names()]
-    models += [model_answer(card, built_in=False) for card in library.cards(storage)]
+    models += [model_answer(card, built_in=False) for card in registry.cards(storage)]
     larger = [upscaler_answer(card, built_in=True) for card in upscalers().values()]
-    larger += [upscaler_answer(card, built_in=False) for card in library.UPSCALERS.cards(storage)]
+    larger += [upscaler_answer(card, built_in=False) for card in registry.UPSCALERS.cards(storage)]
     return models, larger

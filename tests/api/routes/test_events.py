@@ -264,7 +264,7 @@ def test_streams_end_when_the_server_is_told_to_stop(tmp_path: Path) -> None:
     code = (
         "import sys, uvicorn\n"
         "from akma_core.api.app import create_app\n"
-        "from akma_core.environment import read_environment\n"
+        "from akma_core.config import read_environment\n"
         "uvicorn.run(create_app(read_environment()), port=int(sys.argv[1]), log_level='warning')"
     )
     environment = os.environ | {"AKMA_HOME": str(tmp_path), "AKMA_API_KEYS": KEYS}

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from akma_core.environment import OTHERS, Environment, read_environment, unknown
+from akma_core.config import OTHERS, Environment, read_environment, unknown
 from akma_core.errors import RequestError
 
 SECRET = "hunter2-hunter2-hunter2"

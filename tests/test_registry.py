@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from akma_core import library
+from akma_core import registry
 from akma_core.cli.main import main
 from akma_core.errors import FailureError, RequestError
 from akma_core.networks.card import CARD, WEIGHTS, read_card, write_card
@@ -64,7 +64,7 @@ def test_a_pkl_by_path_and_by_name_gives_identical_frames(tmp_path: Path, song: 
     assert "BENTO" not in shown.stdout
     assert str(tmp_path / "bento" / "models" / "east-sea") in shown.stdout
     prefix = tmp_path / "akma" / "storage" / "models"
-    assert {path.name for path in prefix.glob("*/*")} == {CARD, WEIGHTS, library.SHEET}
+    assert {path.name for path in prefix.glob("*/*")} == {CARD, WEIGHTS, registry.SHEET}
 
 
 def test_torch_is_not_needed_to_convert(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_torch_is_not_needed_to_convert(tmp_path: Path) -> None:
 
 def test_two_processes_convert_one_file_at_once(tmp_path: Path) -> None:
     code = (
-        f"from akma_core import library; from pathlib import Path; library.converted(Path({str(GOLDEN / 'r64.pkl')!r}))"
+        f"from akma_core import library; from pathlib import Path; registry.converted(Path({str(GOLDEN / 'r64.pkl')!r}))"
     )
     environ = {"AKMA_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     running = [subprocess.Popen([sys.executable, "-c", code], env=environ) for _ in range(3)]
@@ -86,53 +86,53 @@ def test_two_processes_convert_one_file_at_once(tmp_path: Path) -> None:
 
 def converted(name: str, tmp_path: Path, *, called: str) -> Path:
     folder = tmp_path / called
-    shutil.copytree(library.converted(GOLDEN / f"{name}.pkl"), folder)
+    shutil.copytree(registry.converted(GOLDEN / f"{name}.pkl"), folder)
     write_card(folder, read_card(folder).model_copy(update={"name": called}))
     return folder
 
 
 def test_storage_by_name_tag_and_digest(tmp_path: Path) -> None:
     storage = open_storage((tmp_path / "storage").as_uri())
-    sea = library.add(storage, converted("t64", tmp_path, called="sea"))
-    sky = library.add(storage, converted("r64", tmp_path, called="sky"))
-    assert library.add(storage, tmp_path / "sea") == sea
-    assert library.cards(storage) == [sea, sky]
+    sea = registry.add(storage, converted("t64", tmp_path, called="sea"))
+    sky = registry.add(storage, converted("r64", tmp_path, called="sky"))
+    assert registry.add(storage, tmp_path / "sea") == sea
+    assert registry.cards(storage) == [sea, sky]
     for model in ("sea", f"sea:{sea.digest[:16]}", sea.digest, sea.digest[:12]):
-        assert library.find(storage, model) == sea
+        assert registry.find(storage, model) == sea
     for model in ("se", "sea:", "sea:beef", f"sea:{sky.digest}", sea.digest[:5], "", ":", "../sea"):
         with pytest.raises(RequestError, match=r"unknown model.*ink, sea, sky"):
-            library.find(storage, model)
+            registry.find(storage, model)
 
 
 def test_a_name_belongs_to_one_network(tmp_path: Path) -> None:
     storage = open_storage((tmp_path / "storage").as_uri())
-    library.add(storage, converted("t64", tmp_path, called="sea"))
+    registry.add(storage, converted("t64", tmp_path, called="sea"))
     shutil.rmtree(tmp_path / "sea")
     with pytest.raises(RequestError, match="sea is another network already"):
-        library.add(storage, converted("r64", tmp_path, called="sea"))
+        registry.add(storage, converted("r64", tmp_path, called="sea"))
 
 
 @pytest.mark.parametrize("name", ["ink", "", "Ä", "A", "../x", "a/b", "-a", "a-", "a" * 63, "net.pkl", "a\nb"])
 def test_names_that_no_network_may_have(name: str) -> None:
     with pytest.raises(RequestError) as caught:
-        library.check_name(name)
+        registry.check_name(name)
     assert "\n" not in caught.value.message
 
 
 @pytest.mark.parametrize("text", ["My Net (final).v2", "---", "ÄÖÜ", "a" * 200, "x.", "network-snapshot-025000"])
 def test_a_file_name_becomes_a_name(text: str) -> None:
-    assert library.check_name(library.safe_name(text))
+    assert registry.check_name(registry.safe_name(text))
 
 
 def test_damage_in_storage_is_seen(tmp_path: Path) -> None:
     storage = open_storage((tmp_path / "storage").as_uri())
-    card = library.add(storage, converted("t64_clamp", tmp_path, called="sea"))
+    card = registry.add(storage, converted("t64_clamp", tmp_path, called="sea"))
     storage.put_bytes(f"models/{card.digest}/{WEIGHTS}", b"rotten")
     with pytest.raises(FailureError, match="import it again"):
         models.local_folder(storage, card)
     storage.put_bytes(f"models/{'0' * 64}/{CARD}", b"{}")
     storage.put_bytes(f"models/{'1' * 64}/{CARD}", card.model_dump_json().encode())
-    assert library.cards(storage) == [card], "a card that is none, or lies elsewhere, is passed over"
+    assert registry.cards(storage) == [card], "a card that is none, or lies elsewhere, is passed over"
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_the_denoise_strength(tmp_path: Path, own_home: Path, capsys: pytest.Cap
         assert capsys.readouterr().err.count("\n") == 1
     assert not own_home.exists()
     assert main([*command, "--with", str(second), "--denoise", "0.5"]) == 0
-    (card,) = library.UPSCALERS.cards(open_storage((own_home / "storage").as_uri()))
+    (card,) = registry.UPSCALERS.cards(open_storage((own_home / "storage").as_uri()))
     assert "0.5 of general.pth" in card.source
     weights = open_upscaler("half", torch.device("cpu")).network.state_dict()
     for name, value in small_compact().state_dict().items():
@@ -235,7 +235,7 @@ def test_names_that_no_upscaler_may_have(
 
 def test_an_upscalers_name_belongs_to_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     storage = open_storage(default_url())
-    library.add(storage, converted("t64", tmp_path, called="sea"))
+    registry.add(storage, converted("t64", tmp_path, called="sea"))
     one, two = save_pth(tmp_path / "one.pth", small_compact()), save_pth(tmp_path / "two.pth", small_compact(2))
     command = ["models", "import-upscaler"]
     assert main([*command, str(one), "--name", "sea"]) == 2
@@ -250,7 +250,7 @@ def test_an_upscalers_name_belongs_to_one(tmp_path: Path, capsys: pytest.Capture
 def test_an_upscaler_damaged_in_storage_is_seen(tmp_path: Path, own_home: Path) -> None:
     assert main(["models", "import-upscaler", str(save_pth(tmp_path / "net.pth", small_compact()))]) == 0
     storage = open_storage(default_url())
-    (card,) = library.UPSCALERS.cards(storage)
+    (card,) = registry.UPSCALERS.cards(storage)
     storage.put_bytes(f"upscalers/{card.digest}/{realesrgan.WEIGHTS}", b"rotten")
     with pytest.raises(FailureError, match="import it again"):
         open_upscaler("net", torch.device("cpu"))

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from akma_core.errors import FailureError, RequestError
 from akma_core.storage import FileStorage, MissingKeyError, default_url, folder, open_storage
 from akma_core.storage.folder import LEFTOVER
-from tests.test_storage import every_use, keys, refusal
+from tests.storage.test_storage import every_use, keys, refusal
 
 NOBODY = 65534
 
