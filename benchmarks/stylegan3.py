@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from akma_core.networks.kernels.allocator import keep_mapped
 from akma_core.networks.stylegan3.config import GeneratorConfig
 from akma_core.networks.stylegan3.generator import Generator, to_uint8
-from runners.cuda import CudaBatches
+from runners.cuda_graph import CudaBatches
 from tests.support import oracle
 
 R = {"channel_base": 65536, "channel_max": 1024, "conv_kernel": 1, "use_radial_filters": True}

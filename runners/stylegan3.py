@@ -19,8 +19,8 @@ from akma_core.networks.stylegan3.config import GeneratorConfig, Layer
 from akma_core.networks.stylegan3.generator import to_uint8
 from akma_core.render.plan import DevicePart, NetworkPart
 from akma_core.modulation.walk import latent
-from runners.cuda import CudaBatches, filled
-from runners.memory import Portions, batch_for
+from runners.cuda_graph import CudaBatches, filled
+from runners.batching import Portions, batch_for
 
 
 def choose_device(wish: str) -> torch.device:

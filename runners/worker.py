@@ -14,8 +14,8 @@ from akma_core.jobs.cleanup import expire
 from akma_core.jobs.periodic import Round, Rounds
 from akma_core.jobs.stages import Stages
 from akma_core.storage import open_storage
-from runners.errands import Errands
-from runners.studio import Studio
+from runners.tasks import Errands
+from runners.device import Studio
 
 STUCK = 1800.0  # seconds without a picture; the slowest upscaler on a slow CPU takes minutes for one
 NICE = 10  # a CPU's worker gives way to the API on the same machine

@@ -19,7 +19,7 @@ from akma_core.networks.card import CARD, WEIGHTS, read_card, write_card
 from akma_core.networks.realesrgan import catalog as realesrgan
 from akma_core.networks.realesrgan.architecture import Network
 from akma_core.storage import default_url, open_storage
-from runners import models
+from runners import model_store
 from runners.realesrgan import open_upscaler
 from tests.support.media import decode_video
 from tests.support.upscaler_samples import small_compact
@@ -129,7 +129,7 @@ def test_damage_in_storage_is_seen(tmp_path: Path) -> None:
     card = registry.add(storage, converted("t64_clamp", tmp_path, called="sea"))
     storage.put_bytes(f"models/{card.digest}/{WEIGHTS}", b"rotten")
     with pytest.raises(FailureError, match="import it again"):
-        models.local_folder(storage, card)
+        model_store.local_folder(storage, card)
     storage.put_bytes(f"models/{'0' * 64}/{CARD}", b"{}")
     storage.put_bytes(f"models/{'1' * 64}/{CARD}", card.model_dump_json().encode())
     assert registry.cards(storage) == [card], "a card that is none, or lies elsewhere, is passed over"

@@ -77,7 +77,7 @@ def run_show(options: argparse.Namespace) -> None:
     elif found := [card for card in registry.UPSCALERS.cards(storage) if card.name == options.model]:
         card, folder = found[0], registry.upscaler_folder(storage, found[0])
     else:
-        from runners.models import resolve
+        from runners.model_store import resolve
 
         folder, card = resolve(options.model)
     for key, value in {**card.model_dump(mode="json"), "digest": card.digest, "folder": str(folder)}.items():
@@ -87,8 +87,8 @@ def run_show(options: argparse.Namespace) -> None:
 def run_import(options: argparse.Namespace) -> None:
     from akma_core import registry
     from akma_core.storage import default_url, open_storage
-    from runners.models import bring
-    from runners.studio import Studio
+    from runners.model_store import bring
+    from runners.device import Studio
 
     name = registry.check_name(options.name or registry.safe_name(options.file.stem))
     storage = open_storage(default_url())

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.cli.progress import Progress, clock
     from akma_core.render.pipeline import Motion, render_chunks
     from akma_core.settings import RenderSettings
-    from runners.models import resolve
+    from runners.model_store import resolve
     from runners.realesrgan import find_upscaler, finish, upscale_part
     from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
 

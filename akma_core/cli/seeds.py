@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.render import output
     from akma_core.settings import parse_seeds
     from akma_core.media.contact_sheet import contact_sheet, thumbnail
-    from runners.studio import Studio
+    from runners.device import Studio
 
     settings = settings_of(options)
     seeds = parse_seeds(options.seeds)

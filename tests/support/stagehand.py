@@ -25,7 +25,7 @@ from akma_core.render.plan import DevicePart, NetworkPart, RenderPlan, make_plan
 from akma_core.settings import RenderSettings
 from akma_core.jobs.stages import Stages
 from akma_core.storage import FileStorage
-from runners.studio import Turns
+from runners.device import Turns
 from tests.support.rows import accept
 
 VERSION = "1"

@@ -20,8 +20,8 @@ from akma_core.errors import RequestError
 from akma_core.render.plan import RenderPlan
 from akma_core.render.pipeline import Motion
 from akma_core.settings import RenderSettings
-from runners.models import resolve
-from runners.studio import LOADED, Studio, Turns, slug
+from runners.model_store import resolve
+from runners.device import LOADED, Studio, Turns, slug
 
 SECONDS = 20.0  # after which something hangs
 
@@ -198,7 +198,7 @@ def test_single_frames_are_those_of_the_video(
     studio: Studio, plan: RenderPlan, network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load = studio._load
-    monkeypatch.setattr("runners.studio.resolve", lambda _: resolve(str(network)))
+    monkeypatch.setattr("runners.device.resolve", lambda _: resolve(str(network)))
     curve = reactive_curve(np.linspace(0, 1, plan.total_frames), window_length=5, polyorder=3).values
     runner = load(plan)
     motion = Motion(plan, curve, runner)

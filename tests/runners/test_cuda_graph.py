@@ -19,8 +19,8 @@ from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.networks import builtin
 from akma_core.networks.card import read_card
 from akma_core.networks.stylegan3.filtered_lrelu import TRITON
-from runners import cuda
-from runners.cuda import CudaBatches, Graph, filled
+from runners import cuda_graph
+from runners.cuda_graph import CudaBatches, Graph, filled
 from runners.stylegan3 import StyleGAN3Runner, device_part
 from tests.support.golden import NAMES, Golden
 
@@ -176,9 +176,9 @@ def test_the_kernel_beside_plain_torch(dtype: torch.dtype) -> None:
 def test_ink_beside_the_cpu() -> None:
     folder, card = builtin.find("ink")
     cpu, cuda = StyleGAN3Runner(folder, CPU, 1), StyleGAN3Runner(folder, CUDA, 2, "float16")
-    assert not cuda.notes, "the graph was captured"
+    assert not cuda_graph.notes, "the graph was captured"
     w = some_w(cpu, folder, 4)
-    a, b = cpu.pictures(w).float(), cuda.pictures(w).cpu().float()
+    a, b = cpu.pictures(w).float(), cuda_graph.pictures(w).cpu().float()
     error = (a - b).square().mean().sqrt()
     assert 20 * math.log10(255 / float(error)) > 45
     assert device_part(CUDA, card).dtype == "float16"

@@ -19,7 +19,7 @@ from akma_core.networks.builtin import BUILT_IN
 from akma_core.render.plan import NetworkPart, RenderPlan, make_plan
 from akma_core.render.pipeline import Motion
 from akma_core.settings import RenderSettings
-from runners.models import resolve
+from runners.model_store import resolve
 from runners.realesrgan import find_upscaler, finish, upscale_part
 from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
 

@@ -15,8 +15,8 @@ from akma_core.log import event
 from akma_core.settings import RenderSettings
 from akma_core.media.contact_sheet import contact_sheet
 from akma_core.storage import Storage
-from runners.models import bring
-from runners.studio import Studio
+from runners.model_store import bring
+from runners.device import Studio
 
 MAX_STILLS = 64
 Answer = dict[str, Any]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from akma_core.media.yuv import rgb_to_yuv420
-from runners.memory import Portions, ran_out
+from runners.batching import Portions, ran_out
 
 SLOTS = 2  # one that is computed, one that is copied
 WARM_UPS = 2  # the first compiles kernels and chooses algorithms, the second shows that nothing is left to choose

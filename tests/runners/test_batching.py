@@ -12,7 +12,7 @@ from torch import Tensor
 from akma_core.errors import FailureError
 from akma_core.networks.card import read_card
 from akma_core.render.plan import DevicePart
-from runners.memory import Portions, batch_for, ran_out
+from runners.batching import Portions, batch_for, ran_out
 from runners.stylegan3 import StyleGAN3Runner, device_part
 
 from .test_stylegan3 import CPU, some_w
