@@ -9,8 +9,8 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from akma_core.api.auth import AccessMiddleware
 from akma_core.api.app import create_app
+from akma_core.api.auth import AccessMiddleware
 from akma_core.api.routes.health import look
 from akma_core.config import read_environment
 from runners.process import device_count, end_with_parent, run
@@ -55,7 +55,8 @@ class Worker:
     traffic={"timeout": FOREVER},
     http={"host": "127.0.0.1", "port": 3000},
     logging={"access": {"enabled": False}},
-    metrics={"enabled": False},  # it keeps a series for every path that is asked for: akma_core.api.request_metrics has ours
+    # BentoML's own keep a series for every path that is asked for: akma_core.api.request_metrics has ours.
+    metrics={"enabled": False},
 )
 @bentoml.asgi_app(api)
 class Akma:

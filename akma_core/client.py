@@ -11,8 +11,8 @@ from typing import Any, Self
 import h11
 import httpx
 
-from akma_core.files import sync, writing
 from akma_core.errors import AkmaError, FailureError, RequestError
+from akma_core.files import sync, writing
 
 PATIENCE = 120.0  # seconds that a server which has answered before may be away: it may be starting again
 PAUSES = (0.2, 0.5, 1.0, 2.0)  # seconds between two attempts; the last one from then on

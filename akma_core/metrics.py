@@ -13,8 +13,8 @@ from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from akma_core.errors import FailureError
 from akma_core.database import Ledger, Row
+from akma_core.errors import FailureError
 
 if TYPE_CHECKING:
     import prometheus_client

@@ -26,10 +26,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from akma_core.config import read_environment  # noqa: E402
-from akma_core.jobs.workflows import Jobs, version  # noqa: E402
 from akma_core.database import Caps, Ledger, Render  # noqa: E402
 from akma_core.jobs.periodic import Round, Rounds  # noqa: E402
 from akma_core.jobs.stages import Busy, Stages  # noqa: E402
+from akma_core.jobs.workflows import Jobs, version  # noqa: E402
 from tests.support.postgres import cluster  # noqa: E402
 
 FRAMES = 30  # of a chunk

@@ -28,15 +28,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from akma_core.media.encoder import Encoder, SegmentWriter
+from akma_core.media.resize import resize
 from akma_core.media.video_reader import Pictures, open_clip
 from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.networks.realesrgan.catalog import cards
 from akma_core.networks.realesrgan.load import load_upscaler
 from akma_core.networks.realesrgan.rrdb import RRDBNet
 from akma_core.networks.realesrgan.upscaler import Upscaler
-from akma_core.media.resize import resize
 from akma_core.upscale.pipeline import UpscalePlan, Work, make_plan
-from akma_core.media.encoder import Encoder, SegmentWriter
 
 Clock = Callable[[], float]
 

@@ -115,8 +115,10 @@ def compiled(wish: Wish) -> Finding:
         return warn("AKMA_COMPILED=0: plain torch takes 2 to 4 times as long", "unset AKMA_COMPILED")
     if not kernels.available():
         return warn("Numba does not work here: plain torch takes 2 to 4 times as long", "pip install --upgrade numba")
+    from akma_core.networks.stylegan3 import filtered_lrelu_numba
 
-    caches = [function.stats.cache_path for function in vars(kernel).values() if hasattr(function, "stats")]
+    functions = vars(filtered_lrelu_numba).values()
+    caches = [function.stats.cache_path for function in functions if hasattr(function, "stats")]
     if not all(caches):
         advice = "set NUMBA_CACHE_DIR to a folder of this user's"
         return warn("Numba has no place for its machine code: every start compiles for half a minute", advice)
@@ -152,8 +154,8 @@ def encoders(wish: Wish) -> Finding:
     """Whether H.264 and each sound open, and NVENC where it is asked for."""
     import av
 
-    from akma_core.media.mux import SoundFormat
     from akma_core.media.encoder import NVENC, Encoder, choose
+    from akma_core.media.mux import SoundFormat
 
     encoder = Encoder(width=1280, height=720, fps=Fraction(30), crf=16.0)
     encoder.check()

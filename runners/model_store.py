@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from akma_core import registry
 from akma_core.errors import FailureError
+from akma_core.media.contact_sheet import contact_sheet
 from akma_core.networks import builtin
 from akma_core.networks.card import CARD, WEIGHTS, NetworkCard, read_card, write_card
-from akma_core.media.contact_sheet import contact_sheet
 from akma_core.storage import Storage, default_url, open_storage
 
 SHEET_SEEDS = range(16)

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from akma_core import registry
 from akma_core.errors import RequestError
+from akma_core.media.resize import fill
 from akma_core.networks.realesrgan.catalog import SUFFIXES, cards
 from akma_core.networks.realesrgan.load import load_upscaler
 from akma_core.networks.realesrgan.upscaler import Upscaler
 from akma_core.render.plan import RenderPlan, UpscalePart
-from akma_core.media.resize import fill
 from akma_core.settings import RenderSettings
 from akma_core.storage import default_url, open_storage
 

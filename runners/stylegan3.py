@@ -10,17 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.errors import RequestError
+from akma_core.media.yuv import rgb_to_yuv420
+from akma_core.modulation.walk import latent
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.kernels.allocator import keep_mapped
 from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.config import GeneratorConfig, Layer
 from akma_core.networks.stylegan3.generator import to_uint8
 from akma_core.render.plan import DevicePart, NetworkPart
-from akma_core.modulation.walk import latent
-from runners.cuda_graph import CudaBatches, filled
 from runners.batching import Portions, batch_for
+from runners.cuda_graph import CudaBatches, filled
 
 
 def choose_device(wish: str) -> torch.device:

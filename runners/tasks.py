@@ -8,15 +8,15 @@ from typing import Any
 from PIL import Image
 
 from akma_core.audio.reader import digest, loudness, open_audio
-from akma_core.modulation.envelope import curve_of
-from akma_core.errors import AkmaError, RequestError
 from akma_core.database import Ledger
+from akma_core.errors import AkmaError, RequestError
 from akma_core.log import event
-from akma_core.settings import RenderSettings
 from akma_core.media.contact_sheet import contact_sheet
+from akma_core.modulation.envelope import curve_of
+from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
-from runners.model_store import bring
 from runners.device import Studio
+from runners.model_store import bring
 
 MAX_STILLS = 64
 Answer = dict[str, Any]

@@ -6,16 +6,16 @@ import torch
 
 from akma_core import log
 from akma_core.config import Environment
-from akma_core.jobs.submission import sweep
-from akma_core.jobs.workflows import Jobs, version
 from akma_core.database import Ledger
-from akma_core.log import event
 from akma_core.jobs.cleanup import expire
 from akma_core.jobs.periodic import Round, Rounds
 from akma_core.jobs.stages import Stages
+from akma_core.jobs.submission import sweep
+from akma_core.jobs.workflows import Jobs, version
+from akma_core.log import event
 from akma_core.storage import open_storage
-from runners.tasks import Errands
 from runners.device import Studio
+from runners.tasks import Errands
 
 STUCK = 1800.0  # seconds without a picture; the slowest upscaler on a slow CPU takes minutes for one
 NICE = 10  # a CPU's worker gives way to the API on the same machine

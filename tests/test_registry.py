@@ -76,7 +76,8 @@ def test_torch_is_not_needed_to_convert(tmp_path: Path) -> None:
 
 def test_two_processes_convert_one_file_at_once(tmp_path: Path) -> None:
     code = (
-        f"from akma_core import library; from pathlib import Path; registry.converted(Path({str(GOLDEN / 'r64.pkl')!r}))"
+        "from akma_core import registry; from pathlib import Path; "
+        f"registry.converted(Path({str(GOLDEN / 'r64.pkl')!r}))"
     )
     environ = {"AKMA_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     running = [subprocess.Popen([sys.executable, "-c", code], env=environ) for _ in range(3)]

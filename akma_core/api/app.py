@@ -15,23 +15,16 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from akma_core import __version__
-from akma_core.api import errors
-from akma_core.api.routes import events
-from akma_core.api.routes import health
-from akma_core.api.routes import preview
-from akma_core.api.routes import files
-from akma_core.api import request_metrics
-from akma_core.api.routes import models
-from akma_core.api.routes import renders
-from akma_core.api.routes import hls
+from akma_core.api import errors, request_metrics
 from akma_core.api.auth import AccessMiddleware
 from akma_core.api.openapi import ERRORS
+from akma_core.api.routes import events, files, health, hls, models, preview, renders
 from akma_core.api.state import open_state
 from akma_core.config import Environment
 
 DOCS, ASSETS, SCHEMA = "/v1/docs", "/v1/docs/assets", "/v1/openapi.json"
 OPEN = {"/v1/health", DOCS, SCHEMA}  # tell nothing of anybody's renders
-ROUTERS = [each.router for each in (renders, events, media, stream, models, looks, health, meter)]
+ROUTERS = [each.router for each in (renders, events, files, hls, models, preview, health, request_metrics)]
 SWITCH = 0.0005  # seconds a thread keeps the interpreter while others wait; Python's 5 ms add up at 200 clients
 RANGES = ("Range", "If-Range", "If-None-Match")
 ABOUT = "A song becomes a video whose motion is the song's loudness."

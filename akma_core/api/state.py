@@ -15,9 +15,9 @@ from starlette.concurrency import run_in_threadpool
 
 from akma_core.api.auth import Access, Caller, parse_keys
 from akma_core.config import Environment
+from akma_core.database import Ledger
 from akma_core.errors import FailureError, RequestError
 from akma_core.jobs.submission import Intake
-from akma_core.database import Ledger
 from akma_core.sandbox.pool import Probe
 from akma_core.storage import Storage, open_storage
 

@@ -21,8 +21,8 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
 from akma_core.api.multipart import UNFIT, Form, Limits, too_large
-from akma_core.files import FULL
 from akma_core.errors import FailureError, RequestError
+from akma_core.files import FULL
 
 BLOCK = 1 << 20  # bytes that go to the disk at once
 MAX_NAME = 200  # characters

@@ -220,8 +220,8 @@ def _end_of(code: int | None) -> str:
 
 def look(name: str, wish: dict[str, object]) -> "tuple[Finding, float]":
     """Run one check here and now: what it finds, without secrets, and the seconds it took."""
-    from akma_core.doctor.finding import Finding, Wish, discreet, failed
     from akma_core.config import read_environment
+    from akma_core.doctor.finding import Finding, Wish, discreet, failed
 
     began = time.monotonic()
     try:

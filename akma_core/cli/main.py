@@ -7,14 +7,7 @@ import traceback
 from collections.abc import Sequence
 
 from akma_core import __version__
-from akma_core.cli import doctor
-from akma_core.cli import models
-from akma_core.cli import render
-from akma_core.cli import seeds
-from akma_core.cli import serve
-from akma_core.cli import submit
-from akma_core.cli import upscale
-from akma_core.cli import waveform
+from akma_core.cli import doctor, models, render, seeds, serve, submit, upscale, waveform
 from akma_core.cli.options import Parser
 from akma_core.errors import AkmaError
 
@@ -57,7 +50,3 @@ def _parser() -> Parser:
     for command in (render, upscale, waveform, seeds, models, serve, submit, doctor):
         command.add(commands)
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

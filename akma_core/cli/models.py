@@ -87,8 +87,8 @@ def run_show(options: argparse.Namespace) -> None:
 def run_import(options: argparse.Namespace) -> None:
     from akma_core import registry
     from akma_core.storage import default_url, open_storage
-    from runners.model_store import bring
     from runners.device import Studio
+    from runners.model_store import bring
 
     name = registry.check_name(options.name or registry.safe_name(options.file.stem))
     storage = open_storage(default_url())

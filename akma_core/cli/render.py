@@ -34,12 +34,12 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from akma_core.render import output
     from akma_core.audio.reader import digest, loudness, open_audio
-    from akma_core.modulation.envelope import curve_of
-    from akma_core.render.plan import make_plan, read_plan
     from akma_core.cli.progress import Progress, clock
+    from akma_core.modulation.envelope import curve_of
+    from akma_core.render.output import Parts, check_output, is_done
     from akma_core.render.pipeline import Motion, render_chunks
+    from akma_core.render.plan import make_plan, read_plan
     from akma_core.settings import RenderSettings
     from runners.model_store import resolve
     from runners.realesrgan import find_upscaler, finish, upscale_part
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
         old = read_plan(_read(options.manifest), options.manifest.name)
         asked = old.settings.model_dump(by_alias=True) | asked
     settings = RenderSettings.parse(asked)
-    output.check_output(options.output, settings.audio_codec)
+    check_output(options.output, settings.audio_codec)
     reader = open_audio(options.audio)
     if options.output.exists() and options.output.samefile(options.audio):
         raise RequestError(f"{options.output} is the song itself: choose another name", field="output")
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> None:
     else:
         plan = make_plan(settings, reader, song, card, device_part(device, card), upscale_part(upscaler))
     finishing = finish(plan, upscaler)
-    if output.is_done(options.output, plan, overwrite=options.overwrite):
+    if is_done(options.output, plan, overwrite=options.overwrite):
         print(f"{options.output} is done already: it was made with this very plan")
         return
     for note in plan.notes:
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
     for note in curve.notes:
         if note not in plan.notes:
             print(f"note: {note}", file=sys.stderr)
-    work = output.Parts(options.output, plan)
+    work = Parts(options.output, plan)
     with work.owned():
         todo = work.missing()
         kept = plan.frames - sum(chunk.frames for chunk in todo)

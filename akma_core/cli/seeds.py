@@ -31,24 +31,24 @@ def run(options: argparse.Namespace) -> None:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from akma_core.render import output
-    from akma_core.settings import parse_seeds
     from akma_core.media.contact_sheet import contact_sheet, thumbnail
+    from akma_core.render.output import check_folder, write_whole
+    from akma_core.settings import parse_seeds
     from runners.device import Studio
 
     settings = settings_of(options)
     seeds = parse_seeds(options.seeds)
-    output.check_folder(options.output / "sheet.png" if options.output.is_dir() else options.output)
+    check_folder(options.output / "sheet.png" if options.output.is_dir() else options.output)
     pictures = Studio(settings.device).stills(settings, seeds)
     small: list[NDArray[np.uint8]] = []
     for seed, picture in zip(seeds, pictures, strict=True):
         if not small:
             _make_folder(options.output)
         save = partial(Image.fromarray(picture).save, format="PNG")
-        output.write_whole(options.output / f"seed{seed:04d}.png", save)
+        write_whole(options.output / f"seed{seed:04d}.png", save)
         small.append(thumbnail(picture))
     sheet = contact_sheet(small, [str(seed) for seed in seeds])
-    output.write_whole(options.output / "sheet.png", partial(sheet.save, format="PNG"))
+    write_whole(options.output / "sheet.png", partial(sheet.save, format="PNG"))
     print(f"{options.output / 'sheet.png'}  {len(seeds)} seeds of {settings.model}")
 
 

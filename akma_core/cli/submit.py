@@ -50,9 +50,9 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from akma_core.render import output
     from akma_core.audio.reader import digest
     from akma_core.client import Client
+    from akma_core.render.output import check_output, manifest_path
     from akma_core.settings import RenderSettings
 
     asked = given(options)
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
     output: Path = options.output
     if output.suffix.lower() != ".mp4":
         raise RequestError(f"{output} should end in .mp4: that is what a server makes", field="output")
-    output.check_output(output, settings.audio_codec)
+    check_output(output, settings.audio_codec)
     if not options.audio.is_file():
         raise RequestError(f"{options.audio} is no file: give the song", code="no_file", field="audio")
     if output.exists() and output.samefile(options.audio):
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.cli.progress import clock
 
     print(f"{output}  {state['width']}x{state['height']}, {frames} frames at {state['fps']} fps")
-    print(f"{output.manifest_path(output)}  the manifest, renders it again")
+    print(f"{manifest_path(output)}  the manifest, renders it again")
     print(f"there after {clock(seconds)}, as render {render_id} of {options.server}")
 
 
@@ -133,8 +133,8 @@ def _follow(client: "Client", render_id: str) -> "State":
 
 def _fetch(client: "Client", render_id: str, output: Path) -> None:
     """Video and manifest, both whole and in place at once."""
-    from akma_core.render import output
     from akma_core.files import sync, writing
+    from akma_core.render.output import manifest_path
 
     text = client.manifest(render_id)
     try:
@@ -151,7 +151,7 @@ def _fetch(client: "Client", render_id: str, output: Path) -> None:
             sync(manifest)
             # In this order: a crash in between leaves no video under the name, never one with another's manifest.
             output.unlink(missing_ok=True)
-            manifest.replace(output.manifest_path(output))
+            manifest.replace(manifest_path(output))
             whole.replace(output)
     finally:
         for leftover in (whole, manifest):
@@ -172,11 +172,11 @@ def _leave(client: "Client", render_id: str | None, *, detach: bool) -> str:
 
 def _is_done(output: Path, song: str, settings: "RenderSettings", *, overwrite: bool) -> bool:
     """True where `output` was made of this song with these settings; RequestError where another file would be lost."""
-    from akma_core.render import output
+    from akma_core.render.output import MAX_MANIFEST, manifest_path
 
-    manifest = output.manifest_path(output)
+    manifest = manifest_path(output)
     with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        made = json.loads(manifest.read_bytes()) if manifest.stat().st_size <= output.MAX_MANIFEST else {}
+        made = json.loads(manifest.read_bytes()) if manifest.stat().st_size <= MAX_MANIFEST else {}
         same = made["plan"]["settings"] == settings.model_dump(mode="json", by_alias=True)
         if same and made["plan"]["audio"]["sha256"] == song and made["video"]["bytes"] == output.stat().st_size:
             return True

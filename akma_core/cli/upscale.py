@@ -89,22 +89,22 @@ def _upscale(
     taken: dict[Path, Path],
     place: str,
 ) -> None:
-    from akma_core.render import output
-    from akma_core.media.video_reader import open_clip
     from akma_core.cli.progress import Progress, clock
+    from akma_core.media.video_reader import open_clip
+    from akma_core.render.output import check_folder, is_done, manifest_path
     from akma_core.upscale.pipeline import Work, make_plan
 
     clip = open_clip(video)
     plan = make_plan(clip, network, options.outscale, settings.crf, settings.encoder)
     output: Path = options.output / (video.stem + plan.suffix)
-    other = taken.setdefault(output.manifest_path(output), video)
+    other = taken.setdefault(manifest_path(output), video)
     if other != video:
         message = f"{video}: {other} has the same name, and its result goes to {options.output} too: give another -o"
         raise RequestError(message, code="output_exists", field="output")
-    output.check_folder(output)
+    check_folder(output)
     if output.exists() and output.samefile(video):
         raise RequestError(f"{video}: its result would replace it: give another -o", code="bad_output", field="output")
-    if output.is_done(output, plan, overwrite=options.overwrite):
+    if is_done(output, plan, overwrite=options.overwrite):
         print(f"{place}{output} is done already: it was made with this very plan")
         return
     for note in plan.notes:

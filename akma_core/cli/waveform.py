@@ -29,21 +29,21 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from akma_core.render import output
     from akma_core.audio.reader import open_audio, scan
-    from akma_core.modulation.export import FORMATS, write_curve
     from akma_core.modulation.envelope import curve_of
+    from akma_core.modulation.export import FORMATS, write_curve
     from akma_core.modulation.plot import COLUMNS
+    from akma_core.render.output import check_folder, write_whole
 
     settings = settings_of(options)
     suffix = options.output.suffix.lower()
     if suffix not in FORMATS:
         raise RequestError(f"cannot write {options.output.name}: use {', '.join(FORMATS)}", field="output")
-    output.check_folder(options.output)
+    check_folder(options.output)
     reader = open_audio(options.audio)
     values, peaks = scan(reader, settings.fps, COLUMNS)
     curve = curve_of(values, settings)
     for note in curve.notes:
         print(f"note: {note}", file=sys.stderr)
-    output.write_whole(options.output, lambda path: write_curve(path, suffix, curve, peaks, settings, reader))
+    write_whole(options.output, lambda path: write_curve(path, suffix, curve, peaks, settings, reader))
     print(f"{options.output}  {len(curve.values)} frames at {settings.fps} fps, {reader.info.duration:.3f} s of sound")

@@ -5,9 +5,9 @@ write what they did. The pictures themselves are in storage, and who does what n
 """
 
 from akma_core.database.chunks import Chunks
-from akma_core.database.tasks import FRESH, Errands
 from akma_core.database.renders import Renders
 from akma_core.database.schema import WAITING, Caps, Progress, Pulse, Render, Row
+from akma_core.database.tasks import FRESH, Errands
 
 __all__ = ["FRESH", "WAITING", "Caps", "Ledger", "Progress", "Pulse", "Render", "Row"]
 

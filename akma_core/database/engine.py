@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from akma_core.errors import FailureError
 from akma_core.database.schema import metadata
+from akma_core.errors import FailureError
 
 # libpq's: a network that is gone is noticed in seconds, not in a quarter of an hour. tcp_user_timeout is milliseconds.
 PATIENCE: dict[str, Any] = {

@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from akma_core.errors import RequestError
 from akma_core.database.engine import Database
 from akma_core.database.schema import WAITING, Caps, Progress, Render, events, facts, renders, segments
+from akma_core.errors import RequestError
 
 FRESH = 10.0  # seconds after which a rate says nothing any more
 

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 from uuid import uuid4
 
-from akma_core.files import sync, writing
-from akma_core.doctor.finding import Finding, Wish, bad, ok, summary, warn
 from akma_core.config import PREFIX, Environment, unknown
+from akma_core.doctor.finding import Finding, Wish, bad, ok, summary, warn
 from akma_core.errors import FailureError
+from akma_core.files import sync, writing
 from akma_core.storage import open_storage
 
 RANGES = {  # of pyproject.toml, those that decide what works

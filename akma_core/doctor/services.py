@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from akma_core import registry
-from akma_core.doctor.finding import Finding, Wish, bad, ok, summary, warn
 from akma_core.config import Environment
+from akma_core.doctor.finding import Finding, Wish, bad, ok, summary, warn
 from akma_core.jobs.executor_lock import SPACE, FileLock, PostgresLock
 from akma_core.storage import Storage, open_storage
 

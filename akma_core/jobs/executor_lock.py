@@ -13,8 +13,8 @@ from typing import IO, Any
 import psycopg
 import sqlalchemy as sa
 
-from akma_core.errors import FailureError
 from akma_core.database.engine import PATIENCE
+from akma_core.errors import FailureError
 
 SPACE = 0x616B6D61  # "akma": our half of Postgres' two-part lock numbers
 

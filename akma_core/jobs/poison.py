@@ -4,8 +4,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from akma_core.errors import FailureError
 from akma_core.database import Ledger
+from akma_core.errors import FailureError
 
 DEATHS = 4  # processes that died during a piece of work, after which it is a suspect
 TRIES = 6  # times that a suspect may be tried by itself

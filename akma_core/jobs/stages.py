@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 
 from akma_core import metrics
 from akma_core.audio.reader import AudioReader, digest, loudness, open_audio
-from akma_core.modulation.envelope import curve_of
-from akma_core.errors import FailureError
 from akma_core.database import Ledger, Pulse, Render
+from akma_core.errors import FailureError
 from akma_core.log import event
-from akma_core.media.mux import AudioTrack, finish
-from akma_core.render.output import manifest
-from akma_core.render.plan import Chunk, RenderPlan
-from akma_core.render.pipeline import Motion, Pictures, render_chunks
-from akma_core.settings import RenderSettings
 from akma_core.media.audio_segments import Pieces, encode
+from akma_core.media.mux import AudioTrack, finish
+from akma_core.modulation.envelope import curve_of
+from akma_core.render.output import manifest
+from akma_core.render.pipeline import Motion, Pictures, render_chunks
+from akma_core.render.plan import Chunk, RenderPlan
+from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
 from akma_core.storage.layout import chunk_key, sound_key
 

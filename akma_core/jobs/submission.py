@@ -14,13 +14,13 @@ from anyio import CapacityLimiter, to_thread
 
 from akma_core import registry
 from akma_core.config import Environment
-from akma_core.errors import RequestError
-from akma_core.sandbox.child import Facts, Limits
 from akma_core.database import Caps, Ledger, Render
+from akma_core.errors import RequestError
 from akma_core.networks import builtin
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.realesrgan.catalog import UpscalerCard, installed
 from akma_core.networks.realesrgan.catalog import cards as upscalers
+from akma_core.sandbox.child import Facts, Limits
 from akma_core.sandbox.pool import Probe
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage

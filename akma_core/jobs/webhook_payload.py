@@ -3,8 +3,8 @@
 import json
 
 from akma_core.config import Environment
-from akma_core.errors import FailureError
 from akma_core.database import Render
+from akma_core.errors import FailureError
 from akma_core.webhook import send
 
 

@@ -21,16 +21,16 @@ from dbos._serialization import DBOSPortableJSON
 
 from akma_core import __version__, metrics
 from akma_core.config import Environment
-from akma_core.errors import AkmaError
 from akma_core.database import Ledger, Render
 from akma_core.database.engine import use_wal
+from akma_core.errors import AkmaError
 from akma_core.jobs.executor_lock import FileLock, PostgresLock
-from akma_core.log import event
-from akma_core.jobs.webhook_payload import send_for
-from akma_core.render.plan import libraries
 from akma_core.jobs.periodic import Round
-from akma_core.jobs.stages import OverError, Stages
 from akma_core.jobs.poison import Suspects
+from akma_core.jobs.stages import OverError, Stages
+from akma_core.jobs.webhook_payload import send_for
+from akma_core.log import event
+from akma_core.render.plan import libraries
 
 WINDOW = 512  # chunks of a render in the queue at a time
 RECOVERIES = 500  # processes that may die while one piece of work is under way: see akma_core.jobs.poison

@@ -18,9 +18,9 @@ from av.audio.stream import AudioStream
 from av.packet import Packet, PacketSideData, packet_sidedata_type_from_literal
 
 from akma_core.errors import FailureError
+from akma_core.media.encoder import discard, writing
 from akma_core.media.mux import AnyPacket, AudioTrack, SoundFormat, opened, write_packets
 from akma_core.render.plan import RenderPlan
-from akma_core.media.encoder import discard, writing
 
 
 def encode(

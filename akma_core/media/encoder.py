@@ -23,8 +23,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from akma_core import files
-from akma_core.files import sync
 from akma_core.errors import RequestError
+from akma_core.files import sync
 
 X264, NVENC = "libx264", "h264_nvenc"
 PRESETS = {

@@ -15,8 +15,8 @@ from typing import BinaryIO
 import av
 from av.container import OutputContainer
 
-from akma_core.media.mux import AnyPacket, copies, opened_segment, packet_time
 from akma_core.media.audio_segments import Pieces, piece_format
+from akma_core.media.mux import AnyPacket, copies, opened_segment, packet_time
 
 MIME_PLAYLIST = "application/vnd.apple.mpegurl"
 MIME_MEDIA = "video/mp4"

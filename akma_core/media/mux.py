@@ -19,8 +19,8 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from akma_core.files import sync
 from akma_core.errors import FailureError, RequestError
+from akma_core.files import sync
 from akma_core.media.encoder import Encoder, discard, writing
 
 AnyPacket: TypeAlias = "Packet[Any]"

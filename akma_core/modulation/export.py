@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akma_core.audio.reader import AudioReader
-from akma_core.modulation.envelope import Curve
 from akma_core.errors import RequestError
+from akma_core.modulation.envelope import Curve
 from akma_core.render.plan import crop
 from akma_core.settings import RenderSettings
 

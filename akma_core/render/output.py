@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from akma_core.audio.reader import AudioReader
-from akma_core.files import sync, writing
 from akma_core.errors import RequestError
+from akma_core.files import sync, writing
+from akma_core.media.encoder import segment_info
 from akma_core.media.mux import CONTAINERS, AudioTrack, container_format, finish
 from akma_core.networks.card import sha256_of
 from akma_core.render.plan import Chunk, RenderPlan
-from akma_core.media.encoder import segment_info
 
 MAX_MANIFEST = 64 << 20  # bytes
 MAX_NAME = 230  # bytes; file systems take 255, and temporary files beside the output have longer names

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from akma_core.media.yuv import rgb_to_yuv420
-from akma_core.render.plan import Chunk, NetworkPart, RenderPlan
 from akma_core.media.encoder import Encoder, SegmentWriter
+from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.modulation.walk import Walk, blend
+from akma_core.render.plan import Chunk, NetworkPart, RenderPlan
 
 QUEUE = 4  # batches that may wait for the encoder
 

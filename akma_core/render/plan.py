@@ -19,13 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from akma_core import __version__
 from akma_core.audio.reader import AudioReader, frame_count
-from akma_core.modulation.envelope import effective_window
 from akma_core.errors import RequestError
+from akma_core.media.encoder import DEFAULT_PRESET, NVENC, Encoder, choose, default_bit_rate
 from akma_core.media.mux import AudioTrack
+from akma_core.modulation.envelope import effective_window
+from akma_core.modulation.walk import BOTTOM_PER_SECOND, MIN_SEEDS, TOP_PER_SECOND, draw_seeds, seed_count
 from akma_core.networks.card import NetworkCard
 from akma_core.settings import MAX_SIDE, FrameRate, RenderSettings, Seed, request_error
-from akma_core.media.encoder import DEFAULT_PRESET, NVENC, Encoder, choose, default_bit_rate
-from akma_core.modulation.walk import BOTTOM_PER_SECOND, MIN_SEEDS, TOP_PER_SECOND, draw_seeds, seed_count
 
 CHUNK_SECONDS = (1, 2, 4)  # the first, the second, every other: so that watching can start early
 ENCODER_THREADS = 2  # fixed, not the machine's: x264 decodes to other pixels with another count

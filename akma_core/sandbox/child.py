@@ -84,9 +84,9 @@ def _warm() -> None:
     """Import all that a job needs, and draw once: matplotlib finds its fonts then."""
     import numpy as np
 
-    from akma_core.render import plan  # noqa: F401
     from akma_core.modulation.envelope import Curve
     from akma_core.modulation.plot import plot_curve
+    from akma_core.render import plan  # noqa: F401
 
     plot_curve(Curve(np.zeros(2), 1, 0), np.zeros((2, 2)), name="", fps=Fraction(30), duration=1.0)
 
@@ -177,8 +177,8 @@ def _check_length(reader: Any, name: str, settings: RenderSettings, limits: Limi
 def _waveform(song: Path, name: str, settings: str, limits: dict[str, Any], png: bool) -> tuple[dict[str, Any], bytes]:
     from akma_core.audio.reader import open_audio, scan
     from akma_core.modulation.envelope import curve_of
-    from akma_core.render.plan import crop
     from akma_core.modulation.plot import COLUMNS, plot_curve
+    from akma_core.render.plan import crop
 
     wish = RenderSettings.model_validate_json(settings)
     reader = open_audio(song)
@@ -209,8 +209,8 @@ def _plot(song: Path, plan: str, name: str) -> tuple[dict[str, Any], bytes]:
     import numpy as np
 
     from akma_core.modulation.envelope import Curve
-    from akma_core.render.plan import RenderPlan
     from akma_core.modulation.plot import COLUMNS, plot_curve
+    from akma_core.render.plan import RenderPlan
 
     made = RenderPlan.model_validate_json(Path(plan).read_bytes())
     values = np.load(song)

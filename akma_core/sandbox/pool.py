@@ -18,8 +18,8 @@ from typing import Any
 from anyio import CapacityLimiter, to_thread
 
 from akma_core.errors import FailureError, RequestError
-from akma_core.sandbox.child import SECONDS, Facts, Limits, unreadable
 from akma_core.networks.card import NetworkCard
+from akma_core.sandbox.child import SECONDS, Facts, Limits, unreadable
 from akma_core.settings import RenderSettings
 
 CHILDREN = 2
@@ -127,7 +127,7 @@ class _Child:
     """One process, seen from here."""
 
     def __init__(self) -> None:
-        root = str(Path(__file__).parents[1])
+        root = str(Path(__file__).parents[2])
         environment = {key: value for key, value in os.environ.items() if key in KEPT} | ALONE | {"PYTHONPATH": root}
         try:
             self._process = subprocess.Popen(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from akma_core.files import sync, writing
 from akma_core.errors import FailureError, RequestError
+from akma_core.files import sync, writing
 
 # No dot in front: that rules out `..`, and keeps such names for what is being written. No spaces, wildcards or letters
 # that file systems fold: the same key is the same name on every disk, in a bucket, in a URL and for gcloud.

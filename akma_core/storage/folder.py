@@ -13,8 +13,8 @@ from stat import S_ISREG
 from typing import BinaryIO
 from uuid import uuid4
 
-from akma_core.files import writing
 from akma_core.errors import FailureError, RequestError
+from akma_core.files import writing
 from akma_core.storage.base import (
     MAX_BYTES,
     Entry,

@@ -21,16 +21,16 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from torch import Tensor
 
 from akma_core import __version__
+from akma_core.media.encoder import Encoder, choose
+from akma_core.media.resize import resize
 from akma_core.media.video_reader import Clip, Pictures
 from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.networks.card import sha256_of
 from akma_core.render.output import Chunks
-from akma_core.render.plan import Chunk, Count, DevicePart, Digest, EncoderPart, libraries
-from akma_core.upscale.remux import Fit, fit, join
 from akma_core.render.pipeline import Encoding
-from akma_core.media.resize import resize
+from akma_core.render.plan import Chunk, Count, DevicePart, Digest, EncoderPart, libraries
 from akma_core.settings import FrameRate
-from akma_core.media.encoder import Encoder, choose
+from akma_core.upscale.remux import Fit, fit, join
 
 CHUNK_SECONDS = 1  # less than a render's: an upscaled frame costs many times a generated one
 MAX_CHUNK = 120  # frames

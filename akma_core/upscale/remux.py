@@ -16,7 +16,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from akma_core.media.video_reader import Clip, opened
+from akma_core.media.encoder import Encoder, discard
 from akma_core.media.mux import (
     AAC_CHANNEL_RATE,
     AAC_RATES,
@@ -27,7 +27,7 @@ from akma_core.media.mux import (
     opened_segment,
     write_packets,
 )
-from akma_core.media.encoder import Encoder, discard
+from akma_core.media.video_reader import Clip, opened
 
 StreamT = TypeVar("StreamT", bound=Stream)
 

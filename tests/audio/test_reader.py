@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from akma_core.audio.reader import AudioReader, digest, frame_count, loudness, open_audio, peaks, scan
 from akma_core.audio.decode import SampleType
+from akma_core.audio.reader import AudioReader, digest, frame_count, loudness, open_audio, peaks, scan
 from akma_core.errors import RequestError
 
 Floats = NDArray[np.float64]

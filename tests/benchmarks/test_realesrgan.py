@@ -12,7 +12,7 @@ import torch
 from akma_core.networks.realesrgan.upscaler import Upscaler
 from tests.support.upscaler_samples import small_compact, small_rrdb
 
-FILE = Path(__file__).parents[1] / "benchmarks" / "realesrgan.py"
+FILE = Path(__file__).parents[2] / "benchmarks" / "realesrgan.py"
 BENCHMARK = runpy.run_path(str(FILE))
 flop, peak = BENCHMARK["flop"], BENCHMARK["peak"]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from akma_core.errors import FailureError
 from akma_core.database import Ledger
 from akma_core.database.schema import facts
+from akma_core.errors import FailureError
 from tests.support.gcs import free_port
 from tests.support.rows import accept
 

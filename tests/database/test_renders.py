@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from akma_core.errors import RequestError
 from akma_core.database import Caps, Ledger, Render
+from akma_core.errors import RequestError
 from tests.support.rows import ROOM, accept, begin, finish, new_render
 
 PROCESSES, THREADS, EACH = 2, 4, 5

@@ -22,14 +22,15 @@ import pytest
 from akma_core import registry
 from akma_core.cli import doctor
 from akma_core.cli.doctor import CHECKS, Examiner, examine, look
-from akma_core.doctor.finding import Wish, discreet, machine, services
 from akma_core.config import Environment
+from akma_core.doctor import machine, services
+from akma_core.doctor.finding import Wish, discreet
 from akma_core.jobs.executor_lock import PostgresLock
 from akma_core.storage import open_storage
 from tests.support import gcs
 from tests.support.postgres import cluster
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SECRET = "sec@ret-4711"
 
 

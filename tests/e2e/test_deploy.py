@@ -18,7 +18,7 @@ import yaml  # type: ignore[import-untyped]
 
 from akma_core.config import PREFIX, unknown
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 MODULES = [DEPLOY / "terraform", DEPLOY / "terraform/base", DEPLOY / "cloud-run"]
 ENTRY = DEPLOY / "entrypoint.sh"

@@ -20,7 +20,7 @@ from tests.support.gcs import bucket
 from tests.support.serving import Service, serving
 from tests.support.songs import write_song
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 SECRET = "a secret of sixteen"
 
 

@@ -20,8 +20,8 @@ from akma_core.audio.reader import digest, loudness, open_audio
 from akma_core.modulation.envelope import reactive_curve
 from akma_core.networks.card import read_card
 from akma_core.render.output import Parts
-from akma_core.render.plan import DevicePart, NetworkPart, make_plan
 from akma_core.render.pipeline import Motion, render_chunks
+from akma_core.render.plan import DevicePart, NetworkPart, make_plan
 from akma_core.settings import RenderSettings
 
 RATE = 8000

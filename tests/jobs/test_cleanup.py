@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from akma_core.errors import FailureError
 from akma_core.database import Ledger
+from akma_core.errors import FailureError
 from akma_core.jobs.cleanup import expire
 from akma_core.storage import FileStorage
 from tests.support.rows import accept

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from akma_core.errors import FailureError
 from akma_core.database import Ledger
+from akma_core.errors import FailureError
 from akma_core.jobs.poison import DEATHS, TRIES, Suspects
 
 

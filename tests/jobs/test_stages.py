@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from akma_core.render import plan as plan_module
 from akma_core.audio.reader import open_audio
 from akma_core.errors import FailureError, RequestError
+from akma_core.jobs.stages import KEPT, Busy, OverError
+from akma_core.render import plan as plan_module
 from akma_core.render.output import Parts
 from akma_core.render.plan import read_plan
-from akma_core.jobs.stages import KEPT, Busy, OverError
 from tests.support.stagehand import KilledError, Lamp, Stage, cancel_at, kill_at, stage
 
 CHUNKS = 6  # of 3 seconds, at half a second each

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from akma_core.audio.reader import digest
 from akma_core.config import Environment
+from akma_core.database import Ledger, Render
 from akma_core.errors import FailureError, RequestError
 from akma_core.jobs.submission import Intake, new_id, parse, sweep
-from akma_core.database import Ledger, Render
 from akma_core.networks import builtin
 from akma_core.sandbox.pool import Probe
 from akma_core.settings import RenderSettings

@@ -15,13 +15,12 @@ from typing import Any, cast
 
 import pytest
 
-from akma_core.jobs import workflows
-from akma_core.jobs import webhook_payload
-from akma_core.render import plan
 from akma_core.config import read_environment
-from akma_core.errors import FailureError, RequestError
 from akma_core.database import Ledger
+from akma_core.errors import FailureError, RequestError
+from akma_core.jobs import webhook_payload, workflows
 from akma_core.jobs.stages import OverError, Stages
+from akma_core.render import plan
 from akma_core.webhook import WebhookError
 from tests.support.rows import accept, new_render
 from tests.support.stagehand import Stage, stage
@@ -94,11 +93,11 @@ def test_a_version_is_what_decides_bytes(monkeypatch: pytest.MonkeyPatch) -> Non
     now = workflows.version("cpu")
     assert workflows.version("cpu") == now != workflows.version("nvidia-l4")
     libraries = plan.libraries()
-    monkeypatch.setattr(jobs, "libraries", lambda: dict(reversed(libraries.items())))
+    monkeypatch.setattr(workflows, "libraries", lambda: dict(reversed(libraries.items())))
     assert workflows.version("cpu") == now
-    monkeypatch.setattr(jobs, "libraries", lambda: libraries | {"torch": "0.1"})
+    monkeypatch.setattr(workflows, "libraries", lambda: libraries | {"torch": "0.1"})
     assert workflows.version("cpu") != now
-    monkeypatch.setattr(jobs, "__version__", "9")
+    monkeypatch.setattr(workflows, "__version__", "9")
     assert workflows.version("cpu").startswith("9-")
 
 
@@ -181,7 +180,7 @@ def test_a_webhook_that_fails_is_not_the_renders_failure(desk: Desk) -> None:
 def test_every_try_of_a_webhook_is_the_same_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, dict[str, Any], str]] = []
     monkeypatch.setattr(
-        notice, "send", lambda url, body, _, **more: sent.append((url, json.loads(body), more["delivery"]))
+        webhook_payload, "send", lambda url, body, _, **more: sent.append((url, json.loads(body), more["delivery"]))
     )
     render = new_render(webhook_url="https://a/", status="failed", error_code="bad_audio", error_message="no song")
     for _ in range(2):

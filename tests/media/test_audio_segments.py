@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from akma_core.errors import FailureError, RequestError
+from akma_core.media.audio_segments import Pieces, encode, piece_format
 from akma_core.media.mux import AudioTrack, finish
 from akma_core.networks.card import NetworkCard
 from akma_core.render.plan import DevicePart, RenderPlan, make_plan
 from akma_core.settings import RenderSettings
-from akma_core.media.audio_segments import Pieces, encode, piece_format
 from tests.support.media import Song, decode_audio, moving, write_segment
 from tests.support.songs import reader
 

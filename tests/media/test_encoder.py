@@ -9,10 +9,10 @@ import pytest
 
 from akma_core.cli.main import main
 from akma_core.errors import RequestError
+from akma_core.media.encoder import NVENC, PRESETS, X264, Encoder, SegmentWriter, choose
 from akma_core.networks.card import NetworkCard
 from akma_core.render.plan import DevicePart, RenderPlan, make_plan
 from akma_core.settings import RenderSettings
-from akma_core.media.encoder import NVENC, PRESETS, X264, Encoder, SegmentWriter, choose
 from tests.support.clips import Doubled, make_clip
 from tests.support.media import encoder, moving
 from tests.support.songs import reader

@@ -13,14 +13,14 @@ import av
 import numpy as np
 import pytest
 
-from akma_core.render import plan as plan_module
 from akma_core.errors import FailureError
+from akma_core.media.audio_segments import Pieces
 from akma_core.media.hls import fragment, initialisation, playlist
 from akma_core.media.mux import finish
+from akma_core.render import plan as plan_module
 from akma_core.render.plan import RenderPlan
-from akma_core.media.audio_segments import Pieces
-from tests.support.media import Song, boxes, clock, decode_video, walk
 from tests.media.test_audio_segments import LOUD, cut, pictures, plan_of
+from tests.support.media import Song, boxes, clock, decode_video, walk
 
 CLICKS = (30_000, 96_123, 251_111)
 CLICKING = Song(48000, 48000 * 6, clicks=CLICKS)

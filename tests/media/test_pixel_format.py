@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from akma_core.media.pixel_format import Look, to_rgb
 from akma_core.media.video_reader import Pictures, open_clip
 from akma_core.media.yuv import rgb_to_yuv420
-from akma_core.media.pixel_format import Look, to_rgb
 from tests.support.clips import make_clip
 
 # H.273 matrix: KR, KB

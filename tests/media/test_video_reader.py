@@ -7,9 +7,9 @@ import av
 import numpy as np
 import pytest
 
+from akma_core.errors import RequestError
 from akma_core.media import video_reader as clips
 from akma_core.media.video_reader import Clip, Pictures, open_clip
-from akma_core.errors import RequestError
 from tests.support.clips import ROTATED, audio_packets, make_clip, scene
 from tests.support.songs import write_song
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
-from akma_core.modulation.envelope import MAX_POLYORDER, MAX_WINDOW, reactive_curve
 from akma_core.errors import RequestError
+from akma_core.modulation.envelope import MAX_POLYORDER, MAX_WINDOW, reactive_curve
 
 Floats = NDArray[np.float64]
 

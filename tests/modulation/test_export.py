@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from akma_core.modulation.export import FORMATS, write_curve
-from akma_core.modulation.envelope import Curve, reactive_curve
 from akma_core.errors import RequestError
+from akma_core.modulation.envelope import Curve, reactive_curve
+from akma_core.modulation.export import FORMATS, write_curve
 from akma_core.settings import RenderSettings
 from tests.support.songs import reader
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from akma_core.modulation.walk import latent
 from akma_core.networks import builtin
 from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.generator import Generator, to_uint8
-from akma_core.modulation.walk import latent
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from akma_core.render import output
 from akma_core.audio.reader import AudioReader, digest, open_audio
 from akma_core.errors import FailureError, RequestError
 from akma_core.networks.card import NetworkCard, sha256_of
+from akma_core.render import output
 from akma_core.render.output import Parts, check_folder, check_output, is_done, manifest_path, write_whole
 from akma_core.render.plan import DevicePart, RenderPlan, make_plan, read_plan
 from akma_core.settings import RenderSettings
@@ -147,7 +147,7 @@ def test_a_full_disk_at_the_end_keeps_the_chunks(
     with work.owned():
         fill(work)
         with monkeypatch.context() as patch:
-            patch.setattr(parts, "sync", full)
+            patch.setattr(output, "sync", full)
             with pytest.raises(FailureError, match="no room left") as caught:
                 work.finish(reader)
         assert caught.value.code == "disk_full"

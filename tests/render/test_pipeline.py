@@ -12,12 +12,12 @@ from scipy.interpolate import interp1d
 from torch import Tensor
 
 from akma_core.errors import FailureError
-from akma_core.networks.card import read_card
-from akma_core.render.plan import Chunk, DevicePart, NetworkPart, RenderPlan, make_plan
-from akma_core.render.pipeline import Motion, render_chunks
-from akma_core.settings import RenderSettings
 from akma_core.media.encoder import segment_info
 from akma_core.modulation.walk import latent
+from akma_core.networks.card import read_card
+from akma_core.render.pipeline import Motion, render_chunks
+from akma_core.render.plan import Chunk, DevicePart, NetworkPart, RenderPlan, make_plan
+from akma_core.settings import RenderSettings
 from runners.stylegan3 import StyleGAN3Runner, device_part
 from tests.support.media import decode_video
 from tests.support.songs import reader

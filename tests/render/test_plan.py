@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from akma_core.render import plan as plan_module
 from akma_core.audio.reader import frame_count
 from akma_core.errors import RequestError
 from akma_core.networks.card import NetworkCard
+from akma_core.render import plan as plan_module
 from akma_core.render.plan import DevicePart, RenderPlan, UpscalePart, crop, libraries, make_plan, read_plan
 from akma_core.settings import RenderSettings
 from tests.support.songs import reader

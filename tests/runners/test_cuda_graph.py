@@ -64,7 +64,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> torch.device:
     for name in ("stream", "device"):
         monkeypatch.setattr(torch.cuda, name, nullcontext)
     monkeypatch.setattr(torch.cuda, "graph", refuse)
-    monkeypatch.setattr(cuda, "_pinned", torch.empty_like)
+    monkeypatch.setattr(cuda_graph, "_pinned", torch.empty_like)
     return CPU
 
 
@@ -176,9 +176,9 @@ def test_the_kernel_beside_plain_torch(dtype: torch.dtype) -> None:
 def test_ink_beside_the_cpu() -> None:
     folder, card = builtin.find("ink")
     cpu, cuda = StyleGAN3Runner(folder, CPU, 1), StyleGAN3Runner(folder, CUDA, 2, "float16")
-    assert not cuda_graph.notes, "the graph was captured"
+    assert not cuda.notes, "the graph was captured"
     w = some_w(cpu, folder, 4)
-    a, b = cpu.pictures(w).float(), cuda_graph.pictures(w).cpu().float()
+    a, b = cpu.pictures(w).float(), cuda.pictures(w).cpu().float()
     error = (a - b).square().mean().sqrt()
     assert 20 * math.log10(255 / float(error)) > 45
     assert device_part(CUDA, card).dtype == "float16"

@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akma_core.audio.reader import digest, open_audio
-from akma_core.modulation.envelope import reactive_curve
 from akma_core.errors import RequestError
-from akma_core.render.plan import RenderPlan
+from akma_core.modulation.envelope import reactive_curve
 from akma_core.render.pipeline import Motion
+from akma_core.render.plan import RenderPlan
 from akma_core.settings import RenderSettings
-from runners.model_store import resolve
 from runners.device import LOADED, Studio, Turns, slug
+from runners.model_store import resolve
 
 SECONDS = 20.0  # after which something hangs
 

@@ -19,15 +19,15 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from PIL import Image
 
 from akma_core.audio.reader import digest, loudness, open_audio
-from akma_core.modulation.envelope import reactive_curve
 from akma_core.errors import FailureError, RequestError
-from akma_core.sandbox.child import Facts, Limits
+from akma_core.modulation.envelope import reactive_curve
 from akma_core.networks import builtin
 from akma_core.render.plan import DevicePart, RenderPlan, UpscalePart, make_plan
+from akma_core.sandbox.child import Facts, Limits
 from akma_core.sandbox.pool import Probe
 from akma_core.settings import RenderSettings
-from tests.support.songs import write_song
 from tests.cli.test_main import bad_song
+from tests.support.songs import write_song
 
 CARD = builtin.find("ink")[1]
 CPU = DevicePart(kind="cpu", dtype="float32", batch=1)
@@ -265,7 +265,7 @@ def test_children_end_with_their_parent(tmp_path: Path) -> None:
         "print(probe._idle[0]._process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
     (tmp_path / "parent.py").write_text(script)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(
         [sys.executable, tmp_path / "parent.py"], env=environment, capture_output=True, text=True, timeout=60
     )

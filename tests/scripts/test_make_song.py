@@ -10,7 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 from scipy import signal
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))  # the scripts are no package
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))  # the scripts are no package
 import make_song
 from make_song import RATE, SECTIONS, Section
 

@@ -18,9 +18,9 @@ import requests
 
 from akma_core.errors import AkmaError, FailureError
 from akma_core.storage import MissingKeyError, Storage, open_storage
+from tests.storage.test_storage import every_use, keys, refusal
 from tests.support import gcs
 from tests.support.gcs import Answer, Exchange, Lost, Plan, Road, refused, straight
-from tests.storage.test_storage import every_use, keys, refusal
 
 # Of a download that is refused the library leaves the connection to the garbage collector, which warns of it.
 pytestmark = pytest.mark.filterwarnings(

@@ -20,8 +20,8 @@ from PIL import Image
 from akma_core.api import state
 from akma_core.api.app import create_app
 from akma_core.config import Environment
-from akma_core.errors import AkmaError, RequestError
 from akma_core.database import Ledger
+from akma_core.errors import AkmaError, RequestError
 from akma_core.networks import builtin
 from akma_core.sandbox.pool import Probe
 from akma_core.storage import Storage, open_storage

@@ -17,18 +17,18 @@ import numpy as np
 import pytest
 import uvicorn
 
-from akma_core.render import plan as plan_module
 from akma_core.api.app import create_app
 from akma_core.api.state import State
 from akma_core.config import Environment
 from akma_core.database import Caps, Ledger, Render
-from akma_core.media.mux import finish
-from akma_core.sandbox.pool import Probe
 from akma_core.media.audio_segments import Pieces
+from akma_core.media.mux import finish
+from akma_core.render import plan as plan_module
+from akma_core.sandbox.pool import Probe
 from akma_core.storage import Storage
+from tests.media.test_hls import Made, make
 from tests.support.gcs import free_port
 from tests.support.media import Song
-from tests.media.test_hls import Made, make
 
 KEYS = "ann:user:ann-secret-0123456789,bob:user:bob-secret-0123456789,eve:admin:eve-secret-0123456789"
 CAPS = Caps(jobs=10_000, seconds=1e9, key=10_000)

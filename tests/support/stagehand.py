@@ -14,16 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from akma_core.jobs import workflows
-from akma_core.jobs import poison
-from akma_core.render import plan as plan_module
 from akma_core.audio.reader import AudioReader
 from akma_core.config import read_environment
 from akma_core.database import Ledger
+from akma_core.jobs import poison, workflows
+from akma_core.jobs.stages import Stages
 from akma_core.networks.card import NetworkCard
+from akma_core.render import plan as plan_module
 from akma_core.render.plan import DevicePart, NetworkPart, RenderPlan, make_plan
 from akma_core.settings import RenderSettings
-from akma_core.jobs.stages import Stages
 from akma_core.storage import FileStorage
 from runners.device import Turns
 from tests.support.rows import accept
@@ -175,13 +174,13 @@ def cancel_at(hand: Stage, render_id: str, what: str) -> None:
     hand.storage.on_put = on_put
 
 
-def main(folder: Path, poison: int) -> None:
-    """A worker in a process of its own, until nothing waits; the seed `poison` kills it."""
+def main(folder: Path, poisonous: int) -> None:
+    """A worker in a process of its own, until nothing waits; the seed `poisonous` kills it."""
     poison.DEATHS, poison.TRIES, workflows.GONE, workflows.DRAIN = 1, 1, -1.0, 2
     plan_module.CHUNK_SECONDS = (0.5, 0.5, 0.5)  # type: ignore[assignment]
     with stage(folder) as hand:
         hand.stages = hand.another(workflows.version("lamp"))
-        hand.studio.seed_that_kills = poison
+        hand.studio.seed_that_kills = poisonous
         work = workflows.Jobs(read_environment(), hand.ledger, hand.stages, "w-0")
         work.start()
         while hand.ledger.waiting():

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from akma_core.media.video_reader import Pictures, open_clip
 from akma_core.cli import upscale as command
 from akma_core.cli.options import Parser
 from akma_core.errors import AkmaError, FailureError, RequestError
+from akma_core.media.resize import resize
+from akma_core.media.video_reader import Pictures, open_clip
 from akma_core.networks.card import sha256_of
 from akma_core.networks.realesrgan.load import load_upscaler
-from akma_core.media.resize import resize
 from akma_core.upscale.pipeline import UpscalePlan, Work, _ahead, make_plan
 from tests.support.clips import ROTATED, Doubled, frames_of, make_clip, packets, scene
 
@@ -187,7 +187,7 @@ with work.owned():
 
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", frames=40, fps=10)
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     killed = subprocess.run([sys.executable, "-c", KILLED, source, tmp_path / "out.mp4"], cwd=root, check=False)
     assert killed.returncode == -signal.SIGKILL
     work, network = work_on(source, tmp_path / "out"), Doubled()

@@ -7,9 +7,9 @@ import av
 import numpy as np
 import pytest
 
+from akma_core.media.encoder import Encoder
 from akma_core.media.video_reader import open_clip
 from akma_core.upscale.remux import Fit, fit, join
-from akma_core.media.encoder import Encoder
 from tests.support.clips import ROTATED, frames_of, make_clip, packets, samples_of
 from tests.support.media import moving, write_segment
 

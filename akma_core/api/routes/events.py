@@ -17,9 +17,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
 from akma_core.api.auth import Caller
-from akma_core.api.schemas import render_answer
-from akma_core.api.routes.renders import Asking, RenderId, Using, find
 from akma_core.api.cache import one
+from akma_core.api.routes.renders import Asking, RenderId, Using, find
+from akma_core.api.schemas import render_answer
 from akma_core.api.state import State, state_of
 from akma_core.database import Progress, Render
 

@@ -14,12 +14,12 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
+from akma_core.api.cache import Shelf, one
 from akma_core.api.errors import body
 from akma_core.api.routes.events import Stream, seen
 from akma_core.api.routes.renders import Asking, RenderId, Using
-from akma_core.api.cache import Shelf, one
-from akma_core.errors import RequestError
 from akma_core.database import Render
+from akma_core.errors import RequestError
 from akma_core.storage import MissingKeyError, Storage
 
 READERS = 16  # threads that read from storage at a time; routes that answer in a moment have their own

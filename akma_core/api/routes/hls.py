@@ -19,15 +19,15 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from akma_core.media import hls
+from akma_core.api.cache import Shelf, one
 from akma_core.api.errors import body
 from akma_core.api.routes.events import Board, Sight, Watching, seen
 from akma_core.api.routes.files import nothing
 from akma_core.api.routes.renders import Asking, RenderId, Using, find
-from akma_core.api.cache import Shelf, one
 from akma_core.api.state import State
-from akma_core.errors import RequestError
 from akma_core.database import Ledger, Render
+from akma_core.errors import RequestError
+from akma_core.media import hls
 from akma_core.storage import MissingKeyError
 from akma_core.storage.layout import chunk_key, sound_key
 

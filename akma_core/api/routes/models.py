@@ -7,10 +7,10 @@ from fastapi import APIRouter, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from akma_core import registry
-from akma_core.api.schemas import ModelAnswer, ModelList, UpscalerAnswer, model_answer, upscaler_answer
 from akma_core.api.multipart import Limits
 from akma_core.api.openapi import form
 from akma_core.api.routes.renders import Asking, Using
+from akma_core.api.schemas import ModelAnswer, ModelList, UpscalerAnswer, model_answer, upscaler_answer
 from akma_core.api.upload import receive
 from akma_core.errors import RequestError
 from akma_core.jobs.submission import new_id

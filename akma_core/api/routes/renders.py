@@ -8,13 +8,13 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from akma_core.api.auth import Caller
-from akma_core.api.schemas import RenderAnswer, RenderPage, render_answer
 from akma_core.api.multipart import Limits
 from akma_core.api.openapi import AUDIO, SETTINGS, form, settings_fields
+from akma_core.api.schemas import RenderAnswer, RenderPage, render_answer
 from akma_core.api.state import State, caller_of, state_of
 from akma_core.api.upload import fields_of, receive
-from akma_core.errors import RequestError
 from akma_core.database import Render
+from akma_core.errors import RequestError
 from akma_core.log import event
 
 CURSOR = re.compile(r"([0-9]{1,11}\.[0-9]{1,9})_([0-9a-f]{32})")

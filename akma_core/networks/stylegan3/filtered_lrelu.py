@@ -1,7 +1,7 @@
 """The filtered leaky ReLU: upsample, activate, downsample, so that the nonlinearity makes no aliases.
 
-Karras et al. 2021, section 3.1. Three forms of the same arithmetic: one compiled for a CPU (filtered_lrelu_numba.py), one for a GPU
-(filtered_lrelu_triton.py), each where it applies; else plain torch, depthwise convolutions on any device.
+Karras et al. 2021, section 3.1. Three forms of the same arithmetic: compiled for a CPU (filtered_lrelu_numba.py), for a
+GPU (filtered_lrelu_triton.py), each where it applies; else plain torch, depthwise convolutions on any device.
 """
 
 import importlib.util
@@ -69,7 +69,7 @@ class FilteredLeakyReLU(nn.Module):
         out = filtered_lrelu_numba.filtered_lrelu(rows, *arguments, self.plan, torch.get_num_threads())
         return torch.from_numpy(out).permute(0, 3, 1, 2)
 
-    def gpu_plan(self, dtype: torch.dtype, device: torch.device) -> "triton_kernel.Plan | None":
+    def gpu_plan(self, dtype: torch.dtype, device: torch.device) -> "filtered_lrelu_triton.Plan | None":
         """Constants of the kernel for a GPU, made once; None where it does not cover this layer."""
         if TRITON and (dtype, device) not in self._gpu_plans:
             from . import filtered_lrelu_triton

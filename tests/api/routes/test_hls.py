@@ -12,11 +12,10 @@ import httpx
 import numpy as np
 import pytest
 
-from akma_core.media import hls
-from akma_core.api.routes import events
-from akma_core.api.routes import hls
 from akma_core.api.auth import LINKED
 from akma_core.api.cache import Shelf
+from akma_core.api.routes import events, hls
+from akma_core.media import hls as fragments
 from tests.support.app import House, keeping
 from tests.support.media import decode_video
 
@@ -165,7 +164,7 @@ def test_a_player_that_is_early_waits_for_the_first_chunk(house: House) -> None:
 
 
 def test_a_player_that_is_much_too_early(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "HOLD", 0.2)
+    monkeypatch.setattr(hls, "HOLD", 0.2)
     answer = house.get(house.accept(), "/stream.m3u8")
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "not_begun"
@@ -175,7 +174,7 @@ def test_a_player_that_is_much_too_early(house: House, monkeypatch: pytest.Monke
 def test_many_who_want_one_fragment_have_it_made_once(
     house: House, begun: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, original, together = [], hls.fragment, threading.Barrier(8)
+    made, original, together = [], fragments.fragment, threading.Barrier(8)
 
     def slow(*arguments: Any) -> bytes:
         made.append(arguments)
@@ -186,7 +185,7 @@ def test_many_who_want_one_fragment_have_it_made_once(
         together.wait(5)
         return house.get(begun, "/segments/00001.m4s").content
 
-    monkeypatch.setattr(hls, "fragment", slow)
+    monkeypatch.setattr(fragments, "fragment", slow)
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(ask, range(8)))) == 1
     house.get(begun, "/segments/00001.m4s")

@@ -12,14 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from akma_core.api.routes import health
-from akma_core.api.routes import preview
+from akma_core.api.routes import health, preview
 from akma_core.audio.reader import loudness, open_audio
-from akma_core.modulation.envelope import reactive_curve
 from akma_core.errors import FailureError, RequestError
+from akma_core.modulation.envelope import reactive_curve
 from akma_core.settings import RenderSettings
-from tests.support.api_service import Service, error, hand, service
 from tests.cli.test_main import bad_song
+from tests.support.api_service import Service, error, hand, service
 
 PNG, JSON = {"Accept": "image/png"}, {"Accept": "application/json"}
 
@@ -197,7 +196,7 @@ def test_nobody_to_make_stills(served: Service, ann: httpx.Client, song: Path, i
 
 def test_a_worker_without_time(served: Service, ann: httpx.Client, song: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served.ledger.beat("busy", "1", "cpu", "cpu", 0)
-    monkeypatch.setattr(looks, "PREVIEW_SECONDS", 0.3)
+    monkeypatch.setattr(preview, "PREVIEW_SECONDS", 0.3)
     began = time.monotonic()
     assert "within 0.3 seconds" in error(post(ann, "preview", song), 504, "no_answer")
     assert time.monotonic() - began < 5

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from akma_core.audio.reader import digest
 from akma_core.database import Pulse
 from akma_core.settings import RenderSettings
-from tests.support.api_service import KEYS, Service, error, hand, service
-from tests.support.web import talk
-from tests.support.songs import write_song
 from tests.cli.test_main import bad_song
+from tests.support.api_service import KEYS, Service, error, hand, service
+from tests.support.songs import write_song
+from tests.support.web import talk
 
 TINY: dict[str, Any] = {"fps": "8", "window_length": "5", "size": "64x64"}
 ID = "0123456789abcdef" * 2
