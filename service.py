@@ -30,7 +30,7 @@ FOREVER = 366 * 86400.0  # seconds; BentoML's limit counts a slow upload as a sl
     logging={"access": {"enabled": False}},
 )
 class Worker:
-    """One process, one device; it finds its work in the ledger, nobody calls it."""
+    """One process, one device; it finds its work in the database, nobody calls it."""
 
     def __init__(self) -> None:
         self._device: Device | None = None

@@ -14,14 +14,14 @@ import httpx
 from akma_core.errors import AkmaError, FailureError, RequestError
 from akma_core.files import sync, writing
 
-PATIENCE = 120.0  # seconds that a server which has answered before may be away: it may be starting again
+RETRY_FOR = 120.0  # seconds that a server which has answered before may be away: it may be starting again
 PAUSES = (0.2, 0.5, 1.0, 2.0)  # seconds between two attempts; the last one from then on
 POLL = 2.0  # seconds between two looks where events do not come through
 SILENCE = 40.0  # seconds without a byte of events, of which there is one every 15
 CHECKED = 600.0  # seconds until a song that was sent is checked, kept and accepted
 MAX_MANIFEST = 64 << 20  # bytes
-PASSING = {502, 503, 504}  # what a service that starts, or a proxy before it, answers
-OVER = ("done", "failed", "cancelled")
+TRANSIENT = {502, 503, 504}  # what a service that starts, or a proxy before it, answers
+TERMINAL = ("done", "failed", "cancelled")
 
 State = dict[str, Any]
 """What GET /v1/renders/{id} answers."""
@@ -31,7 +31,7 @@ class Client:
     """One server; the key goes into a header and nowhere else. To be closed, or used as a context.
 
     Methods raise RequestError where the server refuses (4xx), in its words, and FailureError where it fails, does not
-    answer for PATIENCE seconds, or was not there in the first place.
+    answer for RETRY_FOR seconds, or was not there in the first place.
     """
 
     def __init__(self, server: str, key: str | None = None) -> None:
@@ -104,12 +104,12 @@ class Client:
                     for state in self._events(render_id):
                         heard = True
                         yield state
-                        if state["status"] in OVER:
+                        if state["status"] in TERMINAL:
                             return
                 deaf = 0 if heard else deaf + 1
             state = self.get(render_id)
             yield state
-            if state["status"] in OVER:
+            if state["status"] in TERMINAL:
                 return
             time.sleep(PAUSES[deaf] if deaf < len(PAUSES) else POLL)
 
@@ -174,7 +174,7 @@ class Client:
                 if answer.is_success:
                     return answer
                 error = _error(answer)
-                if answer.status_code not in PASSING:
+                if answer.status_code not in TRANSIENT:
                     raise error
             except httpx.TransportError as broken:
                 reason = " ".join(str(broken).split()) or type(broken).__name__
@@ -184,7 +184,7 @@ class Client:
                 )
                 if not self._reached and isinstance(broken, httpx.ConnectError | httpx.ConnectTimeout):
                     raise error from None
-            if time.monotonic() - self._heard > PATIENCE:
+            if time.monotonic() - self._heard > RETRY_FOR:
                 raise error
             time.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
             attempt += 1
@@ -196,7 +196,7 @@ class Client:
 def _state(answer: httpx.Response) -> State:
     try:
         state = answer.json()
-        if state["status"] in (*OVER, "queued", "running") and state["id"].isalnum():
+        if state["status"] in (*TERMINAL, "queued", "running") and state["id"].isalnum():
             return dict(state)
     except (ValueError, KeyError, TypeError, AttributeError):
         pass

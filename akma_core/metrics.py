@@ -1,4 +1,4 @@
-"""Prometheus metrics: of the whole service from the ledger, and of this process' own work.
+"""Prometheus metrics: of the whole service from the database, and of this process' own work.
 
 prometheus_client is imported late: it decides at its import whether processes share their counts, by the variable
 PROMETHEUS_MULTIPROC_DIR, which BentoML sets. Then /metrics of any process shows what all of them counted.
@@ -13,7 +13,7 @@ from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from akma_core.database import Ledger, Row
+from akma_core.database import Database, Row
 from akma_core.errors import FailureError
 
 if TYPE_CHECKING:
@@ -46,15 +46,15 @@ def failure(code: str) -> None:
     _meters().failures.labels(code=code).inc()
 
 
-def exposition(ledger: Ledger) -> str:
-    """What the ledger knows, in Prometheus' text format; a few small queries.
+def exposition(database: Database) -> str:
+    """What the database knows, in Prometheus' text format; a few small queries.
 
     Without an answer from the database only akma_ledger_up 0: the other metrics of the process are worth having then.
     """
     import prometheus_client
 
     registry = prometheus_client.CollectorRegistry(auto_describe=False)
-    registry.register(_Snapshot(ledger))
+    registry.register(_Snapshot(database))
     return prometheus_client.generate_latest(registry).decode()
 
 
@@ -87,17 +87,17 @@ _lock = threading.Lock()
 
 
 class _Snapshot:
-    """A collector of what the ledger says now."""
+    """A collector of what the database says now."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def collect(self) -> "Iterator[Metric]":
         from prometheus_client.core import GaugeMetricFamily
 
         try:
-            counts, workers = self._ledger.counts(), self._ledger.workers()
-            left, waited = self._ledger.backlog()
+            counts, workers = self._database.counts(), self._database.workers()
+            left, waited = self._database.backlog()
         except FailureError:
             yield GaugeMetricFamily("akma_ledger_up", UP, value=0)
             return

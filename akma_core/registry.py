@@ -42,7 +42,7 @@ def check_name(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Shelf(Generic[Card]):
+class Registry(Generic[Card]):
     """The imported ones of a kind, in storage."""
 
     kind: type[Card]
@@ -101,7 +101,7 @@ class Shelf(Generic[Card]):
             raise FailureError(f"network {card.name} is damaged in storage: import it again", code="damaged_network")
 
 
-NETWORKS = Shelf(
+NETWORKS = Registry(
     kind=NetworkCard,
     prefix="models",
     card=CARD,
@@ -111,7 +111,7 @@ NETWORKS = Shelf(
     built_in=tuple(builtin.names()),
     also=f"a .pkl file or a folder with {CARD}",
 )
-UPSCALERS = Shelf(
+UPSCALERS = Registry(
     kind=UpscalerCard,
     prefix="upscalers",
     card=realesrgan.CARD,

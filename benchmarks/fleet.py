@@ -1,4 +1,4 @@
-"""How chunks spread over many workers: the real queue, ledger and Postgres, with STAND-IN devices of a fixed speed.
+"""How chunks spread over many workers: the real queue, database and Postgres, with STAND-IN devices of a fixed speed.
 
     python benchmarks/fleet.py --workers 1 4 16 64      throughput against ideal, one-second chunks with stragglers
     python benchmarks/fleet.py --ceiling --workers 4    chunks of no length: what queue and database can do in a second
@@ -26,9 +26,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from akma_core.config import read_environment  # noqa: E402
-from akma_core.database import Caps, Ledger, Render  # noqa: E402
-from akma_core.jobs.periodic import Round, Rounds  # noqa: E402
-from akma_core.jobs.stages import Busy, Stages  # noqa: E402
+from akma_core.database import Caps, Database, Render  # noqa: E402
+from akma_core.jobs.periodic import PeriodicTask, PeriodicTasks  # noqa: E402
+from akma_core.jobs.stages import ProgressTracker, Stages  # noqa: E402
 from akma_core.jobs.workflows import Jobs, version  # noqa: E402
 from tests.support.postgres import cluster  # noqa: E402
 
@@ -40,11 +40,11 @@ ENCODING = 0.1  # seconds beside the device
 
 
 class StandIn(Stages):
-    """Takes the time, and tells the ledger what a real one would."""
+    """Takes the time, and tells the database what a real one would."""
 
-    def __init__(self, ledger: Ledger, worker: str, seconds: float) -> None:
-        self.busy, self.stopping, self.version = Busy(), threading.Event(), version("stand-in")
-        self._ledger, self._worker, self._seconds = ledger, worker, seconds
+    def __init__(self, database: Database, worker: str, seconds: float) -> None:
+        self.busy, self.stopping, self.version = ProgressTracker(), threading.Event(), version("stand-in")
+        self._database, self._worker, self._seconds = database, worker, seconds
         self._device = threading.Lock()
 
     def clean(self) -> None:
@@ -55,22 +55,22 @@ class StandIn(Stages):
 
     def plan(self, render_id: str, base: Callable[[], int]) -> Any:
         sizes = [FRAMES] * JOB
-        begun = self._ledger.plan(
+        begun = self._database.plan(
             render_id, sizes, status="running", stage="rendering", started=time.time(), base=base()
         )
         return SimpleNamespace(frames=sum(sizes), chunk_count=JOB), begun
 
     def sound(self, render_id: str) -> None:
-        self._ledger.update(render_id, sound=JOB)
+        self._database.update(render_id, sound=JOB)
 
     def chunk(self, render_id: str, index: int) -> int:
         with self._device:
             time.sleep(duration(render_id, index, self._seconds))
         time.sleep(ENCODING if self._seconds else 0)
-        return self._ledger.finish_segment(render_id, index, self._worker, [], rendered=True)
+        return self._database.finish_segment(render_id, index, self._worker, [], rendered=True)
 
     def finish(self, render_id: str) -> bool:
-        return self._ledger.update(render_id, status="done", stage="done", finished=time.time())
+        return self._database.update(render_id, status="done", stage="done", finished=time.time())
 
 
 def duration(render_id: str, index: int, seconds: float) -> float:
@@ -83,13 +83,13 @@ def work(index: int, seconds: float, home: str) -> None:
     os.environ |= {"AKMA_HOME": home, "AKMA_NODE": "fleet"}
     sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # the log lines of a thousand chunks
     environment = read_environment()
-    ledger, name = Ledger(environment.database("akma")), f"fleet-{index}"
-    stages = StandIn(ledger, name, seconds)
-    jobs = Jobs(environment, ledger, stages, name)
+    database, name = Database(environment.database("akma")), f"fleet-{index}"
+    stages = StandIn(database, name, seconds)
+    jobs = Jobs(environment, database, stages, name)
     jobs.start()
-    beat = Round(2.0, lambda: ledger.beat(name, jobs.version, "stand-in", "stand-in", 0))
-    Rounds("pulse", [beat]).start()
-    Rounds("dispatch", jobs.rounds()).start()
+    beat = PeriodicTask(2.0, lambda: database.beat(name, jobs.version, "stand-in", "stand-in", 0))
+    PeriodicTasks("pulse", [beat]).start()
+    PeriodicTasks("dispatch", jobs.periodic_tasks()).start()
     threading.Event().wait()
 
 
@@ -98,30 +98,30 @@ def measure(count: int, seconds: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as home, cluster() as url:
         os.environ |= {"AKMA_DATABASE_URL": url, "AKMA_HOME": home}
         environment = read_environment()
-        ledger = Ledger(environment.database("akma"))
+        database = Database(environment.database("akma"))
         context = multiprocessing.get_context("fork")  # the libraries are in memory once
         processes = [context.Process(target=work, args=(index, seconds, home), daemon=True) for index in range(count)]
         for each in processes:
             each.start()
-        while len(ledger.workers()) < count:
+        while len(database.workers()) < count:
             time.sleep(0.2)
         chunks = max(3 * JOB, CHUNKS * count) if seconds else 25 * JOB
         ids = [f"{number:032x}" for number in range(-(-chunks // JOB))]
         for render_id in ids:
-            ledger.accept(
+            database.accept(
                 Render(id=render_id, created=time.time(), owner="bench", fingerprint="", settings="{}", name="",
                        audio="", seconds=JOB, frames=JOB * FRAMES, fps="30"),
                 Caps(jobs=10_000, seconds=1e9, key=10_000),
             )  # fmt: skip
-        while ledger.waiting():
+        while database.waiting():
             time.sleep(0.5)
-        ends = sorted(row["updated"] for render_id in ids for row in ledger.segments(render_id))
+        ends = sorted(row["updated"] for render_id in ids for row in database.segments(render_id))
         begin, end = min(2 * count, len(ends) // 4), int(len(ends) * 0.85)  # not the start, nor the last ones' tail
         rate = (end - begin) / (ends[end] - ends[begin])
         for each in processes:
             each.kill()
             each.join()
-        ledger.close()
+        database.close()
     mean = sum(duration(render_id, index, seconds) for render_id in ids for index in range(JOB)) / (len(ids) * JOB)
     found = {"workers": count, "chunks": len(ends), "chunks_per_second": round(rate, 2)}
     return found | ({"of_ideal": round(rate * mean / count, 3)} if seconds else {})

@@ -37,13 +37,13 @@ def main() -> None:
             if index % round(fps / 2) == 0:
                 thumbs.append(Image.fromarray(picture.astype(np.uint8)).resize((SIDE, SIDE)))
             last = picture
-    motion: dict[bool, list[float]] = {True: [], False: []}
+    trajectory: dict[bool, list[float]] = {True: [], False: []}
     for section in SECTIONS:
         part = change[round((section.start + EDGE) * fps) : round((section.stop - EDGE) * fps)]
-        motion[section.loud].extend(part)
+        trajectory[section.loud].extend(part)
         kind = "loud" if section.loud else "quiet"
         print(f"{section.start:6.2f} - {section.stop:6.2f} s  {section.name:<10} {kind:<6} {np.mean(part):6.1f}")
-    loud, quiet = np.mean(motion[True]), np.mean(motion[False])
+    loud, quiet = np.mean(trajectory[True]), np.mean(trajectory[False])
     print(f"loud {loud:.1f}, quiet {quiet:.1f}: {loud / quiet:.1f} times")
     if options.strip:
         thumbs = thumbs[: len(thumbs) // COLUMNS * COLUMNS]

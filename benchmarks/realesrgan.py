@@ -30,13 +30,13 @@ import torch
 
 from akma_core.media.encoder import Encoder, SegmentWriter
 from akma_core.media.resize import resize
-from akma_core.media.video_reader import Pictures, open_clip
+from akma_core.media.video_reader import FrameReader, open_video
 from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.networks.realesrgan.catalog import cards
 from akma_core.networks.realesrgan.load import load_upscaler
 from akma_core.networks.realesrgan.rrdb import RRDBNet
 from akma_core.networks.realesrgan.upscaler import Upscaler
-from akma_core.upscale.pipeline import UpscalePlan, Work, make_plan
+from akma_core.upscale.pipeline import UpscaleOutput, UpscalePlan, make_plan
 
 Clock = Callable[[], float]
 
@@ -112,10 +112,10 @@ def by_ncnn(name: str, rgb: torch.Tensor, threads: int) -> Callable[[], object] 
     return run
 
 
-def best_of(rounds: int, clock: Clock, runs: dict[str, Callable[[], object]]) -> dict[str, float]:
+def best_of(periodic_tasks: int, clock: Clock, runs: dict[str, Callable[[], object]]) -> dict[str, float]:
     """Least seconds of each, taking turns after one run to warm up."""
     best = dict.fromkeys(runs, math.inf)
-    for turn in range(rounds + 1):
+    for turn in range(periodic_tasks + 1):
         for name, run in runs.items():
             start = clock()
             run()
@@ -137,7 +137,7 @@ def network_alone(args: argparse.Namespace, upscaler: Upscaler, clock: Clock, th
     runs: dict[str, Callable[[], object]] = {"akma": ours}
     if upscaler.device.type == "cpu" and (other := by_ncnn(args.name, rgb, threads)):
         runs["ncnn"] = other
-    seconds = best_of(args.rounds, clock, runs)
+    seconds = best_of(args.periodic_tasks, clock, runs)
     frame = seconds["akma"] / args.batch
     rate, (limit, known) = flop(upscaler, args.size, args.size) / frame, peak(upscaler, clock)
     return {
@@ -167,10 +167,10 @@ def whole_pass(upscaler: Upscaler, frames: int, size: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder) / "clip.mp4", Path(folder) / "large.mp4"
         write_clip(source, frames, size)
-        clip = open_clip(source)
+        clip = open_video(source)
         plan = make_plan(clip, upscaler, None, 16.0)
-        work = Work(output, plan, clip)
-        alone = stages(upscaler, plan, Pictures(clip), Path(folder) / "segment.mp4")
+        work = UpscaleOutput(output, plan, clip)
+        alone = stages(upscaler, plan, FrameReader(clip), Path(folder) / "segment.mp4")
         start = time.perf_counter()
         with work.owned():
             work.finish(work.upscale(upscaler))
@@ -186,7 +186,7 @@ def whole_pass(upscaler: Upscaler, frames: int, size: int) -> dict[str, object]:
     }
 
 
-def stages(upscaler: Upscaler, plan: UpscalePlan, pictures: Pictures, segment: Path) -> dict[str, float]:
+def stages(upscaler: Upscaler, plan: UpscalePlan, pictures: FrameReader, segment: Path) -> dict[str, float]:
     """Seconds a frame of decoder, network, conversion with copy, and encoder, one after another over all frames."""
     spent = dict.fromkeys(("decode", "network", "convert", "encode"), 0.0)
 

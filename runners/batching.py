@@ -33,7 +33,7 @@ def batch_for(picture_bytes: int, pixels: int, total_bytes: int) -> int:
     return 1 << (most.bit_length() - 1)
 
 
-class Portions:
+class BatchSplitter:
     """How many pictures are computed at once, from `size` down to 1; `notes` gets a line when that changes."""
 
     def __init__(self, size: int, notes: list[str]) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from akma_core.media.yuv import rgb_to_yuv420
-from runners.batching import Portions, ran_out
+from runners.batching import BatchSplitter, ran_out
 
 SLOTS = 2  # one that is computed, one that is copied
 WARM_UPS = 2  # the first compiles kernels and chooses algorithms, the second shows that nothing is left to choose
@@ -86,7 +86,7 @@ class CudaBatches:
         self, compute: Callable[[Tensor], Tensor], batch: int, w_dim: int, device: torch.device, notes: list[str]
     ) -> None:
         self._compute, self._w_dim, self._device, self._notes = compute, w_dim, device, notes
-        self._portions = Portions(batch, notes)
+        self._splitter = BatchSplitter(batch, notes)
         self._side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._graph: Graph | None = None
         self._slots: list[Slot] = []
@@ -95,13 +95,13 @@ class CudaBatches:
     def pictures(self, w: NDArray[np.float32]) -> Tensor:
         """[n, w_dim] -> uint8 [n, H, W, 3] on the device."""
         with torch.inference_mode(), torch.cuda.device(self._device):
-            return torch.cat(list(self._portions.each(self._picture, w)))
+            return torch.cat(list(self._splitter.each(self._picture, w)))
 
     def planes(self, ws: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
         """I420 planes [n, H * 3 / 2, W] for w [n, w_dim] in order, in as many pieces or more; odd sizes are cut."""
         waiting: Slot | None = None
         for w in ws:
-            parts = self._portions.each(self._start, w)
+            parts = self._splitter.each(self._start, w)
             while True:
                 # The modes are this thread's, not this generator's: they must not be on while others run.
                 with torch.inference_mode(), torch.cuda.device(self._device):
@@ -132,9 +132,9 @@ class CudaBatches:
 
     def _run(self, w: NDArray[np.float32]) -> Slot:
         """Start the network on `w`, filled up to the batch: another size is rounded differently."""
-        if self._graph is None or self._graph.batch != self._portions.size:
+        if self._graph is None or self._graph.batch != self._splitter.size:
             self._graph, self._slots = None, []  # first of all free what is there
-            self._graph = Graph(self._compute, self._portions.size, self._w_dim, self._device, self._notes)
+            self._graph = Graph(self._compute, self._splitter.size, self._w_dim, self._device, self._notes)
             self._slots = [Slot(self._graph) for _ in range(SLOTS)]
         slot = self._slots.pop(0)
         self._slots.append(slot)

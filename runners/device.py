@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from akma_core.audio.reader import AudioReader
 from akma_core.errors import RequestError
 from akma_core.networks.builtin import BUILT_IN
-from akma_core.render.pipeline import Motion
+from akma_core.render.pipeline import Trajectory
 from akma_core.render.plan import NetworkPart, RenderPlan, make_plan
 from akma_core.settings import RenderSettings
 from runners.model_store import resolve
@@ -26,7 +26,7 @@ from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
 LOADED = 2  # networks at a time
 
 
-class Turns:
+class PriorityLock:
     """A device is one caller's at a time: in the order in which they came, urgent ones before the others."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Turns:
                 self._busy = False
                 self._condition.notify_all()
 
-    def give_way(self) -> None:
+    def yield_to_urgent(self) -> None:
         """Of whoever has it: let those in that are urgent, and go on."""
         with self._condition:
             if not self._urgent:
@@ -76,8 +76,8 @@ class Key:
     batch: int
 
 
-class Studio(Turns):
-    """Implements akma_core.jobs.stages.Studio."""
+class Device(PriorityLock):
+    """Implements akma_core.jobs.stages.Device."""
 
     def __init__(self, device: str) -> None:
         """`device`: auto, cpu, cuda or cuda:N; RequestError where it is not there."""
@@ -130,8 +130,8 @@ class Studio(Turns):
         alone = plan.model_copy(update={"device": plan.device.model_copy(update={"batch": 1})})
         with self.turn(urgent=True):
             pictures = self.pictures(alone)
-            motion = Motion(alone, curve, pictures)
-        return [self._one(pictures, motion(frame, frame + 1)) for frame in frames]
+            trajectory = Trajectory(alone, curve, pictures)
+        return [self._one(pictures, trajectory(frame, frame + 1)) for frame in frames]
 
     def stills(self, settings: RenderSettings, seeds: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
         """A picture [H, W, 3] of each seed, one after the other. RequestError at the first where that cannot be."""

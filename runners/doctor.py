@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from akma_core.doctor.finding import Finding, Wish, bad, failed, ok, summary, warn
+from akma_core.doctor.finding import CheckContext, CheckResult, bad, failed, ok, summary, warn
 from akma_core.errors import RequestError
 from akma_core.networks.kernels import compiled as kernels
 from akma_core.networks.realesrgan import catalog as upscaling
@@ -26,7 +26,7 @@ NODES = re.compile(r"nvidia\d+")  # in /dev, one for each GPU
 DRIVER = re.compile(r"Kernel Module.*?\s(\d+\.[\d.]+)")
 
 
-def device(wish: Wish) -> Finding:
+def device(wish: CheckContext) -> CheckResult:
     """The device that was asked for, and what it is."""
     asked = wish.environment.device
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -62,7 +62,7 @@ def _obstacle() -> tuple[str, str]:
     return "torch cannot use it", "bring NVIDIA's driver up to date"
 
 
-def _processor() -> Finding:
+def _processor() -> CheckResult:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = Path("/sys/fs/cgroup/memory.max")  # of a container
@@ -73,7 +73,7 @@ def _processor() -> Finding:
     return warn(text, "networks of 1024 pixels want 4 GB of memory") if memory < MEMORY else ok(text)
 
 
-def _gpu(indices: Sequence[int]) -> Finding:
+def _gpu(indices: Sequence[int]) -> CheckResult:
     """Each of them computes something."""
     names, troubles = [], []
     for index in indices:
@@ -103,11 +103,11 @@ def _gpu(indices: Sequence[int]) -> Finding:
     )
 
 
-def _on_gpu(wish: Wish) -> bool:
+def _on_gpu(wish: CheckContext) -> bool:
     return torch.cuda.is_available() and wish.environment.device != "cpu"
 
 
-def compiled(wish: Wish) -> Finding:
+def compiled(wish: CheckContext) -> CheckResult:
     """Whether a CPU has the fast kernels."""
     if _on_gpu(wish):
         return ok("not needed: a GPU renders")
@@ -125,7 +125,7 @@ def compiled(wish: Wish) -> Finding:
     return ok(f"by Numba, kept in {caches[0]}")
 
 
-def picture(wish: Wish) -> Finding:
+def picture(wish: CheckContext) -> CheckResult:
     """Pictures of the built-in network, as a render makes them."""
     from akma_core.networks.builtin import find
     from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
@@ -150,7 +150,7 @@ def picture(wish: Wish) -> Finding:
     return warn(text, "use a GPU, or a CPU with more cores") if min(seconds) > SLOW else ok(text)
 
 
-def encoders(wish: Wish) -> Finding:
+def encoders(wish: CheckContext) -> CheckResult:
     """Whether H.264 and each sound open, and NVENC where it is asked for."""
     import av
 
@@ -170,7 +170,7 @@ def encoders(wish: Wish) -> Finding:
     return summary(f"libx264, {', '.join(SOUNDS)}; NVENC {'opens' if nvenc else 'does not open here'}", troubles)
 
 
-def upscalers(_wish: Wish) -> Finding:
+def upscalers(_wish: CheckContext) -> CheckResult:
     """Which of the upscalers that have a name are installed, and whole."""
     here, missing, troubles = [], [], []
     for name, card in upscaling.cards().items():

@@ -35,7 +35,7 @@ def resolve(model: str) -> tuple[Path, NetworkCard]:
     return local_folder(storage, card), card
 
 
-def bring(storage: Storage, source: Path, name: str, licence: str, note: str, stills: Stills) -> NetworkCard:
+def import_network(storage: Storage, source: Path, name: str, licence: str, note: str, stills: Stills) -> NetworkCard:
     """Keep the network in folder `source`, or in an official .pkl, under a name; empty words leave the card's own.
 
     `stills` makes the contact sheet's pictures of a folder. RequestError where it is no network, or the name is taken.

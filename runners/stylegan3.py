@@ -19,7 +19,7 @@ from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.config import GeneratorConfig, Layer
 from akma_core.networks.stylegan3.generator import to_uint8
 from akma_core.render.plan import DevicePart, NetworkPart
-from runners.batching import Portions, batch_for
+from runners.batching import BatchSplitter, batch_for
 from runners.cuda_graph import CudaBatches, filled
 
 
@@ -54,7 +54,7 @@ def _layer_bytes(layer: Layer) -> int:
 
 
 class StyleGAN3Runner:
-    """Implements akma_core.render.pipeline.Pictures and Planes: one network on one device, for one caller at a time."""
+    """A FrameSource and YuvSource: one network on one device, for one caller at a time."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class StyleGAN3Runner:
         self._cuda: CudaBatches | None = None
         workers = torch.get_num_threads() if device.type == "cpu" else 1
         self.step = max(workers, batch)
-        self._portions = Portions(self.step, self.notes)
+        self._splitter = BatchSplitter(self.step, self.notes)
         # A thread a picture: no barriers inside the network, a third less time than threads inside every operation.
         self._pool = ThreadPoolExecutor(workers, "picture", torch.set_num_threads, (1,)) if workers > 1 else None
         if device.type == "cuda":
@@ -109,10 +109,10 @@ class StyleGAN3Runner:
         """[n, w_dim] -> [n, H, W, 3] uint8 on the device; n is at most `step`."""
         if self._cuda:
             return self._cuda.pictures(w)
-        return torch.cat(list(self._portions.each(self._at_once, w)))
+        return torch.cat(list(self._splitter.each(self._at_once, w)))
 
     def planes(self, ws: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
-        """I420 planes of w in order, see akma_core.render.pipeline.Planes."""
+        """I420 planes of w in order, see akma_core.render.pipeline.YuvSource."""
         if self._cuda:
             yield from self._cuda.planes(ws)
             return
@@ -122,7 +122,7 @@ class StyleGAN3Runner:
 
     def _at_once(self, w: NDArray[np.float32]) -> Tensor:
         """All of `w` on the CPU, a batch a thread."""
-        size = min(self.batch, self._portions.size)
+        size = min(self.batch, self._splitter.size)
         batches = [w[k : k + size] for k in range(0, len(w), size)]
         if self._pool is None or len(batches) == 1:
             return torch.cat([self._batch(batch, size) for batch in batches])

@@ -8,46 +8,46 @@ from typing import Any
 from PIL import Image
 
 from akma_core.audio.reader import digest, loudness, open_audio
-from akma_core.database import Ledger
+from akma_core.database import Database
 from akma_core.errors import AkmaError, RequestError
 from akma_core.log import event
 from akma_core.media.contact_sheet import contact_sheet
 from akma_core.modulation.envelope import curve_of
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
-from runners.device import Studio
-from runners.model_store import bring
+from runners.device import Device
+from runners.model_store import import_network
 
 MAX_STILLS = 64
 Answer = dict[str, Any]
 
 
-class Errands:
-    """Takes errands from the ledger, one at a time."""
+class WorkerTasks:
+    """Takes tasks from the database, one at a time."""
 
-    def __init__(self, ledger: Ledger, storage: Storage, studio: Studio, worker: str) -> None:
-        self._ledger, self._storage, self._studio, self._worker = ledger, storage, studio, worker
+    def __init__(self, database: Database, storage: Storage, device_runner: Device, worker: str) -> None:
+        self._database, self._storage, self._device_runner, self._worker = database, storage, device_runner, worker
 
     def one(self) -> bool:
         """Do one if there is one; what goes wrong with it is its answer."""
-        claimed = self._ledger.claim(self._worker)
+        claimed = self._database.claim(self._worker)
         if claimed is None:
             return False
-        errand, kind, request = claimed
-        work = {"preview": self.preview, "import": self.bring}.get(kind)
+        task, kind, request = claimed
+        work = {"preview": self.preview, "import": self.import_network}.get(kind)
         try:
             if work is None:
-                raise RequestError(f"unknown errand {kind[:40]!r}", code="bad_errand")
-            self._ledger.answer(errand, work(request))
-            event("errand_done", errand=errand, kind=kind)
+                raise RequestError(f"unknown task {kind[:40]!r}", code="bad_errand")
+            self._database.answer(task, work(request))
+            event("errand_done", task=task, kind=kind)
         except AkmaError as error:
             answer = {"failure": error.exit_code == 1, "field": error.field}
-            self._ledger.answer(errand, answer, error.code, error.message)
-            event("errand_refused", "warning", errand=errand, kind=kind, error=error.message)
+            self._database.answer(task, answer, error.code, error.message)
+            event("errand_refused", "warning", task=task, kind=kind, error=error.message)
         except Exception as error:
             message = f"a fault in AKMA itself ({type(error).__name__})"
-            self._ledger.answer(errand, {"failure": True}, "internal", message)
-            event("errand_failed", "error", errand=errand, kind=kind, error=repr(error))
+            self._database.answer(task, {"failure": True}, "internal", message)
+            event("errand_failed", "error", task=task, kind=kind, error=repr(error))
         return True
 
     def preview(self, request: Answer) -> Answer:
@@ -59,7 +59,7 @@ class Errands:
         if request.get("audio"):
             pictures, stills = self._of_song(settings, request["audio"], times)
         else:
-            pictures = list(self._studio.stills(settings, seeds))
+            pictures = list(self._device_runner.stills(settings, seeds))
             stills = [{"seed": seed} for seed in seeds]
         labels = [str(still["seed"]) if "seed" in still else f"{still['time']:.1f} s" for still in stills]
         prefix = f"previews/{request['id']}"
@@ -74,21 +74,21 @@ class Errands:
             path = Path(folder) / Path(key).name
             self._storage.get_file(key, path)
             with open_audio(path) as reader:
-                plan = self._studio.plan(settings, reader, digest(path))
+                plan = self._device_runner.plan(settings, reader, digest(path))
                 curve = curve_of(loudness(reader, plan.fps), plan.curve)
         last = plan.first_frame + plan.frames - 1
         wanted = times or [float((plan.first_frame + plan.frames * k // 8) / plan.fps) for k in (1, 3, 5, 7)]
         frames = [min(max(plan.first_frame, round(time * plan.fps)), last) for time in wanted]
         stills = [{"time": float(frame / plan.fps), "frame": frame} for frame in frames]
-        return self._studio.frames(plan, curve.values, frames), stills
+        return self._device_runner.frames(plan, curve.values, frames), stills
 
-    def bring(self, request: Answer) -> Answer:
+    def import_network(self, request: Answer) -> Answer:
         """Import an official .pkl from storage, read as data; its card."""
         with tempfile.TemporaryDirectory() as folder:
             pkl = Path(folder) / "network.pkl"
             self._storage.get_file(request["key"], pkl)
             words = request.get("licence") or "", request.get("note") or ""
-            card = bring(self._storage, pkl, request["name"], *words, self._studio.stills_of)
+            card = import_network(self._storage, pkl, request["name"], *words, self._device_runner.stills_of)
         return {**card.model_dump(mode="json"), "digest": card.digest}
 
 

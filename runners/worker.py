@@ -6,18 +6,18 @@ import torch
 
 from akma_core import log
 from akma_core.config import Environment
-from akma_core.database import Ledger
-from akma_core.jobs.cleanup import expire
-from akma_core.jobs.periodic import Round, Rounds
+from akma_core.database import Database
+from akma_core.jobs.cleanup import delete_expired
+from akma_core.jobs.periodic import PeriodicTask, PeriodicTasks
 from akma_core.jobs.stages import Stages
-from akma_core.jobs.submission import sweep
+from akma_core.jobs.submission import delete_orphans
 from akma_core.jobs.workflows import Jobs, version
 from akma_core.log import event
 from akma_core.storage import open_storage
-from runners.device import Studio
-from runners.tasks import Errands
+from runners.device import Device
+from runners.tasks import WorkerTasks
 
-STUCK = 1800.0  # seconds without a picture; the slowest upscaler on a slow CPU takes minutes for one
+HANG_TIMEOUT = 1800.0  # seconds without a picture; the slowest upscaler on a slow CPU takes minutes for one
 NICE = 10  # a CPU's worker gives way to the API on the same machine
 
 
@@ -28,72 +28,79 @@ class Worker:
         self._environment = environment
         self.name = f"{environment.node}-{index}"
         log.configure(environment.log, node=environment.node, process=f"worker-{index}")
-        self._ledger = Ledger(environment.database("akma"))
+        self._database = Database(environment.database("akma"))
         self._storage = open_storage(environment.storage_url)
-        self._studio = Studio(_device(environment.device, index))
-        if self._studio.profile == "cpu":
+        self._device_runner = Device(_device(environment.device, index))
+        if self._device_runner.profile == "cpu":
             os.nice(NICE)
         folder = environment.home / "work" / self.name
-        spoken = version(self._studio.profile)
-        self._stages = Stages(self._ledger, self._storage, self._studio, folder, self.name, spoken)
-        self._jobs = Jobs(environment, self._ledger, self._stages, self.name)
-        self._errands = Errands(self._ledger, self._storage, self._studio, self.name)
+        spoken = version(self._device_runner.profile)
+        self._stages = Stages(self._database, self._storage, self._device_runner, folder, self.name, spoken)
+        self._jobs = Jobs(environment, self._database, self._stages, self.name)
+        self._tasks = WorkerTasks(self._database, self._storage, self._device_runner, self.name)
         quick = 0.5 if environment.is_postgres else 0.1
         jobs, stages = self._jobs, self._stages
-        self._rounds = [
-            Rounds(
+        self._periodic = [
+            PeriodicTasks(
                 "pulse",
                 [
-                    Round(quick, stages.watch),
-                    Round(0.5, self._pulse),
-                    Round(2.0, self._beat),
-                    Round(30.0, self._end_if_stuck),
+                    PeriodicTask(quick, stages.watch),
+                    PeriodicTask(0.5, self._pulse),
+                    PeriodicTask(2.0, self._beat),
+                    PeriodicTask(30.0, self._end_if_stuck),
                 ],
             ),
-            Rounds("dispatch", jobs.rounds()),
-            Rounds("house", [Round(10.0, self._keep_house), Round(60.0, jobs.tidy)]),  # may take minutes
-            Rounds("errands", [Round(quick, self._run_errands)]),
+            PeriodicTasks("dispatch", jobs.periodic_tasks()),
+            # Deleting may take minutes: a thread of its own.
+            PeriodicTasks("cleanup", [PeriodicTask(10.0, self._clean_up), PeriodicTask(60.0, jobs.prune_workflows)]),
+            PeriodicTasks("tasks", [PeriodicTask(quick, self._run_tasks)]),
         ]
 
     def start(self) -> None:
         """Take work, from now on."""
-        self._studio.warm()
+        self._device_runner.warm()
         self._jobs.start()
-        for rounds in self._rounds:
-            rounds.start()
-        event("worker_started", worker=self.name, device=self._studio.name, version=self._jobs.version)
+        for thread in self._periodic:
+            thread.start()
+        event("worker_started", worker=self.name, device=self._device_runner.name, version=self._jobs.version)
 
     def stop(self) -> None:
         """Let what is in flight end, if it is quick about it, and leave the rest to whoever comes next."""
         event("worker_stopping", worker=self.name)
         self._jobs.stop()
-        for rounds in self._rounds:
-            rounds.stop()
+        for thread in self._periodic:
+            thread.stop()
         event("worker_stopped", worker=self.name)
 
     def _pulse(self) -> None:
-        if pulses := self._stages.busy.pulses():
-            self._ledger.pulse(self.name, pulses)
+        if progress_rows := self._stages.busy.progress_rows():
+            self._database.pulse(self.name, progress_rows)
 
     def _beat(self) -> None:
-        self._ledger.beat(
-            self.name, self._jobs.version, self._studio.profile, self._studio.name, self._stages.busy.total
+        self._database.beat(
+            self.name,
+            self._jobs.version,
+            self._device_runner.profile,
+            self._device_runner.name,
+            self._stages.busy.total,
         )
 
     def _end_if_stuck(self) -> None:
-        if self._stages.busy.stands_still(STUCK):
-            event("device_hangs", "error", worker=self.name, device=self._studio.name)
+        if self._stages.busy.stands_still(HANG_TIMEOUT):
+            event("device_hangs", "error", worker=self.name, device=self._device_runner.name)
             os._exit(1)  # the supervisor starts another, which begins the chunks again
 
-    def _run_errands(self) -> None:
-        while self._errands.one():
+    def _run_tasks(self) -> None:
+        while self._tasks.one():
             pass
 
-    def _keep_house(self) -> None:
-        if self._ledger.due("retention", 60):
-            expire(self._ledger, self._storage, self._environment.retention_days, self._environment.retention_bytes)
-        if self._ledger.due("sweep", 6 * 3600):
-            sweep(self._storage, self._ledger)
+    def _clean_up(self) -> None:
+        if self._database.due("retention", 60):
+            delete_expired(
+                self._database, self._storage, self._environment.retention_days, self._environment.retention_bytes
+            )
+        if self._database.due("sweep", 6 * 3600):
+            delete_orphans(self._storage, self._database)
 
 
 def _device(wish: str, index: int) -> str:

@@ -39,7 +39,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "PAUSES", (0.02, 0.05))
     monkeypatch.setattr(client_module, "POLL", 0.1)
-    monkeypatch.setattr(client_module, "PATIENCE", 3.0)
+    monkeypatch.setattr(client_module, "RETRY_FOR", 3.0)
     monkeypatch.setenv("AKMA_API_KEY", SECRET)
 
 
@@ -56,11 +56,11 @@ def working(house: House, end: str = "done", video: bytes | None = None) -> Iter
 
     def work() -> None:
         while not stop.wait(0.05):
-            for render in house.ledger.waiting():
+            for render in house.database.waiting():
                 if end == "done":
                     house.finish(render.id, video)
                 else:
-                    house.ledger.end(render.id, end, "song_broken", "the song is broken: export it again")
+                    house.database.end(render.id, end, "song_broken", "the song is broken: export it again")
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -151,7 +151,7 @@ def akma(*arguments: object) -> int:
 
 def renders(house: House, song: Path) -> list[Any]:
     """Those of this test, the newest first: the song's digest is in no other."""
-    known = [each for each in house.ledger.page(None, None, 100) if house.storage.exists(each.audio)]
+    known = [each for each in house.database.page(None, None, 100) if house.storage.exists(each.audio)]
     return [each for each in known if house.storage.get_bytes(each.audio) == song.read_bytes()]
 
 
@@ -313,7 +313,7 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[str]:
 def test_answers_that_are_none(
     status: int, body: bytes, kind: type[AkmaError], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "PATIENCE", 0.1)
+    monkeypatch.setattr(client_module, "RETRY_FOR", 0.1)
     with (
         answering(status, body, Location="https://elsewhere/") as url,
         Client(url) as client,

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from akma_core import metrics
-from akma_core.database import Caps, Ledger, Render
+from akma_core.database import Caps, Database, Render
 
 CAPS = Caps(jobs=100, seconds=1e9, key=100)
 
@@ -39,50 +39,50 @@ def samples(text: str) -> dict[str, float]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/akma.sqlite")
+def database(tmp_path: Path) -> Database:
+    return Database(f"sqlite:///{tmp_path}/akma.sqlite")
 
 
-def test_an_empty_ledger(ledger: Ledger) -> None:
-    found = samples(metrics.exposition(ledger))
+def test_an_empty_ledger(database: Database) -> None:
+    found = samples(metrics.exposition(database))
     assert found["akma_ledger_up"] == 1
     assert {found[f"akma_renders,status={status}"] for status in metrics.STATUSES} == {0}
     assert found["akma_queue_length"] == found["akma_queue_seconds"] == 0
 
 
-def test_renders_by_status_and_the_queue(ledger: Ledger) -> None:
+def test_renders_by_status_and_the_queue(database: Database) -> None:
     for key, seconds in (("a", 10.0), ("b", 20.5), ("c", 30.0), ("d", 40.0)):
-        ledger.accept(render(key, seconds), CAPS)
-    ledger.update("c", status="running")
-    ledger.end("d", "failed", "device_lost", "gone")
-    found = samples(metrics.exposition(ledger))
+        database.accept(render(key, seconds), CAPS)
+    database.update("c", status="running")
+    database.end("d", "failed", "device_lost", "gone")
+    found = samples(metrics.exposition(database))
     assert found["akma_renders,status=queued"] == 2
     assert found["akma_renders,status=running"] == found["akma_renders,status=failed"] == 1
     assert found["akma_renders,status=done"] == 0
     assert found["akma_queue_length"] == 2
     assert found["akma_queue_seconds"] == 60.5  # all that is to be rendered
-    ledger.plan("c", [45, 45], status="running")
-    ledger.finish_segment("c", 0, "worker", [], rendered=True)
-    assert samples(metrics.exposition(ledger))["akma_queue_seconds"] == 45.5
+    database.plan("c", [45, 45], status="running")
+    database.finish_segment("c", 0, "worker", [], rendered=True)
+    assert samples(metrics.exposition(database))["akma_queue_seconds"] == 45.5
     assert 0 <= found["akma_queue_age_seconds"] < 60
 
 
-def test_workers_that_live_by_their_kind(ledger: Ledger) -> None:
+def test_workers_that_live_by_their_kind(database: Database) -> None:
     for worker, profile in (("n-0", "cuda-h200"), ("n-1", "cuda-h200"), ("m-0", 'cpu "x"\n')):
-        ledger.beat(worker, "1", profile, "d", 7)
-    found = samples(metrics.exposition(ledger))
+        database.beat(worker, "1", profile, "d", 7)
+    found = samples(metrics.exposition(database))
     assert found["akma_workers,profile=cuda-h200"] == 2
     assert found['akma_workers,profile=cpu "x"\n'] == 1
 
 
 def test_without_a_database_it_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "gone"
-    ledger = Ledger(f"sqlite:///{folder}/akma.sqlite")
-    ledger.close()
+    database = Database(f"sqlite:///{folder}/akma.sqlite")
+    database.close()
     for file in folder.iterdir():
         file.unlink()
     folder.rmdir()
-    assert samples(metrics.exposition(ledger)) == {"akma_ledger_up": 0}
+    assert samples(metrics.exposition(database)) == {"akma_ledger_up": 0}
 
 
 def test_the_module_alone_does_not_import_prometheus() -> None:

@@ -56,7 +56,7 @@ def create_app(environment: Environment) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     _add_docs(app)
-    app.add_middleware(Gate)
+    app.add_middleware(NotStartedMiddleware)
     errors.install(app)
     if environment.cors_origins:
         app.add_middleware(
@@ -66,11 +66,11 @@ def create_app(environment: Environment) -> FastAPI:
             allow_headers=["Authorization", "X-API-Key", "Idempotency-Key", *RANGES, "Last-Event-ID"],
             expose_headers=["Location", "Retry-After", "ETag", "Content-Range", "Content-Disposition"],
         )
-    app.add_middleware(request_metrics.Meter)
+    app.add_middleware(request_metrics.RequestMetricsMiddleware)
     return app
 
 
-class Gate:
+class NotStartedMiddleware:
     """Pure ASGI: lets in whom the app's Access lets in, which is known once its lifespan has begun."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -84,7 +84,7 @@ def parse_keys(text: str) -> tuple[Key, ...]:
     return tuple(keys)
 
 
-class Access:
+class Authenticator:
     """The rules. With no `keys` only loopback peers that no proxy speaks for are served, as administrator "local"."""
 
     def __init__(self, keys: Sequence[Key], link_secret: bytes, *, clock: Callable[[], float] = time.time) -> None:
@@ -149,7 +149,7 @@ class Access:
 class AccessMiddleware:
     """Pure ASGI: puts the Caller into scope["state"]["caller"] (request.state.caller), or answers the error itself."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Authenticator) -> None:
         self.app, self.access = app, access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -18,7 +18,7 @@ def one(request: Request, name: str, make: Callable[[], T]) -> T:
     return cast(T, getattr(state, name))
 
 
-class Shelf:
+class SingleFlightCache:
     """Up to `limit` bytes, in memory; those go first that nobody asked for of late. Of one event loop."""
 
     def __init__(self, limit: int) -> None:

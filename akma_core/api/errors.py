@@ -73,10 +73,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(AkmaError, _akma)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    app.add_middleware(Guard)
+    app.add_middleware(ErrorMiddleware)
 
 
-class Guard:
+class ErrorMiddleware:
     """Pure ASGI: any other exception is logged with its trace and an id, and answered with the id alone."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -33,7 +33,7 @@ class Limits:
     """without a byte from the client"""
 
 
-class Form:
+class FormParser:
     """What came of a form so far: its fields, and the bytes of its one file that nobody has taken yet."""
 
     def __init__(self, headers: Headers, file_field: str, limits: Limits) -> None:

@@ -44,15 +44,15 @@ class ErrorDetail(BaseModel):
     field: str | None = Field(None, description="the setting at fault")
 
 
-class ErrorAnswer(BaseModel):
+class ErrorResponse(BaseModel):
     """Every error."""
 
     error: ErrorDetail
 
 
 ERRORS: dict[int | str, Schema] = {
-    "4XX": {"model": ErrorAnswer, "description": "What was asked for cannot be done as asked"},
-    "5XX": {"model": ErrorAnswer, "description": "The service failed"},
+    "4XX": {"model": ErrorResponse, "description": "What was asked for cannot be done as asked"},
+    "5XX": {"model": ErrorResponse, "description": "The service failed"},
 }
 
 

@@ -25,7 +25,7 @@ router = APIRouter(include_in_schema=False)
 _lock = threading.Lock()
 
 
-class Meter:
+class RequestMetricsMiddleware:
     """Pure ASGI: counts requests, and the seconds until their answers begin, by the route's pattern."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -55,7 +55,7 @@ class Meter:
 
 @router.get("/metrics")
 def metrics(request: Request) -> Response:
-    """Prometheus' text format: what the processes of this node counted, and what the ledger says of all of them."""
+    """Prometheus' text format: what the processes of this node counted, and what the database says of all of them."""
     import prometheus_client
     from prometheus_client import multiprocess
 
@@ -64,7 +64,7 @@ def metrics(request: Request) -> Response:
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     else:
         registry = prometheus_client.REGISTRY
-    text = prometheus_client.generate_latest(registry).decode() + exposition(state_of(request).ledger)
+    text = prometheus_client.generate_latest(registry).decode() + exposition(state_of(request).database)
     return Response(text, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
 

@@ -17,7 +17,7 @@ LINKED = ("events", "video", "manifest", "waveform", "stream")  # what a browser
 PATHS = {"waveform": "waveform.png", "stream": "stream.m3u8"}
 
 
-class Fault(BaseModel):
+class RenderError(BaseModel):
     """Why it failed."""
 
     code: str = Field(examples=["audio_damaged"])
@@ -36,7 +36,7 @@ class Links(BaseModel):
     log: str
 
 
-class RenderAnswer(BaseModel):
+class RenderResponse(BaseModel):
     """A render and how far it is."""
 
     id: str = Field(description="32 hexadecimal digits, in the order of time")
@@ -57,7 +57,7 @@ class RenderAnswer(BaseModel):
     height: int | None
     fps: str = Field(examples=["30", "30000/1001"])
     duration: float = Field(description="of the video, seconds")
-    error: Fault | None
+    error: RenderError | None
     webhook: str | None = Field(description="what became of it: sent, or why not; null before, or without one")
     links: Links
 
@@ -65,11 +65,11 @@ class RenderAnswer(BaseModel):
 class RenderPage(BaseModel):
     """Some renders, the newest first."""
 
-    renders: list[RenderAnswer]
+    renders: list[RenderResponse]
     cursor: str | None = Field(description="give it back for the next page; null on the last one")
 
 
-class ModelAnswer(BaseModel):
+class ModelResponse(BaseModel):
     """A network that `model` takes."""
 
     name: str
@@ -84,7 +84,7 @@ class ModelAnswer(BaseModel):
     built_in: bool
 
 
-class UpscalerAnswer(BaseModel):
+class UpscalerResponse(BaseModel):
     """A network that `upscale` takes."""
 
     name: str
@@ -99,11 +99,11 @@ class UpscalerAnswer(BaseModel):
 class ModelList(BaseModel):
     """All that can be asked for by name."""
 
-    models: list[ModelAnswer]
-    upscalers: list[UpscalerAnswer]
+    models: list[ModelResponse]
+    upscalers: list[UpscalerResponse]
 
 
-class HealthAnswer(BaseModel):
+class HealthResponse(BaseModel):
     """Whether renders are accepted and made."""
 
     status: Literal["ready", "unready"]
@@ -111,13 +111,13 @@ class HealthAnswer(BaseModel):
     reason: str | None = None
 
 
-def render_answer(state: State, render: Render, progress: Progress) -> RenderAnswer:
+def render_response(state: State, render: Render, progress: Progress) -> RenderResponse:
     """What is told of a render."""
     done = render.frames if render.status == "done" else min(progress.frames_done, render.frames)
     running = render.status == "running"
     speed = round(progress.rate, 3) if running and progress.rate > 0 else None
     settings = json.loads(render.settings)
-    return RenderAnswer(
+    return RenderResponse(
         id=render.id,
         status=render.status,  # type: ignore[arg-type]  # which pydantic checks
         stage=render.stage,
@@ -136,19 +136,21 @@ def render_answer(state: State, render: Render, progress: Progress) -> RenderAns
         height=render.height,
         fps=render.fps,
         duration=round(float(render.frames / Fraction(render.fps)), 6),
-        error=Fault(code=render.error_code, message=render.error_message or "") if render.error_code else None,
+        error=RenderError(code=render.error_code, message=render.error_message or "") if render.error_code else None,
         webhook=render.webhook,
         links=_links(state, render.id),
     )
 
 
-def model_answer(card: NetworkCard, *, built_in: bool) -> ModelAnswer:
-    return ModelAnswer(digest=card.digest, built_in=built_in, **card.model_dump(include=set(ModelAnswer.model_fields)))
+def model_response(card: NetworkCard, *, built_in: bool) -> ModelResponse:
+    return ModelResponse(
+        digest=card.digest, built_in=built_in, **card.model_dump(include=set(ModelResponse.model_fields))
+    )
 
 
-def upscaler_answer(card: UpscalerCard, *, built_in: bool) -> UpscalerAnswer:
-    known = card.model_dump(include=set(UpscalerAnswer.model_fields))
-    return UpscalerAnswer(kind=card.architecture, digest=card.digest, built_in=built_in, **known)
+def upscaler_response(card: UpscalerCard, *, built_in: bool) -> UpscalerResponse:
+    known = card.model_dump(include=set(UpscalerResponse.model_fields))
+    return UpscalerResponse(kind=card.architecture, digest=card.digest, built_in=built_in, **known)
 
 
 def _links(state: State, render_id: str) -> Links:

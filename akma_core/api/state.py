@@ -13,12 +13,12 @@ from typing import IO, Any
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from akma_core.api.auth import Access, Caller, parse_keys
+from akma_core.api.auth import Authenticator, Caller, parse_keys
 from akma_core.config import Environment
-from akma_core.database import Ledger
+from akma_core.database import Database
 from akma_core.errors import FailureError, RequestError
-from akma_core.jobs.submission import Intake
-from akma_core.sandbox.pool import Probe
+from akma_core.jobs.submission import Submission
+from akma_core.sandbox.pool import SandboxPool
 from akma_core.storage import Storage, open_storage
 
 POLL = 0.05  # seconds between two looks for an answer
@@ -27,14 +27,14 @@ PREVIEWS = 16  # at a time, of a process
 
 @dataclass(frozen=True)
 class State:
-    """`ledger` and `storage` block: routes that touch them are plain functions, or go through a thread."""
+    """`database` and `storage` block: routes that touch them are plain functions, or go through a thread."""
 
     environment: Environment
-    ledger: Ledger
+    database: Database
     storage: Storage
-    access: Access
-    probe: Probe
-    intake: Intake
+    access: Authenticator
+    probe: SandboxPool
+    submission: Submission
     uploads: Path
     """Folder of this process' own for what is being uploaded."""
     lock: IO[str]
@@ -48,11 +48,11 @@ class State:
         FailureError, code no_worker or no_answer, where none does it within `seconds`; the worker's own error, which
         is a RequestError unless its answer says {"failure": true}.
         """
-        if not await run_in_threadpool(self.ledger.workers):
+        if not await run_in_threadpool(self.database.workers):
             raise FailureError("no worker is there to do this: start one, or try again later", code="no_worker")
-        errand = await run_in_threadpool(self.ledger.ask, kind, request)
+        task = await run_in_threadpool(self.database.ask, kind, request)
         until = time.monotonic() + seconds
-        while (row := await run_in_threadpool(self.ledger.answered, errand)) is None:
+        while (row := await run_in_threadpool(self.database.answered, task)) is None:
             if time.monotonic() > until:
                 message = f"no worker found the time for this within {seconds:g} seconds: try again later"
                 raise FailureError(message, code="no_answer")
@@ -65,7 +65,7 @@ class State:
 
     def close(self) -> None:
         self.probe.close()
-        self.ledger.close()
+        self.database.close()
         shutil.rmtree(self.uploads, ignore_errors=True)
         Path(self.lock.name).unlink(missing_ok=True)
         self.lock.close()
@@ -75,19 +75,19 @@ def open_state(environment: Environment) -> State:
     """Connect; FailureError where the database does not answer, RequestError where a setting is wrong."""
     keys = parse_keys(environment.api_keys.get_secret_value())
     storage = open_storage(environment.storage_url)
-    ledger = Ledger(environment.database("akma"))
+    database = Database(environment.database("akma"))
     given = environment.link_secret
-    secret = given.get_secret_value() if given else ledger.fact("link_secret", secrets.token_hex(32))
+    secret = given.get_secret_value() if given else database.fact("link_secret", secrets.token_hex(32))
     uploads, lock = _own_folder(environment.home / "uploads")
-    probe = Probe()
+    probe = SandboxPool()
     probe.start()
     return State(
         environment=environment,
-        ledger=ledger,
+        database=database,
         storage=storage,
-        access=Access(keys, secret.encode()),
+        access=Authenticator(keys, secret.encode()),
         probe=probe,
-        intake=Intake(environment, ledger, storage, probe),
+        submission=Submission(environment, database, storage, probe),
         uploads=uploads,
         lock=lock,
         previews=asyncio.Semaphore(PREVIEWS),

@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
-from akma_core.api.multipart import UNFIT, Form, Limits, too_large
+from akma_core.api.multipart import UNFIT, FormParser, Limits, too_large
 from akma_core.errors import FailureError, RequestError
 from akma_core.files import FULL
 
@@ -65,7 +65,7 @@ async def receive(
     unsupported_type, incomplete_upload (broken off) or upload_stalled; FailureError, code disk_full or write_failed.
     """
     limits = limits or Limits()
-    form = Form(request.headers, file_field, limits)
+    form = FormParser(request.headers, file_field, limits)
     _check_length(request.headers, folder, limits)
     spool = _Spool(folder / secrets.token_hex(16), limits.reserve_bytes)
     try:

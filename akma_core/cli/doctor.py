@@ -25,7 +25,7 @@ from akma_core.cli.options import Commands, add_settings, given, settings_of
 from akma_core.errors import FailureError, RequestError
 
 if TYPE_CHECKING:
-    from akma_core.doctor.finding import Finding
+    from akma_core.doctor.finding import CheckResult
 
 ROOT = Path(__file__).parents[2]
 FIRST = "settings"  # without them nothing else makes sense
@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CheckReport:
     """A check's finding."""
 
     name: str
@@ -121,9 +121,9 @@ class Answer:
         return f"{self.state:<4} {self.name:<9} {self.message}{': ' if self.advice else ''}{self.advice}"
 
 
-def examine(names: Sequence[str], wish: dict[str, object]) -> Iterator[Answer]:
+def examine(names: Sequence[str], wish: dict[str, object]) -> Iterator[CheckReport]:
     """Settings and then the checks of that name, or all that make sense for this node's role. Stops at bad settings."""
-    with Examiner(wish) as examiner:
+    with CheckProcess(wish) as examiner:
         first = examiner.ask(FIRST)
         yield first
         if first.state == "bad":
@@ -136,14 +136,14 @@ def examine(names: Sequence[str], wish: dict[str, object]) -> Iterator[Answer]:
             if name == FIRST or (name not in names if names else check.worker and not renders):
                 continue
             if states.get(check.after) == "bad":
-                answer = Answer(name, "warn", f"not looked at, since {check.after} is bad", "mend that first", 0.0)
+                answer = CheckReport(name, "warn", f"not looked at, since {check.after} is bad", "mend that first", 0.0)
             else:
                 answer = examiner.ask(name)
             states[name] = answer.state
             yield answer
 
 
-class Examiner:
+class CheckProcess:
     """The process that runs the checks, started anew where one of them was its end."""
 
     def __init__(self, wish: dict[str, object]) -> None:
@@ -159,7 +159,7 @@ class Examiner:
     ) -> None:
         self._end()
 
-    def ask(self, name: str) -> Answer:
+    def ask(self, name: str) -> CheckReport:
         """What that check finds; that it took too long, or crashed, is a finding too."""
         limit, began = CHECKS[name].seconds, time.monotonic()
         process = self._process or self._start()
@@ -171,13 +171,13 @@ class Examiner:
             text, message = "", f"no answer within {limit:g} s"
         else:
             if text:
-                return Answer(**json.loads(text))
+                return CheckReport(**json.loads(text))
             with suppress(subprocess.TimeoutExpired):
                 process.wait(2)
             message = f"the check's process ended ({_end_of(process.returncode)})"
         self._end()
         advice = f"see what hangs: AKMA_DEBUG=1 akma doctor {name}"
-        return Answer(name, "bad", message, advice, round(time.monotonic() - began, 3))
+        return CheckReport(name, "bad", message, advice, round(time.monotonic() - began, 3))
 
     def _start(self) -> "subprocess.Popen[str]":
         # -P: what lies in the working directory is nobody's module.
@@ -218,10 +218,10 @@ def _end_of(code: int | None) -> str:
     return f"signal {-code}"
 
 
-def look(name: str, wish: dict[str, object]) -> "tuple[Finding, float]":
+def look(name: str, wish: dict[str, object]) -> "tuple[CheckResult, float]":
     """Run one check here and now: what it finds, without secrets, and the seconds it took."""
     from akma_core.config import read_environment
-    from akma_core.doctor.finding import Finding, Wish, discreet, failed
+    from akma_core.doctor.finding import CheckContext, CheckResult, discreet, failed
 
     began = time.monotonic()
     try:
@@ -229,14 +229,14 @@ def look(name: str, wish: dict[str, object]) -> "tuple[Finding, float]":
         if device := asked.pop("device", None):
             environment = environment.model_copy(update={"device": device})
         check = getattr(import_module(CHECKS[name].module), name)
-        found: Finding = check(Wish(environment, **asked))  # type: ignore[arg-type]
+        found: CheckResult = check(CheckContext(environment, **asked))  # type: ignore[arg-type]
     except Exception as error:
         if os.environ.get("AKMA_DEBUG"):
             import traceback
 
             traceback.print_exc()
         found = failed(error)
-    told = Finding(found.state, discreet(found.message), discreet(found.advice))
+    told = CheckResult(found.state, discreet(found.message), discreet(found.advice))
     return told, time.monotonic() - began
 
 

@@ -19,13 +19,13 @@ def add(commands: Commands) -> None:
     show = verbs.add_parser("show", help="all about one of them")
     show.add_argument("model", help="name, tag, folder or .pkl")
     show.set_defaults(run=run_show)
-    bring = verbs.add_parser(
+    import_network = verbs.add_parser(
         "import",
         help="make an official StyleGAN3 .pkl a network of yours",
         description="Read an official StyleGAN3 .pkl as data (nothing in it is run) and keep it under a name.",
     )
-    bring.add_argument("file", type=Path, metavar="NET.pkl", help="the file, or a folder with network.json")
-    bring.set_defaults(run=run_import)
+    import_network.add_argument("file", type=Path, metavar="NET.pkl", help="the file, or a folder with network.json")
+    import_network.set_defaults(run=run_import)
     larger = verbs.add_parser(
         "import-upscaler",
         help="make an official Real-ESRGAN .pth an upscaler of yours",
@@ -46,7 +46,7 @@ def add(commands: Commands) -> None:
         help="denoise strength, 0 (keeps noise) to 1 (removes it): the share of FILE.pth beside --with (default: none)",
     )
     larger.set_defaults(run=run_import_upscaler)
-    for verb in (bring, larger):
+    for verb in (import_network, larger):
         verb.add_argument("--name", help="small letters, digits and . _ - (default: the file's name)")
         verb.add_argument("--licence", help="whose it is and what it allows, for the card (default: unknown)")
         verb.add_argument("--note", default="", help="anything worth knowing, for the card (default: nothing)")
@@ -87,12 +87,12 @@ def run_show(options: argparse.Namespace) -> None:
 def run_import(options: argparse.Namespace) -> None:
     from akma_core import registry
     from akma_core.storage import default_url, open_storage
-    from runners.device import Studio
-    from runners.model_store import bring
+    from runners.device import Device
+    from runners.model_store import import_network
 
     name = registry.check_name(options.name or registry.safe_name(options.file.stem))
     storage = open_storage(default_url())
-    card = bring(storage, options.file, name, options.licence or "", options.note, Studio("cpu").stills_of)
+    card = import_network(storage, options.file, name, options.licence or "", options.note, Device("cpu").stills_of)
     print(_line(card, card.licence))
     print(f"{storage.url(f'models/{card.digest}/{registry.SHEET}')}  what it makes of seeds 0 to 15")
 

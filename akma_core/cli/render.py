@@ -37,8 +37,8 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.audio.reader import digest, loudness, open_audio
     from akma_core.cli.progress import Progress, clock
     from akma_core.modulation.envelope import curve_of
-    from akma_core.render.output import Parts, check_output, is_done
-    from akma_core.render.pipeline import Motion, render_chunks
+    from akma_core.render.output import RenderOutput, check_output, is_done
+    from akma_core.render.pipeline import Trajectory, render_chunks
     from akma_core.render.plan import make_plan, read_plan
     from akma_core.settings import RenderSettings
     from runners.model_store import resolve
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
     for note in curve.notes:
         if note not in plan.notes:
             print(f"note: {note}", file=sys.stderr)
-    work = Parts(options.output, plan)
+    work = RenderOutput(options.output, plan)
     with work.owned():
         todo = work.missing()
         kept = plan.frames - sum(chunk.frames for chunk in todo)
@@ -96,7 +96,7 @@ def run(options: argparse.Namespace) -> None:
             runner = StyleGAN3Runner(folder, device, plan.device.batch, plan.device.dtype, finishing)
             progress = Progress(plan.frames, kept)
             try:
-                render_chunks(plan, todo, Motion(plan, curve.values, runner), runner, work.path, progress.add)
+                render_chunks(plan, todo, Trajectory(plan, curve.values, runner), runner, work.path, progress.add)
             finally:
                 progress.close()
             notes = runner.notes

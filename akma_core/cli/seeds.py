@@ -34,12 +34,12 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.media.contact_sheet import contact_sheet, thumbnail
     from akma_core.render.output import check_folder, write_whole
     from akma_core.settings import parse_seeds
-    from runners.device import Studio
+    from runners.device import Device
 
     settings = settings_of(options)
     seeds = parse_seeds(options.seeds)
     check_folder(options.output / "sheet.png" if options.output.is_dir() else options.output)
-    pictures = Studio(settings.device).stills(settings, seeds)
+    pictures = Device(settings.device).stills(settings, seeds)
     small: list[NDArray[np.uint8]] = []
     for seed, picture in zip(seeds, pictures, strict=True):
         if not small:

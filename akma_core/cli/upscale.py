@@ -90,11 +90,11 @@ def _upscale(
     place: str,
 ) -> None:
     from akma_core.cli.progress import Progress, clock
-    from akma_core.media.video_reader import open_clip
+    from akma_core.media.video_reader import open_video
     from akma_core.render.output import check_folder, is_done, manifest_path
-    from akma_core.upscale.pipeline import Work, make_plan
+    from akma_core.upscale.pipeline import UpscaleOutput, make_plan
 
-    clip = open_clip(video)
+    clip = open_video(video)
     plan = make_plan(clip, network, options.outscale, settings.crf, settings.encoder)
     output: Path = options.output / (video.stem + plan.suffix)
     other = taken.setdefault(manifest_path(output), video)
@@ -109,7 +109,7 @@ def _upscale(
         return
     for note in plan.notes:
         print(f"note: {video.name}: {note}", file=sys.stderr)
-    work = Work(output, plan, clip)
+    work = UpscaleOutput(output, plan, clip)
     with work.owned():
         kept = plan.frames - sum(chunk.frames for chunk in work.missing())
         print(f"{place}{video.name}  {plan.frames} frames, {clip.look.width}x{clip.look.height} -> "

@@ -7,13 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from akma_core.database.engine import Database
-from akma_core.database.schema import WAITING, Pulse, Row, renders, segments
+from akma_core.database.engine import Engine
+from akma_core.database.schema import WAITING, ChunkProgress, Row, renders, segments
 
 STILL = 60.0  # seconds
 
 
-class Chunks(Database):
+class Chunks(Engine):
     """See the module."""
 
     def plan(self, render_id: str, sizes: Sequence[int], **values: Any) -> bool:
@@ -28,11 +28,11 @@ class Chunks(Database):
                 connection.execute(sa.insert(segments), rows)
         return True
 
-    def pulse(self, worker: str, pulses: Iterable[Pulse]) -> None:
+    def pulse(self, worker: str, progress_rows: Iterable[ChunkProgress]) -> None:
         """Note how far `worker` is with its chunks."""
         now = time.time()
         with self._write() as connection:
-            for each in pulses:
+            for each in progress_rows:
                 connection.execute(
                     sa.update(segments)
                     .where(segments.c.render == each.render, segments.c["index"] == each.index, segments.c.whole == 0)

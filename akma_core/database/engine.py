@@ -13,7 +13,7 @@ from akma_core.database.schema import metadata
 from akma_core.errors import FailureError
 
 # libpq's: a network that is gone is noticed in seconds, not in a quarter of an hour. tcp_user_timeout is milliseconds.
-PATIENCE: dict[str, Any] = {
+CONNECT_OPTIONS: dict[str, Any] = {
     "connect_timeout": 10,
     "keepalives_idle": 5,
     "keepalives_interval": 5,
@@ -25,7 +25,7 @@ PATIENCE: dict[str, Any] = {
 }
 
 
-class Database:
+class Engine:
     """A connection pool with the tables in it; short transactions, from any number of threads and processes."""
 
     def __init__(self, url: str) -> None:
@@ -38,7 +38,7 @@ class Database:
             sa.event.listen(self._engine, "begin", _begin_sqlite)
         else:
             self._engine = sa.create_engine(
-                url, connect_args=PATIENCE, pool_size=8, max_overflow=32, pool_pre_ping=True, pool_timeout=30
+                url, connect_args=CONNECT_OPTIONS, pool_size=8, max_overflow=32, pool_pre_ping=True, pool_timeout=30
             )
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         with _reached(), self._engine.begin() as connection:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from akma_core.database.engine import Database
+from akma_core.database.engine import Engine
 from akma_core.database.schema import WAITING, Caps, Progress, Render, events, facts, renders, segments
 from akma_core.errors import RequestError
 
@@ -31,7 +31,7 @@ FAR = (
 )
 
 
-class Renders(Database):
+class Renders(Engine):
     """See the module."""
 
     def accept(self, render: Render, caps: Caps) -> Render:

@@ -69,7 +69,7 @@ workers = sa.Table(
     Column("seen", Float, nullable=False),
     Column("frames", sa.BigInteger, nullable=False, default=0),
 )
-errands = sa.Table(
+tasks = sa.Table(
     "akma_errands",
     metadata,
     Column("id", Text, primary_key=True),
@@ -159,7 +159,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Pulse:
+class ChunkProgress:
     """What a worker tells of a chunk that it is busy with."""
 
     render: str

@@ -6,15 +6,15 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from akma_core.database.engine import Database
-from akma_core.database.schema import Row, errands, events, facts, workers
+from akma_core.database.engine import Engine
+from akma_core.database.schema import Row, events, facts, tasks, workers
 
 FRESH = 10.0  # seconds after which a worker that says nothing counts as gone
 MAX_EVENTS = 500  # lines of a render's log that are read, the latest
-KEPT = 3600.0  # seconds that an errand is kept
+KEPT = 3600.0  # seconds that an task is kept
 
 
-class Errands(Database):
+class WorkerTasks(Engine):
     """See the module."""
 
     def beat(self, worker: str, version: str, profile: str, device: str, frames: int) -> None:
@@ -31,35 +31,35 @@ class Errands(Database):
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def ask(self, kind: str, request: Row) -> str:
-        """Ask any worker for something short; the errand's id."""
-        errand = uuid4().hex
+        """Ask any worker for something short; the task's id."""
+        task = uuid4().hex
         with self._write() as connection:
-            row = {"id": errand, "created": time.time(), "kind": kind, "request": json.dumps(request)}
-            connection.execute(sa.insert(errands).values(row))
-            connection.execute(sa.delete(errands).where(errands.c.created < time.time() - KEPT))
-        return errand
+            row = {"id": task, "created": time.time(), "kind": kind, "request": json.dumps(request)}
+            connection.execute(sa.insert(tasks).values(row))
+            connection.execute(sa.delete(tasks).where(tasks.c.created < time.time() - KEPT))
+        return task
 
     def claim(self, worker: str) -> tuple[str, str, Row] | None:
-        """Take the oldest errand that nobody has: id, kind, request."""
+        """Take the oldest task that nobody has: id, kind, request."""
         with self._read() as connection:
-            oldest = sa.select(errands).where(errands.c.worker.is_(None)).order_by(errands.c.created).limit(1)
+            oldest = sa.select(tasks).where(tasks.c.worker.is_(None)).order_by(tasks.c.created).limit(1)
             row = connection.execute(oldest).first()
         if row is None:
             return None
         with self._write() as connection:
-            mine = sa.update(errands).where(errands.c.id == row.id, errands.c.worker.is_(None)).values(worker=worker)
+            mine = sa.update(tasks).where(tasks.c.id == row.id, tasks.c.worker.is_(None)).values(worker=worker)
             taken = connection.execute(mine).rowcount > 0
         return (row.id, row.kind, json.loads(row.request)) if taken else None
 
-    def answer(self, errand: str, answer: Row | None, code: str | None = None, message: str | None = None) -> None:
-        """What came of an errand: an answer, or an error."""
+    def answer(self, task: str, answer: Row | None, code: str | None = None, message: str | None = None) -> None:
+        """What came of an task: an answer, or an error."""
         values = {"answer": json.dumps(answer), "error_code": code, "error_message": message}
         with self._write() as connection:
-            connection.execute(sa.update(errands).where(errands.c.id == errand).values(values))
+            connection.execute(sa.update(tasks).where(tasks.c.id == task).values(values))
 
-    def answered(self, errand: str) -> Row | None:
-        """The row of an errand that was answered; None before."""
-        query = sa.select(errands).where(errands.c.id == errand, errands.c.answer.is_not(None))
+    def answered(self, task: str) -> Row | None:
+        """The row of an task that was answered; None before."""
+        query = sa.select(tasks).where(tasks.c.id == task, tasks.c.answer.is_not(None))
         with self._read() as connection:
             row = connection.execute(query).mappings().first()
         return dict(row) if row else None

@@ -17,7 +17,7 @@ from akma_core.errors import AkmaError
 
 
 @dataclass(frozen=True)
-class Wish:
+class CheckContext:
     """What the machine is to do."""
 
     environment: Environment
@@ -27,7 +27,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What a check found, in one line."""
 
     state: Literal["ok", "warn", "bad"]
@@ -36,28 +36,28 @@ class Finding:
     """What to do about it; empty where all is well."""
 
 
-def ok(message: str) -> Finding:
-    return Finding("ok", message)
+def ok(message: str) -> CheckResult:
+    return CheckResult("ok", message)
 
 
-def warn(message: str, advice: str) -> Finding:
-    return Finding("warn", message, advice)
+def warn(message: str, advice: str) -> CheckResult:
+    return CheckResult("warn", message, advice)
 
 
-def bad(message: str, advice: str) -> Finding:
-    return Finding("bad", message, advice)
+def bad(message: str, advice: str) -> CheckResult:
+    return CheckResult("bad", message, advice)
 
 
-def summary(fine: str, troubles: Iterable[Finding]) -> Finding:
+def summary(fine: str, troubles: Iterable[CheckResult]) -> CheckResult:
     """The troubles in one line, as bad as the worst of them; `fine` where there are none."""
     found = sorted(troubles, key=lambda finding: finding.state)  # bad before warn
     if not found:
         return ok(fine)
     advice = dict.fromkeys(finding.advice for finding in found)  # the same only once
-    return Finding(found[0].state, "; ".join(finding.message for finding in found), "; ".join(advice))
+    return CheckResult(found[0].state, "; ".join(finding.message for finding in found), "; ".join(advice))
 
 
-def failed(error: Exception) -> Finding:
+def failed(error: Exception) -> CheckResult:
     """What an exception says of the machine."""
     if isinstance(error, AkmaError):
         if advice := ADVICE.get(error.code):

@@ -16,7 +16,7 @@ from urllib.request import url2pathname
 from uuid import uuid4
 
 from akma_core.config import PREFIX, Environment, unknown
-from akma_core.doctor.finding import Finding, Wish, bad, ok, summary, warn
+from akma_core.doctor.finding import CheckContext, CheckResult, bad, ok, summary, warn
 from akma_core.errors import FailureError
 from akma_core.files import sync, writing
 from akma_core.storage import open_storage
@@ -46,7 +46,7 @@ OPEN_FILES = 1024  # a few for each of some hundred clients
 SHARED_MEMORY = 16 << 20  # bytes in /dev/shm
 
 
-def settings(wish: Wish) -> Finding:
+def settings(wish: CheckContext) -> CheckResult:
     """Unknown variables, and those that do not go together."""
     from akma_core.api.auth import parse_keys
 
@@ -67,7 +67,7 @@ def settings(wish: Wish) -> Finding:
     return summary(f"node {environment.node}, role {environment.role}, {access}", troubles)
 
 
-def _unknown(name: str) -> Finding:
+def _unknown(name: str) -> CheckResult:
     message = f"{name} means nothing to AKMA"
     if name.endswith("_FILE"):
         return warn(message, "the image's entrypoint reads it: entrypoint python -m akma_core.cli doctor")
@@ -76,7 +76,7 @@ def _unknown(name: str) -> Finding:
     return warn(message, f"write {close[0]}" if close else "unset it")
 
 
-def libraries(_wish: Wish) -> Finding:
+def libraries(_wish: CheckContext) -> CheckResult:
     """Python and the libraries that decide, against the ranges that AKMA is tested with."""
     from packaging.specifiers import SpecifierSet
 
@@ -87,7 +87,7 @@ def libraries(_wish: Wish) -> Finding:
         except PackageNotFoundError:
             # Without Numba plain torch does the same, slower.
             state: Literal["warn", "bad"] = "warn" if name == "numba" else "bad"
-            troubles.append(Finding(state, f"{name} is missing", f"pip install '{name}{allowed}'"))
+            troubles.append(CheckResult(state, f"{name} is missing", f"pip install '{name}{allowed}'"))
             continue
         if name in ("torch", "numba", "av"):
             found.append(f"{name} {number}")
@@ -106,7 +106,7 @@ def _places(environment: Environment) -> dict[str, Path]:
     return places
 
 
-def folders(wish: Wish) -> Finding:
+def folders(wish: CheckContext) -> CheckResult:
     """Whether AKMA's own folders may be written to; those that are missing are made, as the service would."""
     places = {name: path for name, path in _places(wish.environment).items() if name != "AKMA_STORAGE"}
     troubles = []
@@ -129,7 +129,7 @@ def folders(wish: Wish) -> Finding:
     return summary(", ".join(f"{name} {path}" for name, path in places.items()), troubles)
 
 
-def disk(wish: Wish) -> Finding:
+def disk(wish: CheckContext) -> CheckResult:
     """Free bytes where a render writes, against what a long one takes."""
     free: dict[int, tuple[int, list[str]]] = {}  # by disk
     for name, path in _places(wish.environment).items():
@@ -150,7 +150,7 @@ def _gigabytes(size: float) -> str:
     return f"{size / GB:.0f} GB" if size >= 10 * GB else f"{size / GB:.2f} GB"
 
 
-def limits(_wish: Wish) -> Finding:
+def limits(_wish: CheckContext) -> CheckResult:
     """Open files, and shared memory."""
     troubles = []
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -165,7 +165,7 @@ def limits(_wish: Wish) -> Finding:
     return summary(f"{'any number of' if files == resource.RLIM_INFINITY else files} open files{shown}", troubles)
 
 
-def port(wish: Wish) -> Finding:
+def port(wish: CheckContext) -> CheckResult:
     """Whether the service's port is free; it is AKMA's own where the service runs."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -178,7 +178,7 @@ def port(wish: Wish) -> Finding:
     return ok(f"{wish.port} is free")
 
 
-def _taken(number: int) -> Finding:
+def _taken(number: int) -> CheckResult:
     import httpx
 
     with suppress(httpx.HTTPError, ValueError, KeyError, TypeError):

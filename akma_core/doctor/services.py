@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from akma_core import registry
 from akma_core.config import Environment
-from akma_core.doctor.finding import Finding, Wish, bad, ok, summary, warn
+from akma_core.doctor.finding import CheckContext, CheckResult, bad, ok, summary, warn
 from akma_core.jobs.executor_lock import SPACE, FileLock, PostgresLock
 from akma_core.storage import Storage, open_storage
 
@@ -45,7 +45,7 @@ REASONS = (  # what Postgres and its library say when they refuse, and what help
 )
 
 
-def database(wish: Wish) -> Finding:
+def database(wish: CheckContext) -> CheckResult:
     """Whether it answers, may be written to, and keeps a session's locks."""
     environment = wish.environment
     if not environment.is_postgres:
@@ -57,7 +57,7 @@ def database(wish: Wish) -> Finding:
         return bad(reason, next(advice for pattern, advice in REASONS if re.search(pattern, reason)))
 
 
-def _postgres(environment: Environment) -> Finding:
+def _postgres(environment: Environment) -> CheckResult:
     troubles = []
     with _session(environment) as session, _session(environment, autocommit=False) as other:
         backend, kept = _one(session, "SELECT pg_backend_pid(), pg_try_advisory_lock(%s, 0)", SPACE + 1)
@@ -108,7 +108,7 @@ def _one(session: psycopg.Connection[Any], query: str, *values: object) -> tuple
     return row
 
 
-def _sqlite(path: Path) -> Finding:
+def _sqlite(path: Path) -> CheckResult:
     folder, troubles = path.parent, []
     kind = filesystem(folder)
     if REMOTE.fullmatch(kind):
@@ -161,7 +161,7 @@ def filesystem(path: Path, mounts: str | None = None) -> str:
     return kind
 
 
-def storage(wish: Wish) -> Finding:
+def storage(wish: CheckContext) -> CheckResult:
     """Put, read, list and delete; whether links can be signed."""
     url = wish.environment.storage_url
     opened = open_storage(url, deadline=DEADLINE)
@@ -175,7 +175,7 @@ def storage(wish: Wish) -> Finding:
     return warn(text, "choose a bucket near this machine") if seconds > SLOW else ok(text)
 
 
-def models(wish: Wish) -> Finding:
+def models(wish: CheckContext) -> CheckResult:
     """Whether what was imported is whole in storage: cards that can be read, weights of the length that they tell.
 
     A bit that flipped is found by whoever loads them: that takes all their bytes.
@@ -198,7 +198,7 @@ def models(wish: Wish) -> Finding:
     return summary(f"{' and '.join(found)}, all whole", troubles)
 
 
-def _damage(opened: Storage, shelf: registry.Shelf[Any], digest: str, sizes: dict[str, int]) -> str:
+def _damage(opened: Storage, shelf: registry.Registry[Any], digest: str, sizes: dict[str, int]) -> str:
     """What is wrong with an imported network; "" where nothing is."""
     prefix = f"{shelf.prefix}/{digest}"
     try:
@@ -225,7 +225,7 @@ def _bytes(opened: Storage, key: str, start: int, stop: int) -> bytes:
     return b"".join(opened.open_range(key, start, stop))
 
 
-def clock(wish: Wish, now: Callable[[], float] = time.time) -> Finding:
+def clock(wish: CheckContext, now: Callable[[], float] = time.time) -> CheckResult:
     """Whether the clock is plausible, and the database's and the bucket's say the same. `now`: seconds since 1970."""
     here = datetime.fromtimestamp(now(), UTC)
     if not EARLIEST < here < LATEST:
@@ -259,7 +259,7 @@ def _bucket_date() -> float | None:
     return None
 
 
-def lock(wish: Wish) -> Finding:
+def lock(wish: CheckContext) -> CheckResult:
     """Whether another process works under this node's name."""
     environment = wish.environment
     name = f"{environment.node}-0"

@@ -3,16 +3,16 @@
 import time
 from dataclasses import replace
 
-from akma_core.database import Ledger, Render
+from akma_core.database import Database, Render
 from akma_core.log import event
 from akma_core.storage import Storage
 
 
-def expire(ledger: Ledger, storage: Storage, days: float, most_bytes: int | None) -> int:
+def delete_expired(database: Database, storage: Storage, days: float, most_bytes: int | None) -> int:
     """Remove what is too old or too much; how many went."""
-    over = ledger.over()
+    over = database.over()
     if most_bytes is not None:
-        over = [_measured(ledger, storage, render) for render in over]
+        over = [_measured(database, storage, render) for render in over]
     total = sum(render.bytes for render in over)
     oldest = time.time() - days * 86400
     gone = 0
@@ -23,17 +23,17 @@ def expire(ledger: Ledger, storage: Storage, days: float, most_bytes: int | None
         # The marker first: what is left if this stops half-way is no finished render.
         storage.delete(f"renders/{render.id}/done")
         storage.delete_prefix(f"renders/{render.id}/")
-        ledger.forget(render.id)
+        database.forget(render.id)
         total -= render.bytes
         gone += 1
         event("render_expired", render=render.id, reason="age" if too_old else "bytes", bytes=render.bytes)
     return gone
 
 
-def _measured(ledger: Ledger, storage: Storage, render: Render) -> Render:
+def _measured(database: Database, storage: Storage, render: Render) -> Render:
     """With its bytes: of one that failed or was cancelled nobody has counted them."""
     if render.bytes or render.status == "done":
         return render
     size = sum(entry.size for entry in storage.list(f"renders/{render.id}/"))
-    ledger.update(render.id, unless_over=False, bytes=size)
+    database.update(render.id, unless_over=False, bytes=size)
     return replace(render, bytes=size)

@@ -13,7 +13,7 @@ from typing import IO, Any
 import psycopg
 import sqlalchemy as sa
 
-from akma_core.database.engine import PATIENCE
+from akma_core.database.engine import CONNECT_OPTIONS
 from akma_core.errors import FailureError
 
 SPACE = 0x616B6D61  # "akma": our half of Postgres' two-part lock numbers
@@ -68,7 +68,7 @@ class PostgresLock:
                 self._address,
                 autocommit=True,
                 application_name=f"akma {self._executor}",
-                **PATIENCE,
+                **CONNECT_OPTIONS,
             )
             row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", _numbers(self._executor)).fetchone()
         except psycopg.Error as error:

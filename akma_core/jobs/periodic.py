@@ -12,7 +12,7 @@ TICK = 0.05  # seconds
 
 
 @dataclass
-class Round:
+class PeriodicTask:
     """Something to be done every so many seconds."""
 
     every: float
@@ -35,11 +35,11 @@ class Round:
         self.due = time.monotonic() + self.every
 
 
-class Rounds:
+class PeriodicTasks:
     """A thread that does them, one after the other."""
 
-    def __init__(self, name: str, rounds: list[Round]) -> None:
-        self._rounds = rounds
+    def __init__(self, name: str, periodic_tasks: list[PeriodicTask]) -> None:
+        self._periodic = periodic_tasks
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -53,6 +53,6 @@ class Rounds:
 
     def _run(self) -> None:
         while not self._stop.wait(TICK):
-            for each in self._rounds:
+            for each in self._periodic:
                 if not self._stop.is_set():
                     each.go()

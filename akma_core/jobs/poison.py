@@ -4,18 +4,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from akma_core.database import Ledger
+from akma_core.database import Database
 from akma_core.errors import FailureError
 
-DEATHS = 4  # processes that died during a piece of work, after which it is a suspect
-TRIES = 6  # times that a suspect may be tried by itself
+MAX_DEATHS = 4  # processes that died during a piece of work, after which it is a suspect
+MAX_TRIES = 6  # times that a suspect may be tried by itself
 
 
-class Suspects:
+class PoisonQuarantine:
     """Everything else waits while a suspect is tried."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._condition = threading.Condition()
         self._working = 0
         self._waiting = 0
@@ -28,14 +28,14 @@ class Suspects:
 
         FailureError, poisoned, instead of once too often.
         """
-        if deaths < DEATHS:
+        if deaths < MAX_DEATHS:
             with self._among_others():
                 yield
             return
         with self._by_itself():
             if work not in self._tried:  # once for a process: what fails without killing it is no sign
                 self._tried.add(work)
-                if self._ledger.count(f"tries-{work}") > TRIES:
+                if self._database.count(f"tries-{work}") > MAX_TRIES:
                     message = "a part of it stopped the worker again and again: try another song, size or network"
                     raise FailureError(message, code="poisoned")
             yield

@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 from akma_core import metrics
 from akma_core.audio.reader import AudioReader, digest, loudness, open_audio
-from akma_core.database import Ledger, Pulse, Render
+from akma_core.database import ChunkProgress, Database, Render
 from akma_core.errors import FailureError
 from akma_core.log import event
-from akma_core.media.audio_segments import Pieces, encode
+from akma_core.media.audio_segments import AudioSegments, encode
 from akma_core.media.mux import AudioTrack, finish
 from akma_core.modulation.envelope import curve_of
 from akma_core.render.output import manifest
-from akma_core.render.pipeline import Motion, Pictures, render_chunks
+from akma_core.render.pipeline import FrameSource, Trajectory, render_chunks
 from akma_core.render.plan import Chunk, RenderPlan
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
@@ -40,7 +40,7 @@ MAX_PLAN = 1 << 26  # bytes of plan.json
 MAX_CURVE = 1 << 30  # bytes of curve.npy
 
 
-class Studio(Protocol):
+class Device(Protocol):
     """A device with the networks on it, as a runner gives it."""
 
     @property
@@ -50,17 +50,17 @@ class Studio(Protocol):
     def plan(self, settings: RenderSettings, reader: AudioReader, song: str) -> RenderPlan:
         """Decide a render of the song with SHA-256 `song` for this device. RequestError where that cannot be."""
 
-    def pictures(self, plan: RenderPlan) -> Pictures:
+    def pictures(self, plan: RenderPlan) -> FrameSource:
         """The plan's network, loaded; the same object for the same network as long as it stays loaded."""
 
     def turn(self) -> AbstractContextManager[None]:
         """Have the device to oneself. Whoever came first is first."""
 
-    def give_way(self) -> None:
+    def yield_to_urgent(self) -> None:
         """Called by whoever has its turn, between two batches: lets urgent ones in."""
 
 
-class OverError(Exception):
+class RenderStoppedError(Exception):
     """The render was cancelled, failed, forgotten or adopted meanwhile, or the process is about to end."""
 
 
@@ -74,7 +74,7 @@ class Job:
 
 
 @dataclass
-class Busy:
+class ProgressTracker:
     """Chunks in work, for the pulse: frames done of each, and the speed of each render."""
 
     chunks: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -111,14 +111,16 @@ class Busy:
         with self.lock:
             return bool(self.chunks) and time.monotonic() - self.touched > seconds
 
-    def pulses(self) -> list[Pulse]:
-        """What the ledger should hear; a render's speed stands with the first of its chunks in work."""
+    def progress_rows(self) -> list[ChunkProgress]:
+        """What the database should hear; a render's speed stands with the first of its chunks in work."""
         with self.lock:
-            told, pulses = set(), []
+            told, progress_rows = set(), []
             for (render_id, index), done in sorted(self.chunks.items()):
-                pulses.append(Pulse(render_id, index, done, 0.0 if render_id in told else self._rate(render_id)))
+                progress_rows.append(
+                    ChunkProgress(render_id, index, done, 0.0 if render_id in told else self._rate(render_id))
+                )
                 told.add(render_id)
-            return pulses
+            return progress_rows
 
     def _rate(self, render_id: str) -> float:
         marks = self.marks.get(render_id)
@@ -132,12 +134,12 @@ class Stages:
     """The stages on one device; `folder` is for what is in work, and this worker's own. `version`: see jobs.version."""
 
     def __init__(
-        self, ledger: Ledger, storage: Storage, studio: Studio, folder: Path, worker: str, version: str
+        self, database: Database, storage: Storage, device_runner: Device, folder: Path, worker: str, version: str
     ) -> None:
-        self.busy = Busy()
+        self.busy = ProgressTracker()
         self.stopping = threading.Event()
         self.version = version
-        self._ledger, self._storage, self._studio = ledger, storage, studio
+        self._database, self._storage, self._device_runner = database, storage, device_runner
         self._folder, self._worker = folder, worker
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._over: set[str] = set()
@@ -148,16 +150,16 @@ class Stages:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def check(self, render_id: str) -> None:
-        """OverError where there is no use in going on; cheap."""
+        """RenderStoppedError where there is no use in going on; cheap."""
         if self.stopping.is_set() or render_id in self._over:
-            raise OverError
+            raise RenderStoppedError
 
     def watch(self) -> None:
         """Look which of the renders in work are over; called several times a second."""
         with self.busy.lock:
             working = {render_id for render_id, _ in self.busy.chunks}
         if working:
-            self._over = working - self._ledger.alive(working, self.version)
+            self._over = working - self._database.alive(working, self.version)
 
     def plan(self, render_id: str, base: Callable[[], int]) -> tuple[RenderPlan, bool]:
         """Make the plan and the curve, once; False where the render is over. `base`: priority of its first chunk."""
@@ -169,7 +171,7 @@ class Stages:
             with self._song(render) as path, open_audio(path) as reader:
                 if not self._storage.exists(f"{prefix}/plan.json"):
                     settings = RenderSettings.model_validate_json(render.settings)
-                    made = self._studio.plan(settings, reader, digest(path))
+                    made = self._device_runner.plan(settings, reader, digest(path))
                     text = made.model_dump_json(by_alias=True, indent=1).encode()
                     self._storage.put_bytes(f"{prefix}/plan.json", text, if_absent=True)
                 plan = self._kept_plan(render_id)
@@ -178,8 +180,8 @@ class Stages:
             np.save(packed, curve.values)
             self._storage.put_bytes(f"{prefix}/curve.npy", packed.getvalue())
         for note in dict.fromkeys([*plan.notes, *curve.notes]):
-            self._ledger.note(render_id, note)
-        begun = self._ledger.plan(
+            self._database.note(render_id, note)
+        begun = self._database.plan(
             render_id,
             [chunk.frames for chunk in plan.chunks()],
             status="running",
@@ -208,10 +210,10 @@ class Stages:
                 self._storage.put_file(sound_key(render_id, index), folder / f"{index:05d}.mp4")
                 (folder / f"{index:05d}.mp4").unlink()
                 # The last one counts when the notes are there too: then the video may be joined.
-                if not self._ledger.update(render_id, sound=min(index + 1, plan.chunk_count - 1)):
-                    raise OverError
+                if not self._database.update(render_id, sound=min(index + 1, plan.chunk_count - 1)):
+                    raise RenderStoppedError
             self._storage.put_bytes(f"renders/{render_id}/sound/notes.json", json.dumps(track.notes).encode())
-        self._ledger.update(render_id, sound=plan.chunk_count)
+        self._database.update(render_id, sound=plan.chunk_count)
 
     def chunk(self, render_id: str, index: int) -> int:
         """Render one chunk unless it is in storage; returns how many of the render's chunks are missing then."""
@@ -231,30 +233,30 @@ class Stages:
                     self.busy.end(render_id, index)
         event("chunk_rendered" if rendered else "chunk_found", render=render_id, chunk=index)
         for note in notes:
-            self._ledger.note(render_id, f"chunk {index}: {note}")
-        return self._ledger.finish_segment(render_id, index, self._worker, notes, rendered=rendered)
+            self._database.note(render_id, f"chunk {index}: {note}")
+        return self._database.finish_segment(render_id, index, self._worker, notes, rendered=rendered)
 
     def _render_chunk(self, render_id: str, job: Job, chunk: Chunk, path: Path) -> list[str]:
         @contextmanager
         def turn() -> Iterator[None]:
-            with self._studio.turn(), metrics.stage("network"):
+            with self._device_runner.turn(), metrics.stage("network"):
                 self.check(render_id)
                 yield
 
         def between() -> None:
-            self._studio.give_way()
+            self._device_runner.yield_to_urgent()
             self.check(render_id)
 
         def on_frames(frames: int) -> None:
             metrics.frames(frames)
             self.busy.add(render_id, chunk.index, frames)
 
-        with self._studio.turn():
+        with self._device_runner.turn():
             self.check(render_id)
-            pictures = self._studio.pictures(job.plan)
-        motion = Motion(job.plan, job.curve, pictures)  # not kept: it would keep the network
+            pictures = self._device_runner.pictures(job.plan)
+        trajectory = Trajectory(job.plan, job.curve, pictures)  # not kept: it would keep the network
         before = len(pictures.notes)
-        render_chunks(job.plan, [chunk], motion, pictures, lambda _: path, on_frames, turn=turn, between=between)
+        render_chunks(job.plan, [chunk], trajectory, pictures, lambda _: path, on_frames, turn=turn, between=between)
         return pictures.notes[before:]
 
     def finish(self, render_id: str) -> bool:
@@ -263,12 +265,12 @@ class Stages:
         with metrics.stage("join"):
             render = self._render(render_id)
             if not self._storage.exists(f"{prefix}/done"):
-                self._ledger.update(render_id, stage="joining")
+                self._database.update(render_id, stage="joining")
                 self._join(render, self._job(render_id))
                 self._storage.put_bytes(f"{prefix}/done", f"{time.time():.3f}\n".encode(), if_absent=True)
         size = sum(entry.size for entry in self._storage.list(f"{prefix}/"))
         self.forget(render_id)
-        return self._ledger.update(render_id, status="done", stage="done", finished=time.time(), bytes=size)
+        return self._database.update(render_id, status="done", stage="done", finished=time.time(), bytes=size)
 
     def _join(self, render: Render, job: Job) -> None:
         with self._workspace(render.id, "join") as folder:
@@ -281,8 +283,8 @@ class Stages:
                 self._storage.get_file(chunk_key(render.id, chunk.index), chunks[-1])
                 self._storage.get_file(sound_key(render.id, chunk.index), pieces[-1])
             whole = folder / "video.mp4"
-            finish(chunks, plan.make_encoder(), Pieces(pieces), whole)
-            notes = [note for row in self._ledger.segments(render.id) for note in json.loads(row["notes"])]
+            finish(chunks, plan.make_encoder(), AudioSegments(pieces), whole)
+            notes = [note for row in self._database.segments(render.id) for note in json.loads(row["notes"])]
             notes += json.loads(self._storage.get_bytes(f"renders/{render.id}/sound/notes.json"))
             written = manifest(plan, dict.fromkeys(notes), whole)
             with metrics.stage("upload"):
@@ -305,9 +307,9 @@ class Stages:
         shutil.rmtree(self._folder / render_id, ignore_errors=True)
 
     def _render(self, render_id: str) -> Render:
-        render = self._ledger.get(render_id)
+        render = self._database.get(render_id)
         if render is None or render.is_over or render.version != self.version or self.stopping.is_set():
-            raise OverError
+            raise RenderStoppedError
         return render
 
     def _kept_plan(self, render_id: str) -> RenderPlan:

@@ -14,14 +14,14 @@ from anyio import CapacityLimiter, to_thread
 
 from akma_core import registry
 from akma_core.config import Environment
-from akma_core.database import Caps, Ledger, Render
+from akma_core.database import Caps, Database, Render
 from akma_core.errors import RequestError
 from akma_core.networks import builtin
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.realesrgan.catalog import UpscalerCard, installed
 from akma_core.networks.realesrgan.catalog import cards as upscalers
-from akma_core.sandbox.child import Facts, Limits
-from akma_core.sandbox.pool import Probe
+from akma_core.sandbox.child import Limits, RenderEstimate
+from akma_core.sandbox.pool import SandboxPool
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
 from akma_core.webhook import check_url
@@ -29,9 +29,9 @@ from akma_core.webhook import check_url
 ID = re.compile("[0-9a-f]{32}")
 KEY = re.compile("[!-~]{1,200}")  # Idempotency-Key
 DEVICES = ("auto", "cpu", "cuda")
-TRANSFERS = 8  # songs that go to storage at a time
+MAX_TRANSFERS = 8  # songs that go to storage at a time
 DAY = 86400.0  # seconds
-PASSING = ("previews/", "imports/")  # what lies there is fetched within minutes
+SHORT_LIVED = ("previews/", "imports/")  # what lies there is fetched within minutes
 BY_NAME = "as GET /v1/models lists them"
 NETWORKS = replace(registry.NETWORKS, also=BY_NAME)
 UPSCALERS = replace(registry.UPSCALERS, also=f"or none, {BY_NAME}")
@@ -48,12 +48,12 @@ class Song(Protocol):
     def sha256(self) -> str: ...
 
 
-class Intake:
+class Submission:
     """The door of the service; one object serves any number of tasks."""
 
-    def __init__(self, environment: Environment, ledger: Ledger, storage: Storage, probe: Probe) -> None:
-        self._environment, self._ledger, self._storage, self._probe = environment, ledger, storage, probe
-        self._transfers = CapacityLimiter(TRANSFERS)
+    def __init__(self, environment: Environment, database: Database, storage: Storage, probe: SandboxPool) -> None:
+        self._environment, self._database, self._storage, self._probe = environment, database, storage, probe
+        self._transfers = CapacityLimiter(MAX_TRANSFERS)
         self.caps = Caps(
             jobs=environment.max_queued_jobs, seconds=environment.max_queued_seconds, key=environment.max_jobs_per_key
         )
@@ -66,8 +66,8 @@ class Intake:
         if key is not None and not KEY.fullmatch(key):
             message = "Idempotency-Key should be 1 to 200 printable characters without spaces, such as a UUID"
             raise RequestError(message, code="bad_header", field="Idempotency-Key")
-        if await to_thread.run_sync(self._ledger.keyed, owner, key) is None:
-            await to_thread.run_sync(self._ledger.check_caps, owner, self.caps)
+        if await to_thread.run_sync(self._database.keyed, owner, key) is None:
+            await to_thread.run_sync(self._database.check_caps, owner, self.caps)
 
     async def submit(self, owner: str, song: Song, fields: dict[str, Any], key: str | None) -> tuple[Render, bool]:
         """The render of `song`, and whether it is new: one of before, where the owner's Idempotency-Key came before.
@@ -78,7 +78,7 @@ class Intake:
         url = self._webhook(fields)
         settings = parse({name: value for name, value in fields.items() if name != "webhook_url"})
         fingerprint = _fingerprint(song.sha256, settings, url)
-        older = await to_thread.run_sync(self._ledger.keyed, owner, key)
+        older = await to_thread.run_sync(self._database.keyed, owner, key)
         if older and older.fingerprint == fingerprint:
             return older, False
         facts = await self.inspect(song, settings)
@@ -103,7 +103,7 @@ class Intake:
         await to_thread.run_sync(self._storage.put_file, audio, song.path, limiter=self._transfers)
         accepted = None
         try:
-            accepted = await to_thread.run_sync(self._ledger.accept, render, self.caps)
+            accepted = await to_thread.run_sync(self._database.accept, render, self.caps)
         except RequestError:  # after any other error the row may be there: see sweep
             await self._discard(render_id)
             raise
@@ -111,7 +111,7 @@ class Intake:
             await self._discard(render_id)
         return accepted, accepted.id == render_id
 
-    async def inspect(self, song: Song, settings: RenderSettings) -> Facts:
+    async def inspect(self, song: Song, settings: RenderSettings) -> RenderEstimate:
         """What a render of `song` would be; RequestError where there can be none."""
         card, upscale = await to_thread.run_sync(self.networks, settings)
         return await self._probe.inspect(song.path, song.name, song.sha256, settings, card, upscale, self.limits)
@@ -161,10 +161,10 @@ def new_id(now: float | None = None) -> str:
     return f"{milliseconds:012x}{secrets.token_hex(10)}"
 
 
-def sweep(storage: Storage, ledger: Ledger, older_than: float = DAY) -> list[str]:
+def delete_orphans(storage: Storage, database: Database, older_than: float = DAY) -> list[str]:
     """Remove what a process that died left in storage `older_than` seconds ago or more; the prefixes that went.
 
-    A finished video stays, also one that this ledger does not know: it may be all that is left of another.
+    A finished video stays, also one that this database does not know: it may be all that is left of another.
     """
     limit = datetime.now(UTC) - timedelta(seconds=older_than)
     orphans = []
@@ -177,10 +177,10 @@ def sweep(storage: Storage, ledger: Ledger, older_than: float = DAY) -> list[str
             if entry.key == f"renders/{render_id}/done":
                 finished.add(render_id)
     for render_id, modified in newest.items():
-        if modified < limit and render_id not in finished and ledger.get(render_id) is None:
+        if modified < limit and render_id not in finished and database.get(render_id) is None:
             orphans.append(f"renders/{render_id}/")
             storage.delete_prefix(orphans[-1])
-    for prefix in PASSING:
+    for prefix in SHORT_LIVED:
         for entry in storage.list(prefix):
             if entry.modified < limit:
                 orphans.append(entry.key)

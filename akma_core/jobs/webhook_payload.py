@@ -8,7 +8,7 @@ from akma_core.errors import FailureError
 from akma_core.webhook import send
 
 
-def send_for(render: Render, environment: Environment, secret: bytes) -> None:
+def send_webhook(render: Render, environment: Environment, secret: bytes) -> None:
     """Tell a render's webhook how it ended. FailureError, with `transient` where another try may do."""
     body = json.dumps(
         {

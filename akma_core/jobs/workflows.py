@@ -21,29 +21,35 @@ from dbos._serialization import DBOSPortableJSON
 
 from akma_core import __version__, metrics
 from akma_core.config import Environment
-from akma_core.database import Ledger, Render
+from akma_core.database import Database, Render
 from akma_core.database.engine import use_wal
 from akma_core.errors import AkmaError
 from akma_core.jobs.executor_lock import FileLock, PostgresLock
-from akma_core.jobs.periodic import Round
-from akma_core.jobs.poison import Suspects
-from akma_core.jobs.stages import OverError, Stages
-from akma_core.jobs.webhook_payload import send_for
+from akma_core.jobs.periodic import PeriodicTask
+from akma_core.jobs.poison import PoisonQuarantine
+from akma_core.jobs.stages import RenderStoppedError, Stages
+from akma_core.jobs.webhook_payload import send_webhook
 from akma_core.log import event
 from akma_core.render.plan import libraries
 
 WINDOW = 512  # chunks of a render in the queue at a time
-RECOVERIES = 500  # processes that may die while one piece of work is under way: see akma_core.jobs.poison
-PATIENCE = 900.0  # seconds that what may pass is tried again for
-LONGEST_PAUSE = 60.0  # seconds between two tries
-PASSING = {"storage_unreachable", "disk_full", "write_failed", "read_failed", "out_of_memory", "no_rights"}
-SILENT = 30.0  # seconds after which a worker that says nothing counts as frozen or cut off
-GONE = 180.0  # seconds after which a version that no worker speaks counts as gone
-AT_ONCE = {"plan": 2, "sound": 1, "chunk": 2, "join": 1, "webhook": 4}  # of a worker; its network has one chunk a time
+MAX_RECOVERY_ATTEMPTS = 500  # processes that may die while one piece of work is under way: see akma_core.jobs.poison
+RETRY_FOR = 900.0  # seconds that what may pass is tried again for
+MAX_BACKOFF = 60.0  # seconds between two tries
+TRANSIENT = {"storage_unreachable", "disk_full", "write_failed", "read_failed", "out_of_memory", "no_rights"}
+HEARTBEAT_TIMEOUT = 30.0  # seconds after which a worker that says nothing counts as frozen or cut off
+VERSION_TIMEOUT = 180.0  # seconds after which a version that no worker speaks counts as gone
+CONCURRENCY = {
+    "plan": 2,
+    "sound": 1,
+    "chunk": 2,
+    "join": 1,
+    "webhook": 4,
+}  # of a worker
 # Seconds between two looks for work. Many machines ask one database; each has its next chunk while it renders one.
-ALONE = {"plan": 0.1, "sound": 0.2, "chunk": 0.05, "join": 0.2, "webhook": 1.0, "dispatch": 0.2}
-FLEET = {"plan": 0.5, "sound": 1.0, "chunk": 0.5, "join": 1.0, "webhook": 2.0, "dispatch": 0.5}
-DRAIN = 20  # seconds that work in flight may take when the process is asked to end
+SQLITE_POLL_SECONDS = {"plan": 0.1, "sound": 0.2, "chunk": 0.05, "join": 0.2, "webhook": 1.0, "dispatch": 0.2}
+POSTGRES_POLL_SECONDS = {"plan": 0.5, "sound": 1.0, "chunk": 0.5, "join": 1.0, "webhook": 2.0, "dispatch": 0.5}
+SHUTDOWN_GRACE = 20  # seconds that work in flight may take when the process is asked to end
 
 
 def version(profile: str) -> str:
@@ -55,16 +61,16 @@ def version(profile: str) -> str:
 class Jobs:
     """The workflows of one worker process, named `worker` on every restart."""
 
-    def __init__(self, environment: Environment, ledger: Ledger, stages: Stages, worker: str) -> None:
+    def __init__(self, environment: Environment, database: Database, stages: Stages, worker: str) -> None:
         self.version = stages.version
         self.worker = worker
-        self._environment, self._ledger, self._stages = environment, ledger, stages
+        self._environment, self._database, self._stages = environment, database, stages
         self._url = environment.database("dbos")
         self._lock = (
             PostgresLock(self._url, worker) if environment.is_postgres else FileLock(environment.home / "locks", worker)
         )
-        self._often = FLEET if environment.is_postgres else ALONE
-        self._suspects = Suspects(ledger)
+        self._often = POSTGRES_POLL_SECONDS if environment.is_postgres else SQLITE_POLL_SECONDS
+        self._quarantine = PoisonQuarantine(database)
         self._seen: set[tuple[str, str, int]] = set()
 
     def start(self) -> None:
@@ -96,14 +102,14 @@ class Jobs:
         )
         DBOS(config=config)
         self._declare()
-        DBOS.listen_queues(list(AT_ONCE))
+        DBOS.listen_queues(list(CONCURRENCY))
         DBOS.launch()
-        for name, at_once in AT_ONCE.items():
+        for name, at_once in CONCURRENCY.items():
             DBOS.register_queue(name, worker_concurrency=at_once, polling_interval_sec=self._often[name])
 
     def stop(self) -> None:
         """Take no more work, give what is in flight some seconds, and leave the rest to whoever comes next."""
-        DBOS.destroy(workflow_completion_timeout_sec=DRAIN)
+        DBOS.destroy(workflow_completion_timeout_sec=SHUTDOWN_GRACE)
         self._stages.stopping.set()
         self._client.destroy()
         self._lock.release()
@@ -116,16 +122,16 @@ class Jobs:
                 piece = DBOS.workflow_id or name
 
                 def now() -> None:
-                    render = self._ledger.get(render_id)
+                    render = self._database.get(render_id)
                     if render is None or render.adopted != adopted:
                         return  # it began again, and this is of before
-                    with self._suspects.trying(piece, deaths):
+                    with self._quarantine.trying(piece, deaths):
                         work(render_id, *arguments)
 
                 deaths = self._deaths(piece)
                 self._try(name, render_id, now)
 
-            DBOS.workflow(name=name, max_recovery_attempts=RECOVERIES)(run)
+            DBOS.workflow(name=name, max_recovery_attempts=MAX_RECOVERY_ATTEMPTS)(run)
 
         # DBOS' own count is the last resort: it blames whatever is under way beside what kills.
         workflow("plan", self._plan)
@@ -153,12 +159,12 @@ class Jobs:
     # The workflows
 
     def _plan(self, render_id: str) -> None:
-        self._ledger.update(render_id, stage="planning")
-        plan, begun = self._stages.plan(render_id, lambda: self._ledger.floor() + 1)
+        self._database.update(render_id, stage="planning")
+        plan, begun = self._stages.plan(render_id, lambda: self._database.floor() + 1)
         if not begun:
             return
         event("render_planned", render=render_id, frames=plan.frames, chunks=plan.chunk_count)
-        render = self._ledger.get(render_id)
+        render = self._database.get(render_id)
         if render is None:
             return
         for index in range(min(WINDOW, plan.chunk_count)):
@@ -174,7 +180,7 @@ class Jobs:
 
     def _chunk(self, render_id: str, index: int) -> None:
         missing = self._stages.chunk(render_id, index)
-        render = self._ledger.get(render_id)
+        render = self._database.get(render_id)
         if render and render.chunks and index + WINDOW < render.chunks:
             self._enqueue_chunk(render, index + WINDOW)
         if missing == 0:
@@ -182,11 +188,11 @@ class Jobs:
 
     def _join_if_whole(self, render_id: str) -> None:
         """Called after each half is written: whoever writes the second one finds both."""
-        render = self._ledger.get(render_id)
+        render = self._database.get(render_id)
         if (
             render
             and render.chunks == render.sound
-            and self._ledger.progress([render_id])[render_id].segments == (render.chunks or -1)
+            and self._database.progress([render_id])[render_id].segments == (render.chunks or -1)
         ):
             self._enqueue("join", render)
 
@@ -195,12 +201,12 @@ class Jobs:
             event("render_done", render=render_id)
 
     def _webhook(self, render_id: str) -> None:
-        render = self._ledger.get(render_id)
+        render = self._database.get(render_id)
         secret = self._environment.webhook_secret
         if render is None or render.webhook_url is None or secret is None:
             return
-        send_for(render, self._environment, secret.get_secret_value().encode())
-        self._ledger.update(render_id, unless_over=False, webhook="sent")
+        send_webhook(render, self._environment, secret.get_secret_value().encode())
+        self._database.update(render_id, unless_over=False, webhook="sent")
         event("webhook_sent", render=render_id)
 
     # What goes wrong
@@ -211,7 +217,7 @@ class Jobs:
         while True:
             try:
                 return work()
-            except OverError:
+            except RenderStoppedError:
                 if self._stages.stopping.is_set():
                     threading.Event().wait()  # stays in flight, for whoever comes next; the process is about to end
                 self._stages.forget(render_id)
@@ -219,11 +225,11 @@ class Jobs:
             except Exception as error:
                 reason = error if isinstance(error, AkmaError) else None
                 code = reason.code if reason else "internal"
-                may_pass = code in PASSING or getattr(error, "transient", False)
-                if code == "database_unreachable" or (may_pass and time.monotonic() - began < PATIENCE):
+                may_pass = code in TRANSIENT or getattr(error, "transient", False)
+                if code == "database_unreachable" or (may_pass and time.monotonic() - began < RETRY_FOR):
                     event("trying_again", "warning", render=render_id, stage=name, error=str(error), pause=pause)
                     self._stages.stopping.wait(pause)
-                    pause = min(pause * 2, LONGEST_PAUSE)
+                    pause = min(pause * 2, MAX_BACKOFF)
                     continue
                 if failed:
                     raise
@@ -234,33 +240,37 @@ class Jobs:
         event("stage_failed", "error", render=render_id, stage=name, code=code, error=repr(error))
         metrics.failure(code)
         if name == "webhook":
-            self._ledger.update(render_id, unless_over=False, webhook=message[:500])
+            self._database.update(render_id, unless_over=False, webhook=message[:500])
             return
-        self._ledger.note(render_id, f"{name}: {message}")
-        if self._ledger.end(render_id, "failed", code, message):
+        self._database.note(render_id, f"{name}: {message}")
+        if self._database.end(render_id, "failed", code, message):
             event("render_failed", "error", render=render_id, code=code, message=message)
         self._stages.forget(render_id)
 
     # Now and then
 
-    def rounds(self) -> list[Round]:
-        """What is to be done so; one of all workers buries and rescues."""
+    def periodic_tasks(self) -> list[PeriodicTask]:
+        """Periodic tasks of this worker; only one worker at a time fails poisoned jobs and recovers dead ones'."""
 
-        def see_to_the_dead() -> None:
-            if self._ledger.due("dead", 4):
-                self.bury()
-                self.rescue()
+        def recover_dead() -> None:
+            if self._database.due("dead", 4):
+                self.fail_poisoned()
+                self.recover()
 
-        return [Round(self._often["dispatch"], self.dispatch), Round(5.0, self.keep), Round(5.0, see_to_the_dead)]
+        return [
+            PeriodicTask(self._often["dispatch"], self.dispatch),
+            PeriodicTask(5.0, self.check_lock),
+            PeriodicTask(5.0, recover_dead),
+        ]
 
     def dispatch(self) -> None:
         """Enqueue what is new: renders that nobody has begun, webhooks of renders that are over."""
-        for render in self._ledger.queued(self.version):
-            if render.version == "" and self._ledger.adopt(render.id, "", self.version):
+        for render in self._database.queued(self.version):
+            if render.version == "" and self._database.adopt(render.id, "", self.version):
                 render = replace(render, version=self.version, adopted=render.adopted + 1)
             if render.version == self.version:
                 self._enqueue_new("plan", render)
-        for render in self._ledger.unsent():
+        for render in self._database.unsent():
             self._enqueue_new("webhook", render)
 
     def _enqueue_new(self, name: str, render: Render) -> None:
@@ -272,52 +282,52 @@ class Jobs:
                 self._seen.clear()
             self._seen.add(key)
 
-    def bury(self) -> None:
-        """Fail renders of which a piece has taken RECOVERIES processes with it, or ended otherwise than it may."""
+    def fail_poisoned(self) -> None:
+        """Fail renders whose job took MAX_RECOVERY_ATTEMPTS processes with it, or ended as it may not."""
         dead = self._client.list_workflows(
             status=["MAX_RECOVERY_ATTEMPTS_EXCEEDED", "ERROR"],
             app_version=self.version,
             load_input=False,
             load_output=False,
         )
-        now = {(render.id, str(render.adopted)) for render in self._ledger.waiting()} if dead else set()
+        now = {(render.id, str(render.adopted)) for render in self._database.waiting()} if dead else set()
         for each in dead:
             render_id, adopted, _ = each.workflow_id.split("-", 2)
             if (render_id, adopted) not in now:
                 continue
             message = "a part of it stopped the worker again and again: try another song, size or network"
-            if self._ledger.end(render_id, "failed", "poisoned", message):
-                self._ledger.note(render_id, f"{each.workflow_id}: {each.status}")
+            if self._database.end(render_id, "failed", "poisoned", message):
+                self._database.note(render_id, f"{each.workflow_id}: {each.status}")
                 event("render_failed", "error", render=render_id, code="poisoned", workflow=each.workflow_id)
 
-    def tidy(self) -> None:
+    def prune_workflows(self) -> None:
         """Remove what DBOS keeps for ever: its rows of renders that are over, after a day."""
         before = datetime.now(UTC) - timedelta(days=1)
         old = self._client.list_workflows(end_time=before.isoformat(), limit=1000, load_input=False, load_output=False)
-        waiting = {render.id for render in self._ledger.waiting()} if old else set()
+        waiting = {render.id for render in self._database.waiting()} if old else set()
         self._client.delete_workflows(
             [each.workflow_id for each in old if each.workflow_id.partition("-")[0] not in waiting]
         )
 
-    def keep(self) -> None:
+    def check_lock(self) -> None:
         """See that this process is still the one of its name."""
         if not self._lock.held() and not self._lock.take():
             event("lock_lost", "error", worker=self.worker)
             os._exit(1)  # somebody else is this executor now
 
-    def rescue(self) -> None:
+    def recover(self) -> None:
         """Take up the work of executors that died on other machines, and the renders of versions that are gone."""
         if self._environment.is_postgres:
             pending = self._client.list_workflows(
                 status="PENDING", app_version=self.version, load_input=False, load_output=False
             )
-            heard = {row["id"] for row in self._ledger.workers(SILENT)}
+            heard = {row["id"] for row in self._database.workers(HEARTBEAT_TIMEOUT)}
             for executor in {each.executor_id or "" for each in pending} - {self.worker}:
                 if self._lock.free(executor, silent=executor not in heard):
                     # Not resume_workflow: that counts no tries, and takes from whoever was quicker to rescue it.
                     rescued = DBOS._recover_pending_workflows([executor])
                     event("work_rescued", "warning", executor=executor, workflows=len(rescued))
-        spoken = {row["version"] for row in self._ledger.workers(GONE)} | {"", self.version}
-        for render in self._ledger.waiting():
-            if render.version not in spoken and self._ledger.adopt(render.id, render.version, self.version):
+        spoken = {row["version"] for row in self._database.workers(VERSION_TIMEOUT)} | {"", self.version}
+        for render in self._database.waiting():
+            if render.version not in spoken and self._database.adopt(render.id, render.version, self.version):
                 event("render_adopted", "warning", render=render.id, version=render.version)

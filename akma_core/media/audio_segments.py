@@ -81,7 +81,7 @@ def _write(path: Path, form: SoundFormat, packets: Sequence[AnyPacket]) -> None:
 
 
 @dataclass(frozen=True)
-class Pieces:
+class AudioSegments:
     """Pieces in their order, as the sound that they were cut of: mux.finish makes the same file of both.
 
     FailureError where one cannot be read (segment_broken) or does not go on where the one before it ends

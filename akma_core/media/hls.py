@@ -15,7 +15,7 @@ from typing import BinaryIO
 import av
 from av.container import OutputContainer
 
-from akma_core.media.audio_segments import Pieces, piece_format
+from akma_core.media.audio_segments import AudioSegments, piece_format
 from akma_core.media.mux import AnyPacket, copies, opened_segment, packet_time
 
 MIME_PLAYLIST = "application/vnd.apple.mpegurl"
@@ -74,7 +74,7 @@ def fragment(index: int, start: int, segment: Path, piece: Path, fps: Fraction) 
         head = file.tell()
         (video,), audio = container.streams.video, container.streams.audio
         tracks = [copies([segment], fps, video, start)]
-        tracks += [_not_before_0(Pieces([piece]).packets(stream)) for stream in audio]
+        tracks += [_not_before_0(AudioSegments([piece]).packets(stream)) for stream in audio]
         for packet in heapq.merge(*tracks, key=packet_time):
             container.mux(packet)
     with file.getbuffer() as written:

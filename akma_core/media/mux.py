@@ -216,9 +216,9 @@ def finish(segments: Sequence[Path], encoder: Encoder, sound: Sound | None, outp
     """Joins segments in their order and adds the sound, into exactly `output` (.mp4, .mov or .mkv).
 
     Frame k is at k / fps (to the millisecond in mkv) and the audio's first sample at 0; mp4 and mov have the
-    index first. The same segments and sound give the same bytes, whether the sound is an AudioTrack or sound.Pieces
-    of it. Returns when the file is on the disk; after an error there is no `output`. To put it in place at once, give
-    a name beside the final one and rename.
+    index first. The same segments and sound give the same bytes, whether the sound is an AudioTrack or its
+    AudioSegments. Returns when the file is on the disk; after an error there is no `output`. To put it in place at
+    once, give a name beside the final one and rename.
     Raises RequestError on another suffix or a codec that the container does not hold; FailureError where
     segments differ (segments_differ), one cannot be read (segment_broken), or the file cannot be written.
     """

@@ -31,7 +31,7 @@ Picture = NDArray[np.uint8]  # [h, w, 3]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class PixelFormat:
     """How the pictures of a clip are stored."""
 
     width: int
@@ -51,7 +51,7 @@ class Look:
     """Width of a pixel as shown, in heights."""
 
 
-def to_rgb(frame: VideoFrame, look: Look) -> Picture:
+def to_rgb(frame: VideoFrame, look: PixelFormat) -> Picture:
     """A frame as uint8 [look.height, look.width, 3], full range; 8 bits of whatever it has, alpha dropped."""
     stored = ColorRange.JPEG if look.full_range else ColorRange.MPEG
     rgb = frame.reformat(
@@ -61,14 +61,14 @@ def to_rgb(frame: VideoFrame, look: Look) -> Picture:
     return np.asarray(rgb.to_ndarray(), np.uint8)
 
 
-def look_of(frame: VideoFrame, stream: VideoStream) -> Look:
+def pixel_format_of(frame: VideoFrame, stream: VideoStream) -> PixelFormat:
     """How a clip stores its pictures, by its first; ValueError, whose text says why, where they cannot be read."""
     rgb = frame.format.is_rgb
     matrix = 0 if rgb else _matrix(frame)
     if not rgb and matrix not in MATRICES:
         raise ValueError(f"has colours of a kind (H.273 matrix {matrix}) that AKMA does not read; convert it first")
     aspect = stream.sample_aspect_ratio or Fraction(1)
-    return Look(
+    return PixelFormat(
         width=frame.width, height=frame.height, pixels=frame.format.name, matrix=matrix,
         full_range=rgb or frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj"),
         primaries=_known(frame.color_primaries), transfer=_known(frame.color_trc),

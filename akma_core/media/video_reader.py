@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from akma_core.errors import RequestError
-from akma_core.media.pixel_format import Look, Picture, look_of, notes_of, to_rgb
+from akma_core.media.pixel_format import Picture, PixelFormat, notes_of, pixel_format_of, to_rgb
 
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpegts,mpegtsraw,mpeg,mpegvideo,m4v,h263,h264,hevc,vvc,ivf,obu,"
@@ -36,7 +36,7 @@ BUFFER = 1 << 18  # bytes read at once
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Clip:
+class VideoFile:
     """What a video file holds."""
 
     path: Path
@@ -44,7 +44,7 @@ class Clip:
     """Container and codec, such as "mp4/h264"."""
     stream: int
     """Index of the pictures' track."""
-    look: Look
+    look: PixelFormat
     time_base: Fraction
     """Seconds that the times count."""
     times: NDArray[np.int64]
@@ -65,7 +65,7 @@ class Clip:
         return len(self.times)
 
 
-def open_clip(path: Path) -> Clip:
+def open_video(path: Path) -> VideoFile:
     """Look at a file: reads it through without decoding it, but for the first picture.
 
     RequestError, one line, where it is no video that can be read.
@@ -81,9 +81,9 @@ def open_clip(path: Path) -> Clip:
     with opened(path) as (container, stream):
         frame = next(_decode(container, stream), None)
         if frame is None or not len(times):
-            raise bad_clip(path, "holds no picture that can be decoded; export it again", "video_damaged")
+            raise bad_video(path, "holds no picture that can be decoded; export it again", "video_damaged")
         look, notes = _look(path, frame, stream), (*notes_of(frame), *_left_out(others))
-    return Clip(
+    return VideoFile(
         path=path,
         format=name,
         stream=index,
@@ -98,10 +98,10 @@ def open_clip(path: Path) -> Clip:
     )
 
 
-class Pictures:
+class FrameReader:
     """Reads the pictures of a clip; cheapest one after another."""
 
-    def __init__(self, clip: Clip) -> None:
+    def __init__(self, clip: VideoFile) -> None:
         self.clip = clip
         self.repeated = 0
         """Times whose own picture could not be decoded: the one before stands in."""
@@ -156,10 +156,10 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its track of pictures, ready to decode; whatever is wrong becomes a RequestError."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe could wait for ever
-            raise bad_clip(path, f"is no file; {GIVE}", "video_unreadable")
+            raise bad_video(path, f"is no file; {GIVE}", "video_unreadable")
         with path.open("rb") as file:
             if not file.peek(1):
-                raise bad_clip(path, "is empty; copy it again", "video_empty")
+                raise bad_video(path, "is empty; copy it again", "video_empty")
             options = {"format_whitelist": CONTAINERS}
             container = av.open(
                 file,
@@ -173,12 +173,12 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
                 yield container, _pictures_of(path, container)
     except (OSError, ValueError) as error:  # FFmpeg's own errors are of these kinds too
         if isinstance(error, av.FFmpegError) or not isinstance(error, OSError):
-            raise bad_clip(path, f"is not a video that can be read, or damaged; {GIVE}", "video_unknown") from error
+            raise bad_video(path, f"is not a video that can be read, or damaged; {GIVE}", "video_unknown") from error
         reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-        raise bad_clip(path, f"{reason}; check the path", "video_unreadable") from error
+        raise bad_video(path, f"{reason}; check the path", "video_unreadable") from error
 
 
-def bad_clip(path: Path, what: str, code: str) -> RequestError:
+def bad_video(path: Path, what: str, code: str) -> RequestError:
     """A RequestError about a video file, in one short line."""
     name = "".join(letter if letter.isprintable() else " " for letter in path.name or str(path))
     return RequestError(
@@ -187,7 +187,7 @@ def bad_clip(path: Path, what: str, code: str) -> RequestError:
 
 
 def _refuse(path: Path, *_: Any) -> NoReturn:
-    raise bad_clip(path, f"asks for other files to be opened; {GIVE}", "video_unknown")
+    raise bad_video(path, f"asks for other files to be opened; {GIVE}", "video_unknown")
 
 
 def _pictures_of(path: Path, container: InputContainer) -> VideoStream:
@@ -196,13 +196,13 @@ def _pictures_of(path: Path, container: InputContainer) -> VideoStream:
     stream = best if best in streams else next(iter(streams), None)
     if not isinstance(stream, VideoStream):
         what = "has sound and no pictures" if container.streams.audio else "has no pictures"
-        raise bad_clip(path, f"{what}; {GIVE}", "video_missing_track")
+        raise bad_video(path, f"{what}; {GIVE}", "video_missing_track")
     if stream.codec_context is None:
-        raise bad_clip(path, "is in a codec that FFmpeg does not know; convert it first", "video_unsupported")
+        raise bad_video(path, "is in a codec that FFmpeg does not know; convert it first", "video_unsupported")
     context = stream.codec_context
     if context.width * context.height > MAX_PIXELS or max(context.width, context.height) > MAX_SIDE:
         message = f"is {context.width}x{context.height}, larger than 8K; make it smaller first"
-        raise bad_clip(path, message, "video_unsupported")
+        raise bad_video(path, message, "video_unsupported")
     # Of each picture, since the header may promise less; codecs count their padding in.
     context.options = {"max_pixels": str(2 * MAX_PIXELS)}
     context.thread_type, context.thread_count = "AUTO", DECODER_THREADS
@@ -267,11 +267,11 @@ def _rate(times: NDArray[np.int64], time_base: Fraction, declared: Fraction | No
     return min(max(mean, Fraction(1)), Fraction(240)).limit_denominator(1001)
 
 
-def _look(path: Path, frame: VideoFrame, stream: VideoStream) -> Look:
+def _look(path: Path, frame: VideoFrame, stream: VideoStream) -> PixelFormat:
     try:
-        return look_of(frame, stream)
+        return pixel_format_of(frame, stream)
     except ValueError as error:
-        raise bad_clip(path, str(error), "video_unsupported") from None
+        raise bad_video(path, str(error), "video_unsupported") from None
 
 
 def _left_out(others: Sequence[str]) -> Iterator[str]:

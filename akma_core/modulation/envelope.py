@@ -60,7 +60,7 @@ def reactive_curve(
     return Curve(values if original else np.clip(values, 0.0, 1.0), window_length, polyorder, notes)
 
 
-class Wish(Protocol):
+class CurveSettings(Protocol):
     """How a curve should be: the settings, or what a plan made of them."""
 
     @property
@@ -73,14 +73,14 @@ class Wish(Protocol):
     def original(self) -> bool: ...
 
 
-def curve_of(loudness: ArrayLike, wish: Wish) -> Curve:
-    """`reactive_curve` with the settings of `wish`."""
+def curve_of(loudness: ArrayLike, settings: CurveSettings) -> Curve:
+    """`reactive_curve` with the settings of `settings`."""
     return reactive_curve(
         loudness,
-        window_length=wish.window_length,
-        polyorder=wish.polyorder,
-        compression=wish.compression,
-        original=wish.original,
+        window_length=settings.window_length,
+        polyorder=settings.polyorder,
+        compression=settings.compression,
+        original=settings.original,
     )
 
 

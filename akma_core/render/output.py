@@ -81,7 +81,7 @@ def is_done(video: Path, plan: Plan, *, overwrite: bool) -> bool:
     return False
 
 
-class Chunks:
+class ChunkFolder:
     """The folder of one video's finished chunks, owned by one process at a time."""
 
     def __init__(self, video: Path, plan: Plan) -> None:
@@ -140,7 +140,7 @@ class Chunks:
         return self._folder / f"video{self.video.suffix}"
 
 
-class Parts(Chunks):
+class RenderOutput(ChunkFolder):
     """The chunks of a render."""
 
     def __init__(self, video: Path, plan: RenderPlan) -> None:

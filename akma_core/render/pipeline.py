@@ -23,7 +23,7 @@ from akma_core.render.plan import Chunk, NetworkPart, RenderPlan
 QUEUE = 4  # batches that may wait for the encoder
 
 
-class Pictures(Protocol):
+class FrameSource(Protocol):
     """A network on a device, as a runner gives it."""
 
     batch: int
@@ -41,7 +41,7 @@ class Pictures(Protocol):
 
 
 @runtime_checkable
-class Planes(Protocol):
+class YuvSource(Protocol):
     """Pictures that come as the encoder's planes too: a device may then compute a batch while it copies the last."""
 
     def planes(self, ws: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
@@ -51,10 +51,10 @@ class Planes(Protocol):
         """
 
 
-class Motion:
+class Trajectory:
     """w of every frame of a plan: two walks blended by the curve, computed when asked for."""
 
-    def __init__(self, plan: RenderPlan, curve: NDArray[np.float64], pictures: Pictures) -> None:
+    def __init__(self, plan: RenderPlan, curve: NDArray[np.float64], pictures: FrameSource) -> None:
         if len(curve) != plan.total_frames:
             raise ValueError(f"a curve of {len(curve)} values for {plan.total_frames} frames")
         mapping = partial(pictures.mapping, plan.network)
@@ -70,8 +70,8 @@ class Motion:
 def render_chunks(
     plan: RenderPlan,
     chunks: Iterable[Chunk],
-    motion: Motion,
-    pictures: Pictures,
+    trajectory: Trajectory,
+    pictures: FrameSource,
     path: Callable[[Chunk], Path],
     on_frames: Callable[[int], None] = lambda _: None,
     *,
@@ -89,12 +89,12 @@ def render_chunks(
     with Encoding(plan.make_encoder(), path, on_frames) as encoding:
         for chunk in chunks:
             with turn():
-                for planes in _planes(plan, chunk, motion, pictures, between):
+                for planes in _planes(plan, chunk, trajectory, pictures, between):
                     encoding.put(chunk, planes)
 
 
 def _planes(
-    plan: RenderPlan, chunk: Chunk, motion: Motion, pictures: Pictures, between: Callable[[], None]
+    plan: RenderPlan, chunk: Chunk, trajectory: Trajectory, pictures: FrameSource, between: Callable[[], None]
 ) -> Iterator[NDArray[np.uint8]]:
     """I420 planes of a chunk, a batch at a time, uint8 [n, H * 3 / 2, W]."""
 
@@ -102,10 +102,10 @@ def _planes(
         stop = chunk.start + chunk.frames
         for start in range(chunk.start, stop, pictures.step):
             between()
-            yield motion(start, min(start + pictures.step, stop))
+            yield trajectory(start, min(start + pictures.step, stop))
 
     ws = batches()
-    if isinstance(pictures, Planes):
+    if isinstance(pictures, YuvSource):
         yield from pictures.planes(ws)
         return
     for w in ws:

@@ -37,7 +37,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Facts:
+class RenderEstimate:
     """What a render will be."""
 
     frames: int
@@ -146,7 +146,7 @@ def _inspect(
     for _ in reader.blocks(dtype="float32"):
         if time.monotonic() > until:
             break
-    facts = Facts(
+    facts = RenderEstimate(
         frames=plan.frames,
         seconds=float(plan.frames / plan.fps),
         width=plan.width,

@@ -19,7 +19,7 @@ from anyio import CapacityLimiter, to_thread
 
 from akma_core.errors import FailureError, RequestError
 from akma_core.networks.card import NetworkCard
-from akma_core.sandbox.child import SECONDS, Facts, Limits, unreadable
+from akma_core.sandbox.child import SECONDS, Limits, RenderEstimate, unreadable
 from akma_core.settings import RenderSettings
 
 CHILDREN = 2
@@ -28,7 +28,7 @@ KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DY
 ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a child is one thread's work
 
 
-class Probe:
+class SandboxPool:
     """A few children: `start()` before the first job, `close()` after the last. It serves any number of tasks."""
 
     def __init__(self, children: int = CHILDREN, seconds: float = SECONDS, jobs: int = JOBS) -> None:
@@ -57,7 +57,7 @@ class Probe:
         card: NetworkCard,
         upscale: dict[str, Any] | None,
         limits: Limits,
-    ) -> Facts:
+    ) -> RenderEstimate:
         """Open the song and plan its render on a CPU, so that what is wrong is told now, in the command line's words.
 
         `name`: what errors call the song; `upscale`: plan.UpscalePart as a dictionary. RequestError, or FailureError
@@ -74,7 +74,7 @@ class Probe:
             upscale=upscale,
             limits=asdict(limits),
         )
-        return Facts(**{**answer, "notes": tuple(answer["notes"])})
+        return RenderEstimate(**{**answer, "notes": tuple(answer["notes"])})
 
     async def waveform(self, song: Path, name: str, settings: RenderSettings, limits: Limits, *, png: bool) -> bytes:
         """The curve as a PNG of 1600 x 500 pixels or as JSON {fps, first_frame, frames, values, ...}. RequestError."""

@@ -23,10 +23,10 @@ from torch import Tensor
 from akma_core import __version__
 from akma_core.media.encoder import Encoder, choose
 from akma_core.media.resize import resize
-from akma_core.media.video_reader import Clip, Pictures
+from akma_core.media.video_reader import FrameReader, VideoFile
 from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.networks.card import sha256_of
-from akma_core.render.output import Chunks
+from akma_core.render.output import ChunkFolder
 from akma_core.render.pipeline import Encoding
 from akma_core.render.plan import Chunk, Count, DevicePart, Digest, EncoderPart, libraries
 from akma_core.settings import FrameRate
@@ -131,7 +131,9 @@ class UpscalePlan(_Part):
         )
 
 
-def make_plan(clip: Clip, network: Network, outscale: float | None, crf: float, encoder: str = "auto") -> UpscalePlan:
+def make_plan(
+    clip: VideoFile, network: Network, outscale: float | None, crf: float, encoder: str = "auto"
+) -> UpscalePlan:
     """Decide everything; reads the clip through for its digest. `outscale`: 1 to 4, None: the network's scale.
 
     `encoder` as in RenderSettings. RequestError where it does not take the size or is not here.
@@ -177,10 +179,10 @@ def make_plan(clip: Clip, network: Network, outscale: float | None, crf: float, 
     return plan.model_copy(update={"encoder": plan.encoder.like(chosen)})
 
 
-class Work(Chunks):
+class UpscaleOutput(ChunkFolder):
     """One clip's chunks on a disk."""
 
-    def __init__(self, video: Path, plan: UpscalePlan, clip: Clip) -> None:
+    def __init__(self, video: Path, plan: UpscalePlan, clip: VideoFile) -> None:
         super().__init__(video, plan)
         self.plan: UpscalePlan = plan
         self.clip = clip
@@ -190,7 +192,7 @@ class Work(Chunks):
 
         An exception, here or in `on_frames` (to cancel), leaves finished chunks and none half written.
         """
-        plan, pictures = self.plan, Pictures(self.clip)
+        plan, pictures = self.plan, FrameReader(self.clip)
         size = plan.height, plan.width
         batches = _batches(self.missing(), pictures, plan.device.batch)
         with Encoding(plan.make_encoder(), self.path, on_frames) as encoding, closing(_ahead(batches)) as source:
@@ -209,7 +211,7 @@ class Work(Chunks):
         return self.publish(self.whole, notes)
 
 
-def _batches(chunks: Iterable[Chunk], pictures: Pictures, batch: int) -> Iterator[tuple[Chunk, NDArray[np.uint8]]]:
+def _batches(chunks: Iterable[Chunk], pictures: FrameReader, batch: int) -> Iterator[tuple[Chunk, NDArray[np.uint8]]]:
     """The pictures of the chunks, uint8 [n <= batch, h, w, 3]; a chunk's batches are the same in every run."""
     for chunk in chunks:
         stop = chunk.start + chunk.frames

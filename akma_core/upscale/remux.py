@@ -27,7 +27,7 @@ from akma_core.media.mux import (
     opened_segment,
     write_packets,
 )
-from akma_core.media.video_reader import Clip, opened
+from akma_core.media.video_reader import VideoFile, opened
 
 StreamT = TypeVar("StreamT", bound=Stream)
 
@@ -51,7 +51,7 @@ class Fit:
     """What is otherwise, one sentence each."""
 
 
-def fit(clip: Clip) -> Fit:
+def fit(clip: VideoFile) -> Fit:
     """The container in which sound and subtitles fit as they are: .mp4 if they can, else .mkv or .mov.
 
     Where none holds all, .mkv takes what it can. A clip in a .mov stays in one if it can.
@@ -70,7 +70,7 @@ def fit(clip: Clip) -> Fit:
         return Fit(".mkv", tuple(t.index for t in copied), tuple(t.index for t in encoded), tuple(notes))
 
 
-def join(clip: Clip, segments: Sequence[Path], encoder: Encoder, fit: Fit, output: Path) -> None:
+def join(clip: VideoFile, segments: Sequence[Path], encoder: Encoder, fit: Fit, output: Path) -> None:
     """Join the segments of all pictures of `clip`, each at its own time, with the clip's sound, subtitles, chapters,
     names and rotation, into exactly `output`, whose suffix is fit's.
 
@@ -172,7 +172,7 @@ def _holds(suffix: str, tracks: Sequence[Stream]) -> bool:
     return True
 
 
-def _options(kind: str, clip: Clip, metadata: dict[str, str], tracks: Sequence[Stream]) -> dict[str, str]:
+def _options(kind: str, clip: VideoFile, metadata: dict[str, str], tracks: Sequence[Stream]) -> dict[str, str]:
     options = {"fflags": "+bitexact"}
     if kind != "matroska":
         # A movie clock in which the offsets between tracks are whole numbers: FFmpeg's own counts milliseconds.
@@ -195,7 +195,7 @@ def _name(new: StreamT, old: Stream) -> StreamT:
     return new
 
 
-def _start(clip: Clip, tracks: Sequence[Stream]) -> Fraction:
+def _start(clip: VideoFile, tracks: Sequence[Stream]) -> Fraction:
     """The time that becomes 0: the first of all where it is late, the first picture where it would be before 0.
 
     Sound before 0 stays there: it is a codec's priming, which no player plays.
@@ -209,7 +209,7 @@ def _start(clip: Clip, tracks: Sequence[Stream]) -> Fraction:
     return max(Fraction(0), min([first, *sounds])) or min(Fraction(0), first)
 
 
-def _video(clip: Clip, packets: Iterator[AnyPacket], start: Fraction) -> Iterator[AnyPacket]:
+def _video(clip: VideoFile, packets: Iterator[AnyPacket], start: Fraction) -> Iterator[AnyPacket]:
     shift = round(start / clip.time_base)
     for k, packet in enumerate(packets):
         time = int(clip.times[k])

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from akma_core.api.auth import LINKED, Access, AccessMiddleware, Caller, is_loopback, parse_keys
+from akma_core.api.auth import LINKED, AccessMiddleware, Authenticator, Caller, is_loopback, parse_keys
 from akma_core.errors import RequestError
 from tests.support.web import serving
 
@@ -28,12 +28,12 @@ LINKS = b"sixteen bytes or more"
 LOCAL = {"host": "localhost:3000"}
 
 
-def keyed(clock: float = 1000.0) -> Access:
-    return Access(KEYS, LINKS, clock=lambda: clock)
+def keyed(clock: float = 1000.0) -> Authenticator:
+    return Authenticator(KEYS, LINKS, clock=lambda: clock)
 
 
-def keyless() -> Access:
-    return Access((), LINKS)
+def keyless() -> Authenticator:
+    return Authenticator((), LINKS)
 
 
 def refused(call: Any, *arguments: Any) -> RequestError:
@@ -273,13 +273,13 @@ def test_a_link_works_for_its_render_until_it_expires() -> None:
     assert refused(keyed(1061).check_token, token, "abc").code == "forbidden"
     assert "expired" in refused(keyed(1061).check_token, token, "abc").message
     assert refused(keyed().check_token, token, "abd").code == "forbidden"
-    assert refused(Access(KEYS, LINKS[::-1]).check_token, token, "abc").code == "forbidden"
+    assert refused(Authenticator(KEYS, LINKS[::-1]).check_token, token, "abc").code == "forbidden"
     keyed().check_token(keyed().token("abc", 1e300), "abc")
 
 
 def test_a_short_secret_for_links() -> None:
     with pytest.raises(ValueError, match="16 bytes"):
-        Access(KEYS, b"short")
+        Authenticator(KEYS, b"short")
 
 
 @given(st.text(), st.integers(1, 10**8))
@@ -319,12 +319,14 @@ async def drip(_request: Request) -> Response:
     return StreamingResponse(pieces())
 
 
-def app(access: Access) -> Starlette:
+def app(access: Authenticator) -> Starlette:
     routes = [Route("/drip", drip), Route("/{path:path}", who, methods=["GET", "POST", "DELETE"])]
     return Starlette(routes=routes, middleware=[Middleware(AccessMiddleware, access=access)])
 
 
-def ask(access: Access, path: str, method: str = "GET", peer: str = "203.0.113.7", **headers: str) -> httpx.Response:
+def ask(
+    access: Authenticator, path: str, method: str = "GET", peer: str = "203.0.113.7", **headers: str
+) -> httpx.Response:
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app(access), client=(peer, 5))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:3000") as client:
@@ -334,7 +336,7 @@ def ask(access: Access, path: str, method: str = "GET", peer: str = "203.0.113.7
 
 
 @pytest.mark.parametrize("access", [keyed(), keyless()])
-def test_only_health_is_open(access: Access) -> None:
+def test_only_health_is_open(access: Authenticator) -> None:
     for path in ("/healthz", "/livez", "/readyz"):
         assert ask(access, path).json() == {"name": None, "role": None}
         assert ask(access, path, "POST").status_code in (401, 403)

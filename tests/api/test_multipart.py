@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from akma_core.api import upload
-from akma_core.api.multipart import Form, Limits
+from akma_core.api.multipart import FormParser, Limits
 from akma_core.api.upload import Received, fields_of
 from akma_core.errors import RequestError
 from tests.support.web import END, FORM, SONG, part
@@ -36,11 +36,11 @@ NAMES = {
 }
 
 
-def new_form() -> Form:
-    return Form(Headers({"content-type": FORM}), "audio", Limits(form_bytes=20_000))
+def new_form() -> FormParser:
+    return FormParser(Headers({"content-type": FORM}), "audio", Limits(form_bytes=20_000))
 
 
-def form_of(name: bytes) -> Form:
+def form_of(name: bytes) -> FormParser:
     form = new_form()
     form.feed(SONG.replace(b"song.wav", name) + END)
     form.check_whole()

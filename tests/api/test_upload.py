@@ -372,13 +372,13 @@ def test_a_cancelled_request_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
         write(spool, block)
         done.set()
 
-    async def bring() -> dict[str, Any]:
+    async def import_network() -> dict[str, Any]:
         if writing.is_set():
             await asyncio.sleep(60)
         return {"type": "http.request", "body": part("audio", bytes(1 << 20), "a.wav"), "more_body": True}
 
     async def cancel() -> None:
-        request = Request({"type": "http", "headers": [(b"content-type", FORM.encode())]}, bring)
+        request = Request({"type": "http", "headers": [(b"content-type", FORM.encode())]}, import_network)
         task = asyncio.create_task(receive(request, tmp_path, "audio", LIMITS))
         await asyncio.to_thread(writing.wait, 5)
         task.cancel()

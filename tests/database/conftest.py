@@ -1,11 +1,11 @@
-"""A ledger on SQLite and on a real Postgres, empty for every test."""
+"""A database on SQLite and on a real Postgres, empty for every test."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from akma_core.database import Ledger
+from akma_core.database import Database
 from tests.support.postgres import cluster, emptied
 
 
@@ -25,7 +25,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def ledger(url: str) -> Iterator[Ledger]:
-    ledger = Ledger(url)
-    yield ledger
-    ledger.close()
+def database(url: str) -> Iterator[Database]:
+    database = Database(url)
+    yield database
+    database.close()

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from akma_core.database import Ledger, Pulse
+from akma_core.database import ChunkProgress, Database
 from tests.support.rows import accept, begin, finish
 
 
 @pytest.fixture(scope="module")
-def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
-    ledger = Ledger(f"sqlite:///{tmp_path_factory.mktemp('ledger')}/akma.sqlite")
-    yield ledger
-    ledger.close()
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('ledger')}/akma.sqlite")
+    yield database
+    database.close()
 
 
 @settings(max_examples=30, deadline=None)
@@ -26,9 +26,9 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
         st.tuples(st.integers(1, 120), st.booleans(), st.integers(0, 120), st.floats(0, 50)), min_size=1, max_size=8
     )
 )
-def test_progress_is_the_sum_of_its_chunks(sqlite: Ledger, chunks: list[tuple[int, bool, int, float]]) -> None:
+def test_progress_is_the_sum_of_its_chunks(sqlite: Database, chunks: list[tuple[int, bool, int, float]]) -> None:
     render_id = begin(sqlite, [frames for frames, *_ in chunks])
-    sqlite.pulse("w", [Pulse(render_id, k, min(done, n), rate) for k, (n, _, done, rate) in enumerate(chunks)])
+    sqlite.pulse("w", [ChunkProgress(render_id, k, min(done, n), rate) for k, (n, _, done, rate) in enumerate(chunks)])
     finish(sqlite, render_id, *[k for k, (_, whole, *_) in enumerate(chunks) if whole])
     far = sqlite.progress([render_id])[render_id]
     wholes = [whole for _, whole, *_ in chunks]
@@ -38,72 +38,72 @@ def test_progress_is_the_sum_of_its_chunks(sqlite: Ledger, chunks: list[tuple[in
     assert far.position is None
 
 
-def test_a_rate_of_long_ago_says_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    render_id = begin(ledger, [100])
-    ledger.pulse("w", [Pulse(render_id, 0, 50, 25.0)])
-    assert ledger.progress([render_id])[render_id].rate == 25
+def test_a_rate_of_long_ago_says_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    render_id = begin(database, [100])
+    database.pulse("w", [ChunkProgress(render_id, 0, 50, 25.0)])
+    assert database.progress([render_id])[render_id].rate == 25
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 11)
-    far = ledger.progress([render_id])[render_id]
+    far = database.progress([render_id])[render_id]
     assert (far.rate, far.frames_done) == (0, 50)
 
 
-def test_positions_count_those_before_it(ledger: Ledger) -> None:
-    ids = [accept(ledger, created=1000.0 + k) for k in range(3)]
-    running = begin(ledger, [1], created=999.0)
-    far = ledger.progress([*ids, running, "nobody"])
+def test_positions_count_those_before_it(database: Database) -> None:
+    ids = [accept(database, created=1000.0 + k) for k in range(3)]
+    running = begin(database, [1], created=999.0)
+    far = database.progress([*ids, running, "nobody"])
     assert [far[each].position for each in ids] == [0, 1, 2]
     assert far[running].position is far["nobody"].position is None
     assert (far["nobody"].frames_done, far["nobody"].segments) == (0, 0)
 
 
-def test_a_plan_made_twice_keeps_what_is_whole(ledger: Ledger) -> None:
-    render_id = begin(ledger, [30, 60])
-    finish(ledger, render_id, 0)
-    assert ledger.plan(render_id, [30, 60], status="running", stage="rendering")
-    assert [row["whole"] for row in ledger.segments(render_id)] == [1, 0]
+def test_a_plan_made_twice_keeps_what_is_whole(database: Database) -> None:
+    render_id = begin(database, [30, 60])
+    finish(database, render_id, 0)
+    assert database.plan(render_id, [30, 60], status="running", stage="rendering")
+    assert [row["whole"] for row in database.segments(render_id)] == [1, 0]
 
 
-def test_a_whole_chunk_hears_no_late_pulse(ledger: Ledger) -> None:
-    render_id = begin(ledger, [30])
-    finish(ledger, render_id, 0)
-    ledger.pulse("w", [Pulse(render_id, 0, 3, 9.0)])
-    (row,) = ledger.segments(render_id)
+def test_a_whole_chunk_hears_no_late_pulse(database: Database) -> None:
+    render_id = begin(database, [30])
+    finish(database, render_id, 0)
+    database.pulse("w", [ChunkProgress(render_id, 0, 3, 9.0)])
+    (row,) = database.segments(render_id)
     assert (row["done"], row["rate"], row["rendered"]) == (30, 0, 1)
-    ledger.finish_segment(render_id, 0, "v", ["found"], rendered=False)
-    (row,) = ledger.segments(render_id)
+    database.finish_segment(render_id, 0, "v", ["found"], rendered=False)
+    (row,) = database.segments(render_id)
     assert (row["worker"], row["notes"], row["rendered"]) == ("v", '["found"]', 1)
 
 
-def test_of_those_that_finish_at_once_one_hears_that_nothing_is_missing(ledger: Ledger) -> None:
+def test_of_those_that_finish_at_once_one_hears_that_nothing_is_missing(database: Database) -> None:
     for _ in range(15):
-        render_id = begin(ledger, [1] * 4)
+        render_id = begin(database, [1] * 4)
         start = Barrier(4)
 
         def last(index: int, render_id: str = render_id, start: Barrier = start) -> int:
             start.wait()
-            return finish(ledger, render_id, index)
+            return finish(database, render_id, index)
 
         with ThreadPoolExecutor(4) as pool:
             assert 0 in pool.map(last, range(4))
 
 
-def test_a_new_render_stands_beside_the_next_chunks_of_the_others(ledger: Ledger) -> None:
-    assert ledger.floor() == 0
-    one = begin(ledger, [1] * 9, base=1)
-    finish(ledger, one, 0, 1, 2, 4)
-    assert ledger.floor() == 1 + 4
-    other = begin(ledger, [1] * 9, base=3)
-    assert ledger.floor() == 3
-    ledger.update(other, stage="joining")
-    assert ledger.floor() == 5
-    ledger.end(one, "failed")
-    assert ledger.floor() == 0
+def test_a_new_render_stands_beside_the_next_chunks_of_the_others(database: Database) -> None:
+    assert database.floor() == 0
+    one = begin(database, [1] * 9, base=1)
+    finish(database, one, 0, 1, 2, 4)
+    assert database.floor() == 1 + 4
+    other = begin(database, [1] * 9, base=3)
+    assert database.floor() == 3
+    database.update(other, stage="joining")
+    assert database.floor() == 5
+    database.end(one, "failed")
+    assert database.floor() == 0
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 4)), min_size=2, max_size=6))
-def test_the_first_chunk_of_a_new_render_is_among_the_next(sqlite: Ledger, lengths: list[tuple[int, int]]) -> None:
+def test_the_first_chunk_of_a_new_render_is_among_the_next(sqlite: Database, lengths: list[tuple[int, int]]) -> None:
     """Renders come one by one while chunks are done in order of priority: one chunk of each other is before it."""
     for render in sqlite.waiting():
         sqlite.end(render.id, "cancelled")

@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from akma_core.database import Ledger
+from akma_core.database import Database
 from tests.support.rows import accept
 
 MANY = 6
 
 
 def test_every_errand_has_one_taker(url: str) -> None:
-    ledgers = [Ledger(url) for _ in range(MANY)]
+    ledgers = [Database(url) for _ in range(MANY)]
     ids = [ledgers[0].ask("preview", {"number": number}) for number in range(20)]
 
     def work(number: int) -> list[str]:
@@ -31,64 +31,64 @@ def test_every_errand_has_one_taker(url: str) -> None:
     assert taken == Counter(ids)
     rows = [ledgers[0].answered(each) for each in ids]
     assert [row["answer"] for row in rows if row] == [f'{{"kind": "preview", "number": {k}}}' for k in range(20)]
-    for ledger in ledgers:
-        ledger.close()
+    for database in ledgers:
+        database.close()
 
 
-def test_errands_are_taken_in_order_and_answered_with_an_error_too(ledger: Ledger) -> None:
-    first, second = ledger.ask("preview", {}), ledger.ask("import", {})
-    assert ledger.answered(first) is None
-    assert [claimed[0] for _ in range(3) if (claimed := ledger.claim("w"))] == [first, second]
-    ledger.answer(first, {"failure": True}, "internal", "a fault")
-    row = ledger.answered(first)
+def test_errands_are_taken_in_order_and_answered_with_an_error_too(database: Database) -> None:
+    first, second = database.ask("preview", {}), database.ask("import", {})
+    assert database.answered(first) is None
+    assert [claimed[0] for _ in range(3) if (claimed := database.claim("w"))] == [first, second]
+    database.answer(first, {"failure": True}, "internal", "a fault")
+    row = database.answered(first)
     assert row
     assert (row["error_code"], row["error_message"], row["worker"]) == ("internal", "a fault", "w")
 
 
-def test_old_errands_go(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    old, now = ledger.ask("preview", {}), time.time()
+def test_old_errands_go(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, now = database.ask("preview", {}), time.time()
     monkeypatch.setattr(time, "time", lambda: now + 3601)
-    new = ledger.ask("preview", {})
-    claimed = ledger.claim("w")
+    new = database.ask("preview", {})
+    claimed = database.claim("w")
     assert claimed
     assert claimed[0] == new != old
 
 
 def test_a_thing_is_due_for_one_of_all_that_ask(url: str) -> None:
-    ledgers = [Ledger(url) for _ in range(MANY)]
+    ledgers = [Database(url) for _ in range(MANY)]
     with ThreadPoolExecutor(MANY) as pool:
-        assert sum(pool.map(lambda ledger: ledger.due("sweep", 60), ledgers * 3)) == 1
-        assert sum(pool.map(lambda ledger: ledger.due("other", 60), ledgers)) == 1
-        assert sorted(pool.map(lambda ledger: ledger.count("tries"), ledgers)) == list(range(1, MANY + 1))
+        assert sum(pool.map(lambda database: database.due("sweep", 60), ledgers * 3)) == 1
+        assert sum(pool.map(lambda database: database.due("other", 60), ledgers)) == 1
+        assert sorted(pool.map(lambda database: database.count("tries"), ledgers)) == list(range(1, MANY + 1))
         assert len(set(pool.map(lambda k: ledgers[k].fact("secret", f"s{k}"), range(MANY)))) == 1
     assert ledgers[0].due("sweep", 0)
-    for ledger in ledgers:
-        ledger.close()
+    for database in ledgers:
+        database.close()
 
 
-def test_what_is_due_survives_a_clock_that_is_set_back(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not ledger.is_sqlite:
+def test_what_is_due_survives_a_clock_that_is_set_back(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not database.is_sqlite:
         pytest.skip("the clock is the server's")
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 86400)
-    assert ledger.due("sweep", 60)
+    assert database.due("sweep", 60)
     monkeypatch.setattr(time, "time", lambda: now)
-    assert ledger.due("sweep", 60)
-    assert not ledger.due("sweep", 60)
+    assert database.due("sweep", 60)
+    assert not database.due("sweep", 60)
 
 
-def test_the_latest_notes_are_read_and_long_ones_cut(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_latest_notes_are_read_and_long_ones_cut(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("akma_core.database.tasks.MAX_EVENTS", 5)
-    render_id, other = accept(ledger), accept(ledger)
+    render_id, other = accept(database), accept(database)
     for number in range(8):
-        ledger.note(render_id, f"line {number}")
-    ledger.note(other, "x" * 9999)
-    assert [text for _, text in ledger.notes(render_id)] == [f"line {number}" for number in range(3, 8)]
-    assert [len(text) for _, text in ledger.notes(other)] == [2000]
+        database.note(render_id, f"line {number}")
+    database.note(other, "x" * 9999)
+    assert [text for _, text in database.notes(render_id)] == [f"line {number}" for number in range(3, 8)]
+    assert [len(text) for _, text in database.notes(other)] == [2000]
 
 
-def test_workers_are_heard_of_while_they_beat(ledger: Ledger) -> None:
+def test_workers_are_heard_of_while_they_beat(database: Database) -> None:
     for name in ("b-0", "a-0", "a-0"):
-        ledger.beat(name, "v", "cpu", "CPU", 7)
-    assert [row["id"] for row in ledger.workers()] == ["a-0", "b-0"]
-    assert ledger.workers(0) == []
+        database.beat(name, "v", "cpu", "CPU", 7)
+    assert [row["id"] for row in database.workers()] == ["a-0", "b-0"]
+    assert database.workers(0) == []

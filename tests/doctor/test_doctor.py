@@ -21,10 +21,10 @@ import pytest
 
 from akma_core import registry
 from akma_core.cli import doctor
-from akma_core.cli.doctor import CHECKS, Examiner, examine, look
+from akma_core.cli.doctor import CHECKS, CheckProcess, examine, look
 from akma_core.config import Environment
 from akma_core.doctor import machine, services
-from akma_core.doctor.finding import Wish, discreet
+from akma_core.doctor.finding import CheckContext, discreet
 from akma_core.jobs.executor_lock import PostgresLock
 from akma_core.storage import open_storage
 from tests.support import gcs
@@ -82,8 +82,8 @@ def named(name: str, words: str, *arguments: object, state: str = "bad", **envir
     return checks[name]
 
 
-def wish(**fields: Any) -> Wish:
-    return Wish(Environment(**fields))
+def wish(**fields: Any) -> CheckContext:
+    return CheckContext(Environment(**fields))
 
 
 def test_this_machine_can_do_it() -> None:
@@ -505,7 +505,7 @@ def test_a_check_that_hangs_is_told_and_left(home: Path, monkeypatch: pytest.Mon
 
 
 def test_a_check_that_takes_the_process_with_it() -> None:
-    with Examiner({}) as examiner:
+    with CheckProcess({}) as examiner:
         assert examiner.ask("folders").state == "ok"
         assert examiner._process
         examiner._process.kill()

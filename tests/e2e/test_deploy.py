@@ -249,11 +249,11 @@ def test_passwords_stay_out_of_the_state() -> None:
 
 
 def test_lifecycle_knows_the_folders_of_what_passes() -> None:
-    from akma_core.jobs.submission import PASSING
+    from akma_core.jobs.submission import SHORT_LIVED
 
     rules = blocks(MODULES[1], "resource", 2)["google_storage_bucket.akma"]["lifecycle_rule"]
     prefixes = [rule["condition"][0].get("matches_prefix", []) for rule in rules]
-    assert [f'"{prefix}"' for prefix in PASSING] in prefixes
+    assert [f'"{prefix}"' for prefix in SHORT_LIVED] in prefixes
 
 
 def test_settings_of_nodes_are_akmas() -> None:

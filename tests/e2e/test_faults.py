@@ -25,7 +25,7 @@ def test_survives_kills_at_random_moments(database: str, tmp_path: Path, network
     with cluster(wanted=database == "postgres") as url:
         environ = {"AKMA_DATABASE_URL": url} if url else {}
         with serving(tmp_path / "home", **environ) as service:
-            name = service.bring(network)
+            name = service.import_network(network)
             undisturbed = [_video(service, _submit(service, song, name, k)) for k in range(VARIANTS)]
             ids = [_submit(service, song, name, k) for k in range(RENDERS)]
             _torment(service, random.Random(7))

@@ -78,7 +78,7 @@ def test_a_fleet_survives_death_frost_and_a_cut_wire(
             machine.start(wait=False)
         front.wait_ready()
         dies, freezes, _, stays = nodes
-        name = front.bring(network)
+        name = front.import_network(network)
         while not all(machine.events("worker_started") for machine in nodes):
             time.sleep(0.2)
         undisturbed = [_video(front, front.submit(song, model=name, seed=k)) for k in range(VARIANTS)]

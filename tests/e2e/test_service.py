@@ -58,7 +58,7 @@ def hook() -> Iterator[Hook]:
 def service(tmp_path_factory: pytest.TempPathFactory, network: Path, hook: Hook) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("service") / "home"
     with serving(home, AKMA_WEBHOOK_ALLOW_PRIVATE=hook.host, AKMA_WEBHOOK_SECRET=SECRET) as service:
-        service.bring(network)
+        service.import_network(network)
         yield service
 
 
@@ -199,7 +199,7 @@ def test_a_bucket_and_a_restart_in_the_middle(tmp_path: Path, network: Path, mon
     with bucket() as emulator:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator.url)
         with serving(tmp_path / "home", AKMA_STORAGE="gs://akma/shows") as service:
-            service.bring(network)
+            service.import_network(network)
             render_id = service.submit(song, model="tiny")
             while service.get(render_id)["frames_done"] < 100:
                 time.sleep(0.05)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from akma_core.database import Ledger
+from akma_core.database import Database
 from akma_core.errors import FailureError
-from akma_core.jobs.cleanup import expire
+from akma_core.jobs.cleanup import delete_expired
 from akma_core.storage import FileStorage
 from tests.support.rows import accept
 
@@ -37,69 +37,69 @@ def storage(tmp_path: Path) -> Listening:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger(f"sqlite:///{tmp_path}/akma.sqlite")
-    yield ledger
-    ledger.close()
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path}/akma.sqlite")
+    yield database
+    database.close()
 
 
-def over(ledger: Ledger, storage: Listening, days: float, status: str = "done", size: int = 25) -> str:
+def over(database: Database, storage: Listening, days: float, status: str = "done", size: int = 25) -> str:
     """A render that ended so many days ago; four files of `size` bytes."""
-    render_id = accept(ledger, created=time.time() - days * DAY)
+    render_id = accept(database, created=time.time() - days * DAY)
     for name in FILES:
         storage.put_bytes(f"renders/{render_id}/{name}", b"x" * size)
-    ledger.end(render_id, status)
+    database.end(render_id, status)
     known = 4 * size if status == "done" else 0
-    ledger.update(render_id, unless_over=False, finished=time.time() - days * DAY, bytes=known)
+    database.update(render_id, unless_over=False, finished=time.time() - days * DAY, bytes=known)
     return render_id
 
 
-def left(ledger: Ledger, storage: Listening) -> set[str]:
+def left(database: Database, storage: Listening) -> set[str]:
     stored = {entry.key.split("/")[1] for entry in storage.list("renders/")}
-    assert stored == {render.id for render in [*ledger.over(), *ledger.waiting()]}
+    assert stored == {render.id for render in [*database.over(), *database.waiting()]}
     return stored
 
 
-def test_what_is_too_old_goes_whatever_became_of_it(ledger: Ledger, storage: Listening) -> None:
+def test_what_is_too_old_goes_whatever_became_of_it(database: Database, storage: Listening) -> None:
     for status in ("done", "failed", "cancelled"):
-        over(ledger, storage, 31, status)
-    young = over(ledger, storage, 29)
-    waiting = accept(ledger, created=time.time() - 99 * DAY)
+        over(database, storage, 31, status)
+    young = over(database, storage, 29)
+    waiting = accept(database, created=time.time() - 99 * DAY)
     storage.put_bytes(f"renders/{waiting}/audio.wav", b"x")
-    assert expire(ledger, storage, 30, None) == 3
-    assert left(ledger, storage) == {young, waiting}
-    assert expire(ledger, storage, 30, None) == 0
+    assert delete_expired(database, storage, 30, None) == 3
+    assert left(database, storage) == {young, waiting}
+    assert delete_expired(database, storage, 30, None) == 0
 
 
-def test_the_oldest_go_until_the_rest_is_small_enough(ledger: Ledger, storage: Listening) -> None:
+def test_the_oldest_go_until_the_rest_is_small_enough(database: Database, storage: Listening) -> None:
     ids = [
-        over(ledger, storage, days, status)
+        over(database, storage, days, status)
         for days, status in ((4, "failed"), (3, "done"), (2, "cancelled"), (1, "done"))
     ]
-    assert expire(ledger, storage, 30, 400) == 0
-    assert expire(ledger, storage, 30, 399) == 1
-    assert left(ledger, storage) == set(ids[1:])
-    assert expire(ledger, storage, 30, 200) == 1
-    assert left(ledger, storage) == set(ids[2:])
-    assert expire(ledger, storage, 30, 0) == 2
+    assert delete_expired(database, storage, 30, 400) == 0
+    assert delete_expired(database, storage, 30, 399) == 1
+    assert left(database, storage) == set(ids[1:])
+    assert delete_expired(database, storage, 30, 200) == 1
+    assert left(database, storage) == set(ids[2:])
+    assert delete_expired(database, storage, 30, 0) == 2
 
 
-def test_the_marker_goes_first(ledger: Ledger, storage: Listening) -> None:
-    render_id = over(ledger, storage, 31)
-    expire(ledger, storage, 30, None)
+def test_the_marker_goes_first(database: Database, storage: Listening) -> None:
+    render_id = over(database, storage, 31)
+    delete_expired(database, storage, 30, None)
     assert storage.deleted[0] == f"renders/{render_id}/done"
     assert len(storage.deleted) == len(FILES)
 
 
 @pytest.mark.parametrize("patience", range(8))
-def test_it_goes_on_after_a_stop_half_way(ledger: Ledger, storage: Listening, patience: int) -> None:
-    ids = [over(ledger, storage, days) for days in (32, 31)]
+def test_it_goes_on_after_a_stop_half_way(database: Database, storage: Listening, patience: int) -> None:
+    ids = [over(database, storage, days) for days in (32, 31)]
     storage.patience = patience
     with pytest.raises(FailureError):
-        expire(ledger, storage, 30, None)
+        delete_expired(database, storage, 30, None)
     for render_id in ids:  # never a video that says it is whole and is not
         keys = {entry.key.rpartition("/")[2] for entry in storage.list(f"renders/{render_id}/")}
         assert "done" not in keys or len(keys) == len(FILES)
     storage.patience = 1000
-    expire(ledger, storage, 30, None)
-    assert left(ledger, storage) == set()
+    delete_expired(database, storage, 30, None)
+    assert left(database, storage) == set()

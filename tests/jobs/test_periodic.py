@@ -7,7 +7,7 @@ import time
 import pytest
 
 from akma_core.errors import FailureError
-from akma_core.jobs.periodic import Round, Rounds
+from akma_core.jobs.periodic import PeriodicTask, PeriodicTasks
 
 
 def events(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -18,7 +18,7 @@ def events(capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_a_round_waits_until_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
     now, done = 100.0, []
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    each = Round(5.0, lambda: done.append(now))
+    each = PeriodicTask(5.0, lambda: done.append(now))
     for now in (100.0, 104.9, 105.0, 109.0, 111.0):  # noqa: B007
         each.go()
     assert done == [100.0, 105.0, 111.0]
@@ -31,7 +31,7 @@ def test_what_fails_is_told_once_for_as_long_as_it_lasts(capsys: pytest.CaptureF
         if failure := failures.pop(0):
             raise failure
 
-    each = Round(0.0, work)
+    each = PeriodicTask(0.0, work)
     for _ in range(4):
         each.go()
     assert failures == []
@@ -44,10 +44,10 @@ def test_one_that_fails_does_not_stop_the_others() -> None:
     def fail() -> None:
         raise RuntimeError
 
-    rounds = Rounds("test", [Round(0.0, fail), Round(0.0, came.release)])
-    rounds.start()
+    periodic_tasks = PeriodicTasks("test", [PeriodicTask(0.0, fail), PeriodicTask(0.0, came.release)])
+    periodic_tasks.start()
     assert all(came.acquire(timeout=10) for _ in range(3))
-    rounds.stop()
+    periodic_tasks.stop()
     assert "test" not in {thread.name for thread in threading.enumerate()}
 
 
@@ -59,10 +59,10 @@ def test_stop_waits_for_what_is_under_way_and_begins_nothing() -> None:
         go_on.wait(10)
         done.append("slow")
 
-    rounds = Rounds("test", [Round(0.0, slow), Round(0.0, lambda: done.append("next"))])
-    rounds.start()
+    periodic_tasks = PeriodicTasks("test", [PeriodicTask(0.0, slow), PeriodicTask(0.0, lambda: done.append("next"))])
+    periodic_tasks.start()
     assert under_way.wait(10)
-    stopping = threading.Thread(target=rounds.stop)
+    stopping = threading.Thread(target=periodic_tasks.stop)
     stopping.start()
     assert stopping.is_alive()
     time.sleep(0.1)

@@ -8,61 +8,61 @@ from pathlib import Path
 
 import pytest
 
-from akma_core.database import Ledger
+from akma_core.database import Database
 from akma_core.errors import FailureError
-from akma_core.jobs.poison import DEATHS, TRIES, Suspects
+from akma_core.jobs.poison import MAX_DEATHS, MAX_TRIES, PoisonQuarantine
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger(f"sqlite:///{tmp_path}/akma.sqlite")
-    yield ledger
-    ledger.close()
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path}/akma.sqlite")
+    yield database
+    database.close()
 
 
-def die(ledger: Ledger, work: str) -> None:
+def die(database: Database, work: str) -> None:
     """A process begins that work and ends in the middle of it."""
-    trying = Suspects(ledger).trying(work, DEATHS)
+    trying = PoisonQuarantine(database).trying(work, MAX_DEATHS)
     trying.__enter__()  # and no exit
 
 
-def test_a_suspect_is_tried_some_times_and_then_is_poison(ledger: Ledger) -> None:
-    for _ in range(TRIES):
-        die(ledger, "r-1-chunk-3")
+def test_a_suspect_is_tried_some_times_and_then_is_poison(database: Database) -> None:
+    for _ in range(MAX_TRIES):
+        die(database, "r-1-chunk-3")
     with pytest.raises(FailureError, match="again and again") as caught:
-        die(ledger, "r-1-chunk-3")
+        die(database, "r-1-chunk-3")
     assert caught.value.code == "poisoned"
-    die(ledger, "r-1-chunk-4")
-    die(ledger, "s-1-chunk-3")
+    die(database, "r-1-chunk-4")
+    die(database, "s-1-chunk-3")
 
 
-def test_the_innocent_is_never_poison(ledger: Ledger) -> None:
-    for _ in range(2 * TRIES):
-        with Suspects(ledger).trying("r-1-chunk-3", DEATHS - 1):
+def test_the_innocent_is_never_poison(database: Database) -> None:
+    for _ in range(2 * MAX_TRIES):
+        with PoisonQuarantine(database).trying("r-1-chunk-3", MAX_DEATHS - 1):
             pass
 
 
-def test_what_fails_without_killing_is_no_sign(ledger: Ledger) -> None:
-    suspects = Suspects(ledger)
-    for _ in range(2 * TRIES):
-        with pytest.raises(ZeroDivisionError), suspects.trying("r-1-chunk-3", DEATHS):
+def test_what_fails_without_killing_is_no_sign(database: Database) -> None:
+    poison_quarantine = PoisonQuarantine(database)
+    for _ in range(2 * MAX_TRIES):
+        with pytest.raises(ZeroDivisionError), poison_quarantine.trying("r-1-chunk-3", MAX_DEATHS):
             raise ZeroDivisionError
 
 
-def test_a_forgotten_render_is_no_suspect(ledger: Ledger) -> None:
-    for _ in range(TRIES):
-        die(ledger, "r-1-chunk-3")
-    ledger.forget("r")
-    assert ledger.count("tries-r-1-chunk-3") == 1
+def test_a_forgotten_render_is_no_suspect(database: Database) -> None:
+    for _ in range(MAX_TRIES):
+        die(database, "r-1-chunk-3")
+    database.forget("r")
+    assert database.count("tries-r-1-chunk-3") == 1
 
 
-def test_a_suspect_is_alone_and_nobody_waits_for_ever(ledger: Ledger) -> None:
-    suspects, inside, most, done = Suspects(ledger), [0], [0], []
+def test_a_suspect_is_alone_and_nobody_waits_for_ever(database: Database) -> None:
+    poison_quarantine, inside, most, done = PoisonQuarantine(database), [0], [0], []
 
     def work(number: int) -> None:
         chance, suspect = random.Random(number), number % 3 == 0
         for _ in range(5):
-            with suspects.trying(f"r-1-chunk-{number}", DEATHS * suspect):
+            with poison_quarantine.trying(f"r-1-chunk-{number}", MAX_DEATHS * suspect):
                 inside[0] += 1
                 most[0] = max(most[0], inside[0])
                 assert not suspect or inside[0] == 1

@@ -13,9 +13,9 @@ import pytest
 
 from akma_core.audio.reader import open_audio
 from akma_core.errors import FailureError, RequestError
-from akma_core.jobs.stages import KEPT, Busy, OverError
+from akma_core.jobs.stages import KEPT, ProgressTracker, RenderStoppedError
 from akma_core.render import plan as plan_module
-from akma_core.render.output import Parts
+from akma_core.render.output import RenderOutput
 from akma_core.render.plan import read_plan
 from tests.support.stagehand import KilledError, Lamp, Stage, cancel_at, kill_at, stage
 
@@ -35,7 +35,7 @@ def test_the_video_is_what_akma_render_makes(hand: Stage, song: Path, tmp_path: 
     assert plan.chunk_count == CHUNKS
     assert hand.stages.finish(render_id)
     video = tmp_path / "song.mp4"
-    work = Parts(video, plan)
+    work = RenderOutput(video, plan)
     with work.owned():
         for chunk in plan.chunks():
             hand.storage.get_file(f"renders/{render_id}/chunks/{chunk.index:05d}.mp4", work.path(chunk))
@@ -44,7 +44,7 @@ def test_the_video_is_what_akma_render_makes(hand: Stage, song: Path, tmp_path: 
     written = hand.storage.get_bytes(f"renders/{render_id}/manifest.json")
     assert written == manifest.read_bytes()
     assert read_plan(written, "manifest.json") == plan
-    render = hand.ledger.get(render_id)
+    render = hand.database.get(render_id)
     assert render is not None
     assert (render.status, render.stage, render.chunks, render.sound) == ("done", "done", CHUNKS, CHUNKS)
     assert (render.frames, render.width, render.height) == (24, 64, 64)
@@ -56,13 +56,13 @@ def test_a_plan_that_is_begun_again_is_the_same(hand: Stage, song: Path) -> None
     render_id = hand.accept(song)
     first = hand.plan(render_id)
     hand.stages.chunk(render_id, 0)
-    began = hand.ledger.get(render_id)
+    began = hand.database.get(render_id)
     assert hand.plan(render_id) == first
-    again = hand.ledger.get(render_id)
+    again = hand.database.get(render_id)
     assert began
     assert again
-    assert (hand.studio.planned, again.started, again.base) == (1, began.started, 1)
-    assert [row["whole"] for row in hand.ledger.segments(render_id)] == [1] + [0] * (CHUNKS - 1)
+    assert (hand.device_runner.planned, again.started, again.base) == (1, began.started, 1)
+    assert [row["whole"] for row in hand.database.segments(render_id)] == [1] + [0] * (CHUNKS - 1)
 
 
 @pytest.mark.parametrize("moment", ["plan.json", "curve.npy"])
@@ -72,25 +72,25 @@ def test_a_plan_that_was_stopped_half_way_is_made_again(hand: Stage, song: Path,
     with pytest.raises(KilledError):
         hand.plan(render_id)
     plan = hand.plan(render_id)
-    assert plan.chunk_count == len(hand.ledger.segments(render_id))
+    assert plan.chunk_count == len(hand.database.segments(render_id))
     assert hand.left() == []
 
 
 def test_another_version_begins_again_from_the_song(hand: Stage, song: Path) -> None:
     render_id = hand.accept(song)
     hand.everything(render_id)
-    assert hand.ledger.adopt(render_id, "1", "2")
+    assert hand.database.adopt(render_id, "1", "2")
     for work in (hand.stages.sound, hand.stages.finish, lambda render_id: hand.stages.chunk(render_id, 0)):
-        with pytest.raises(OverError):  # the old one takes no part in it
+        with pytest.raises(RenderStoppedError):  # the old one takes no part in it
             work(render_id)
-    made = hand.studio.lamp.pictures_made
+    made = hand.device_runner.lamp.pictures_made
     hand.stages = hand.another("2")
     kill_at(hand, "plan.json")
     with pytest.raises(KilledError):
         hand.plan(render_id)
     assert hand.keys(render_id) == ["audio.wav", "curve.npy"]
     hand.everything(render_id)
-    assert hand.studio.lamp.pictures_made == 2 * made
+    assert hand.device_runner.lamp.pictures_made == 2 * made
     assert hand.stages.finish(render_id)
 
 
@@ -98,10 +98,10 @@ def test_no_plan_for_what_is_over(hand: Stage, song: Path) -> None:
     render_id = hand.accept(song)
     cancel_at(hand, render_id, "plan")
     assert hand.stages.plan(render_id, lambda: 1)[1] is False
-    assert hand.ledger.segments(render_id) == []
-    with pytest.raises(OverError):
+    assert hand.database.segments(render_id) == []
+    with pytest.raises(RenderStoppedError):
         hand.stages.plan(render_id, lambda: 1)
-    with pytest.raises(OverError):
+    with pytest.raises(RenderStoppedError):
         hand.stages.plan("nobody", lambda: 1)
 
 
@@ -118,11 +118,11 @@ def test_a_chunk_that_is_there_is_not_rendered(hand: Stage, song: Path, capsys: 
     render_id = hand.accept(song)
     hand.plan(render_id)
     assert hand.stages.chunk(render_id, 0) == CHUNKS - 1
-    made = hand.studio.lamp.pictures_made
+    made = hand.device_runner.lamp.pictures_made
     assert made == 4
     assert hand.another("1").chunk(render_id, 0) == CHUNKS - 1
-    assert hand.studio.lamp.pictures_made == made
-    assert hand.ledger.segments(render_id)[0]["rendered"] == 1
+    assert hand.device_runner.lamp.pictures_made == made
+    assert hand.database.segments(render_id)[0]["rendered"] == 1
     events = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
     assert [name for name in events if name.startswith("chunk")] == ["chunk_rendered", "chunk_found"]
 
@@ -131,7 +131,7 @@ def test_chunks_in_any_order_tell_how_many_are_missing(hand: Stage, song: Path) 
     render_id = hand.accept(song)
     hand.plan(render_id)
     assert [hand.stages.chunk(render_id, k) for k in (5, 0, 3, 1, 2, 4)] == [5, 4, 3, 2, 1, 0]
-    assert hand.ledger.progress([render_id])[render_id].frames_done == 24
+    assert hand.database.progress([render_id])[render_id].frames_done == 24
 
 
 @pytest.mark.parametrize("how", ["cancelled", "forgotten", "adopted", "stopping"])
@@ -139,9 +139,9 @@ def test_it_ends_within_a_batch_and_leaves_nothing(hand: Stage, song: Path, how:
     render_id = hand.accept(song)
     hand.plan(render_id)
     ends = {
-        "cancelled": lambda: hand.ledger.end(render_id, "cancelled"),
-        "forgotten": lambda: hand.ledger.forget(render_id),
-        "adopted": lambda: hand.ledger.adopt(render_id, "1", "2"),
+        "cancelled": lambda: hand.database.end(render_id, "cancelled"),
+        "forgotten": lambda: hand.database.forget(render_id),
+        "adopted": lambda: hand.database.adopt(render_id, "1", "2"),
         "stopping": hand.stages.stopping.set,
     }
 
@@ -149,14 +149,14 @@ def test_it_ends_within_a_batch_and_leaves_nothing(hand: Stage, song: Path, how:
         ends[how]()
         hand.stages.watch()
 
-    hand.studio.lamp.on_pictures = on_pictures
-    with pytest.raises(OverError):
+    hand.device_runner.lamp.on_pictures = on_pictures
+    with pytest.raises(RenderStoppedError):
         hand.stages.chunk(render_id, 0)
-    assert hand.studio.lamp.pictures_made == Lamp.step
+    assert hand.device_runner.lamp.pictures_made == Lamp.step
     assert hand.left() == []
     assert "chunks/00000.mp4" not in hand.keys(render_id)
-    assert hand.stages.busy.pulses() == []
-    with hand.studio.turn():
+    assert hand.stages.busy.progress_rows() == []
+    with hand.device_runner.turn():
         pass  # the device is free
 
 
@@ -164,8 +164,8 @@ def test_others_go_on_when_one_is_cancelled(hand: Stage, song: Path) -> None:
     one, other = hand.accept(song), hand.accept(song)
     for each in (one, other):
         hand.plan(each)
-    hand.ledger.end(one, "cancelled")
-    hand.studio.lamp.on_pictures = hand.stages.watch
+    hand.database.end(one, "cancelled")
+    hand.device_runner.lamp.on_pictures = hand.stages.watch
     assert hand.stages.chunk(other, 0) == CHUNKS - 1
 
 
@@ -173,8 +173,8 @@ def test_a_network_is_let_go_when_nobody_renders_with_it(hand: Stage, song: Path
     render_id = hand.accept(song)
     hand.plan(render_id)
     hand.stages.chunk(render_id, 0)
-    lamp = weakref.ref(hand.studio.lamp)
-    hand.studio.lamp = Lamp()
+    lamp = weakref.ref(hand.device_runner.lamp)
+    hand.device_runner.lamp = Lamp()
     gc.collect()
     assert lamp() is None
 
@@ -196,7 +196,7 @@ def test_sound_goes_on_where_it_was(hand: Stage, song: Path, moment: str) -> Non
     kill_at(hand, moment)
     with pytest.raises(KilledError):
         hand.stages.sound(render_id)
-    render = hand.ledger.get(render_id)
+    render = hand.database.get(render_id)
     assert render
     assert render.sound < CHUNKS  # nobody joins before the notes are there
     before = list(hand.storage.put)
@@ -207,7 +207,7 @@ def test_sound_goes_on_where_it_was(hand: Stage, song: Path, moment: str) -> Non
         *(f"sound/{k:05d}.mp4" for k in range(CHUNKS)),
         "sound/notes.json",
     ]
-    render = hand.ledger.get(render_id)
+    render = hand.database.get(render_id)
     assert render
     assert render.sound == CHUNKS
     assert hand.left() == []
@@ -217,7 +217,7 @@ def test_sound_ends_when_the_render_does(hand: Stage, song: Path) -> None:
     render_id = hand.accept(song)
     hand.plan(render_id)
     cancel_at(hand, render_id, "00001")
-    with pytest.raises(OverError):
+    with pytest.raises(RenderStoppedError):
         hand.stages.sound(render_id)
     assert "sound/00002.mp4" not in hand.keys(render_id)
     assert hand.left() == []
@@ -230,7 +230,7 @@ def test_the_marker_is_last_and_once(hand: Stage, song: Path) -> None:
     assert hand.stages.finish(render_id)
     names = [key.rpartition("/")[2] for key in hand.storage.put[before:]]
     assert names == ["video.mp4", "manifest.json", "done"]
-    with pytest.raises(OverError):
+    with pytest.raises(RenderStoppedError):
         hand.stages.finish(render_id)
 
 
@@ -256,7 +256,7 @@ def test_a_marker_without_its_row_is_not_joined_again(hand: Stage, song: Path, m
     before = list(hand.storage.put)
     assert hand.stages.finish(render_id)
     assert hand.storage.put == before
-    render = hand.ledger.get(render_id)
+    render = hand.database.get(render_id)
     assert render
     assert render.status == "done"
 
@@ -264,26 +264,26 @@ def test_a_marker_without_its_row_is_not_joined_again(hand: Stage, song: Path, m
 def test_a_cancelled_render_is_not_joined_to_its_end(hand: Stage, song: Path) -> None:
     render_id = hand.accept(song)
     hand.everything(render_id)
-    hand.ledger.update(render_id, stage="rendering")
+    hand.database.update(render_id, stage="rendering")
     cancel_at(hand, render_id, "video")
     assert hand.stages.finish(render_id) is False
-    render = hand.ledger.get(render_id)
+    render = hand.database.get(render_id)
     assert render
     assert render.status == "cancelled"
 
 
 def test_what_memory_did_is_in_the_manifest(hand: Stage, song: Path) -> None:
     render_id = hand.accept(song)
-    lamp = hand.studio.lamp
+    lamp = hand.device_runner.lamp
     lamp.notes.append("of another render")
     lamp.on_pictures = lambda: lamp.notes.append("memory ran out") if lamp.pictures_made == 4 else None
     hand.everything(render_id)
-    assert [json.loads(row["notes"]) for row in hand.ledger.segments(render_id)][:3] == [[], ["memory ran out"], []]
+    assert [json.loads(row["notes"]) for row in hand.database.segments(render_id)][:3] == [[], ["memory ran out"], []]
     hand.stages.finish(render_id)
     manifest = json.loads(hand.storage.get_bytes(f"renders/{render_id}/manifest.json"))
     assert manifest["notes"].count("memory ran out") == 1
     assert "of another render" not in manifest["notes"]
-    assert "chunk 1: memory ran out" in [text for _, text in hand.ledger.notes(render_id)]
+    assert "chunk 1: memory ran out" in [text for _, text in hand.database.notes(render_id)]
 
 
 def test_what_a_process_left_goes_when_the_next_is_alone(hand: Stage) -> None:
@@ -307,24 +307,24 @@ def test_a_folder_that_cannot_be_made_is_a_failure(hand: Stage, song: Path) -> N
 
 
 def test_the_pulse_has_each_chunk_and_a_speed_for_each_render(monkeypatch: pytest.MonkeyPatch) -> None:
-    busy, now = Busy(), 100.0
+    busy, now = ProgressTracker(), 100.0
     assert not busy.stands_still(0)  # with nothing to do
     monkeypatch.setattr(time, "monotonic", lambda: now)
     for index in (0, 1):
         busy.begin("r", index)
     for now in (100.0, 101.0, 102.0):  # noqa: B007
         busy.add("r", 1, 10)
-    (zero, one) = busy.pulses()
+    (zero, one) = busy.progress_rows()
     assert not busy.stands_still(60)
     assert (zero.index, zero.done, zero.rate) == (0, 0, 10.0)
     assert (one.index, one.done, one.rate) == (1, 30, 0.0)
     now = 130.0
     assert busy.stands_still(20)
     busy.add("r", 0, 10)
-    assert busy.pulses()[0].rate == 0.0  # what was before the pause says nothing
+    assert busy.progress_rows()[0].rate == 0.0  # what was before the pause says nothing
     busy.end("r", 0)
     busy.end("r", 1)
-    assert (busy.pulses(), busy.marks, busy.total) == ([], {}, 40)
+    assert (busy.progress_rows(), busy.marks, busy.total) == ([], {}, 40)
 
 
 def test_two_chunks_at_once_are_those_of_one_after_the_other(hand: Stage, song: Path) -> None:

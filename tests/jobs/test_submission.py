@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from akma_core.audio.reader import digest
 from akma_core.config import Environment
-from akma_core.database import Ledger, Render
+from akma_core.database import Database, Render
 from akma_core.errors import FailureError, RequestError
-from akma_core.jobs.submission import Intake, new_id, parse, sweep
+from akma_core.jobs.submission import Submission, delete_orphans, new_id, parse
 from akma_core.networks import builtin
-from akma_core.sandbox.pool import Probe
+from akma_core.sandbox.pool import SandboxPool
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage, open_storage
 from tests.support.songs import write_song
@@ -32,22 +32,22 @@ class Song:
 
 @dataclass
 class Door:
-    """An Intake over a fresh ledger and storage."""
+    """An Intake over a fresh database and storage."""
 
     portal: BlockingPortal
-    probe: Probe
-    ledger: Ledger
+    probe: SandboxPool
+    database: Database
     storage: Storage
     environment: Environment
     song: Song
 
     def submit(self, owner: str = "ann", key: str | None = None, **fields: Any) -> tuple[Render, bool]:
-        door = Intake(self.environment, self.ledger, self.storage, self.probe)
+        door = Submission(self.environment, self.database, self.storage, self.probe)
         accepted: tuple[Render, bool] = self.portal.call(door.submit, owner, self.song, fields, key)
         return accepted
 
     def check_room(self, owner: str = "ann", key: str | None = None) -> None:
-        door = Intake(self.environment, self.ledger, self.storage, self.probe)
+        door = Submission(self.environment, self.database, self.storage, self.probe)
         self.portal.call(door.check_room, owner, key)
 
     def limited(self, **limits: Any) -> "Door":
@@ -65,20 +65,20 @@ def portal() -> Iterator[BlockingPortal]:
 
 
 @pytest.fixture(scope="module")
-def probe() -> Iterator[Probe]:
-    probe = Probe(children=1)
+def probe() -> Iterator[SandboxPool]:
+    probe = SandboxPool(children=1)
     probe.start()
     yield probe
     probe.close()
 
 
 @pytest.fixture
-def door(portal: BlockingPortal, probe: Probe, tmp_path: Path) -> Iterator[Door]:
+def door(portal: BlockingPortal, probe: SandboxPool, tmp_path: Path) -> Iterator[Door]:
     path = write_song(tmp_path / "0123.wav", 1)
-    ledger = Ledger(f"sqlite:///{tmp_path / 'akma.sqlite'}")
+    database = Database(f"sqlite:///{tmp_path / 'akma.sqlite'}")
     song = Song(path, "My song.wav", digest(path))
-    yield Door(portal, probe, ledger, open_storage((tmp_path / "storage").as_uri()), Environment(), song)
-    ledger.close()
+    yield Door(portal, probe, database, open_storage((tmp_path / "storage").as_uri()), Environment(), song)
+    database.close()
 
 
 def refusal(call: Callable[..., Any], *arguments: Any, **fields: Any) -> RequestError:
@@ -93,7 +93,7 @@ def refusal(call: Callable[..., Any], *arguments: Any, **fields: Any) -> Request
 def test_a_render_is_kept_and_its_song_lies_in_storage(door: Door) -> None:
     render, new = door.submit(fps="24", seed="7")
     assert new
-    assert door.ledger.get(render.id) == replace(render, updated=render.created)
+    assert door.database.get(render.id) == replace(render, updated=render.created)
     assert door.keys == [f"renders/{render.id}/audio.wav"]
     assert door.storage.get_bytes(render.audio) == door.song.path.read_bytes()
     assert (render.frames, render.seconds, render.width, render.height, render.fps) == (24, 1.0, 256, 256, "24")
@@ -117,7 +117,7 @@ def test_the_same_key_is_the_same_render(door: Door) -> None:
 
 def test_a_key_that_was_used_meanwhile(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     first, _ = door.submit(key="k")
-    monkeypatch.setattr(Ledger, "keyed", lambda *_: None)  # as if both looked before either was accepted
+    monkeypatch.setattr(Database, "keyed", lambda *_: None)  # as if both looked before either was accepted
     again, new = door.submit(key="k")
     assert (again.id, new) == (first.id, False)
     assert door.keys == [first.audio]
@@ -142,12 +142,12 @@ def test_a_database_that_fails_may_have_kept_it(door: Door, monkeypatch: pytest.
     def fail(*_: Any) -> None:
         raise FailureError("the database does not answer", code="database_unreachable")
 
-    monkeypatch.setattr(Ledger, "accept", fail)
+    monkeypatch.setattr(Database, "accept", fail)
     with pytest.raises(FailureError):
         door.submit()
     assert len(door.keys) == 1
-    assert sweep(door.storage, door.ledger) == []
-    (orphan,) = sweep(door.storage, door.ledger, older_than=-1)
+    assert delete_orphans(door.storage, door.database) == []
+    (orphan,) = delete_orphans(door.storage, door.database, older_than=-1)
     assert re.fullmatch("renders/[0-9a-f]{32}/", orphan)
     assert door.keys == []
 
@@ -183,7 +183,7 @@ def test_wrong_wishes(door: Door, fields: dict[str, Any], code: str, says: str) 
     assert said.code == code
     assert says in said.message
     assert door.keys == []
-    assert door.ledger.page(None, None, 9) == []
+    assert door.database.page(None, None, 9) == []
 
 
 @pytest.mark.parametrize("field", ["model", "upscale"])
@@ -248,9 +248,9 @@ def test_the_sweep_leaves_what_is_known_young_or_not_its_own(door: Door) -> None
     gone = [f"{orphan}/audio.wav", f"{orphan}/chunks/00000.mp4", "previews/x/audio.wav", "imports/x.pkl"]
     for key in [*kept[1:], *gone]:
         door.storage.put_bytes(key, b"x")
-    assert sweep(door.storage, door.ledger) == []
+    assert delete_orphans(door.storage, door.database) == []
     assert sorted(door.keys) == sorted(kept + gone)
-    assert sorted(sweep(door.storage, door.ledger, older_than=-1)) == sorted([f"{orphan}/", *gone[2:]])
+    assert sorted(delete_orphans(door.storage, door.database, older_than=-1)) == sorted([f"{orphan}/", *gone[2:]])
     assert sorted(door.keys) == sorted(kept)
 
 

@@ -16,10 +16,10 @@ from typing import Any, cast
 import pytest
 
 from akma_core.config import read_environment
-from akma_core.database import Ledger
+from akma_core.database import Database
 from akma_core.errors import FailureError, RequestError
 from akma_core.jobs import webhook_payload, workflows
-from akma_core.jobs.stages import OverError, Stages
+from akma_core.jobs.stages import RenderStoppedError, Stages
 from akma_core.render import plan
 from akma_core.webhook import WebhookError
 from tests.support.rows import accept, new_render
@@ -56,13 +56,13 @@ class Still:
 class Desk:
     """Jobs that were not started, and what they stand on."""
 
-    ledger: Ledger
+    database: Database
     stages: Still
     jobs: workflows.Jobs
 
     def attempt(self, *outcomes: Exception | None, name: str = "chunk") -> str:
         """A render of which a piece came out so, one time after the other; its id."""
-        render_id = accept(self.ledger, webhook_url="https://a/")
+        render_id = accept(self.database, webhook_url="https://a/")
         left = list(outcomes)
 
         def work() -> None:
@@ -74,7 +74,7 @@ class Desk:
         return render_id
 
     def error(self, render_id: str) -> tuple[str, str | None, str | None]:
-        render = self.ledger.get(render_id)
+        render = self.database.get(render_id)
         assert render
         return render.status, render.error_code, render.error_message
 
@@ -82,11 +82,11 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setenv("AKMA_HOME", str(tmp_path))
-    ledger = Ledger(f"sqlite:///{tmp_path}/akma.sqlite")
+    database = Database(f"sqlite:///{tmp_path}/akma.sqlite")
     with monkeypatch.context() as patch:
         stages = Still(Clock(patch))
-        yield Desk(ledger, stages, workflows.Jobs(read_environment(), ledger, cast(Stages, stages), "w-0"))
-    ledger.close()
+        yield Desk(database, stages, workflows.Jobs(read_environment(), database, cast(Stages, stages), "w-0"))
+    database.close()
 
 
 def test_a_version_is_what_decides_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,24 +108,24 @@ def test_what_may_pass_is_tried_again_with_longer_pauses(desk: Desk) -> None:
     assert desk.error(render_id) == ("queued", None, None)
 
 
-@pytest.mark.parametrize("code", sorted(workflows.PASSING))
+@pytest.mark.parametrize("code", sorted(workflows.TRANSIENT))
 def test_it_fails_when_it_does_not_pass(desk: Desk, code: str) -> None:
-    render_id = accept(desk.ledger)
+    render_id = accept(desk.database)
 
     def work() -> None:
         raise FailureError("the disk is full", code=code)
 
     desk.jobs._try("chunk", render_id, work)
-    assert workflows.PATIENCE <= desk.stages.stopping.now <= workflows.PATIENCE + workflows.LONGEST_PAUSE
+    assert workflows.RETRY_FOR <= desk.stages.stopping.now <= workflows.RETRY_FOR + workflows.MAX_BACKOFF
     assert desk.error(render_id) == ("failed", code, "the disk is full")
-    assert desk.ledger.notes(render_id)[0][1] == "chunk: the disk is full"
+    assert desk.database.notes(render_id)[0][1] == "chunk: the disk is full"
     assert desk.stages.forgotten == [render_id]
 
 
 def test_a_database_that_is_gone_is_waited_for_as_long_as_it_takes(desk: Desk) -> None:
     gone = [FailureError("does not answer", code="database_unreachable") for _ in range(40)]
     assert desk.error(desk.attempt(*gone, None)) == ("queued", None, None)
-    assert desk.stages.stopping.now > 2 * workflows.PATIENCE
+    assert desk.stages.stopping.now > 2 * workflows.RETRY_FOR
 
 
 @pytest.mark.parametrize(
@@ -148,19 +148,19 @@ def test_what_does_not_pass_fails_at_once(
 
 
 def test_the_database_may_go_while_a_failure_is_written(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    end, left = desk.ledger.end, [FailureError("gone", code="database_unreachable")]
+    end, left = desk.database.end, [FailureError("gone", code="database_unreachable")]
 
     def unsteady(*arguments: Any) -> bool:
         if left:
             raise left.pop()
         return end(*arguments)
 
-    monkeypatch.setattr(desk.ledger, "end", unsteady)
+    monkeypatch.setattr(desk.database, "end", unsteady)
     assert desk.error(desk.attempt(RequestError("no", code="bad_audio"))) == ("failed", "bad_audio", "no")
 
 
 def test_what_is_over_is_let_go_without_a_word(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    render_id = desk.attempt(OverError())
+    render_id = desk.attempt(RenderStoppedError())
     assert desk.error(render_id) == ("queued", None, None)
     assert desk.stages.forgotten == [render_id]
     assert capsys.readouterr().out == ""
@@ -171,7 +171,7 @@ def test_a_webhook_that_fails_is_not_the_renders_failure(desk: Desk) -> None:
     render_id = desk.attempt(passing, passing, WebhookError("answered 404", transient=False), name="webhook")
     assert desk.stages.stopping.pauses == [1, 2]
     assert desk.error(render_id) == ("queued", None, None)
-    render = desk.ledger.get(render_id)
+    render = desk.database.get(render_id)
     assert render
     assert render.webhook == "answered 404"
 
@@ -184,7 +184,7 @@ def test_every_try_of_a_webhook_is_the_same_delivery(monkeypatch: pytest.MonkeyP
     )
     render = new_render(webhook_url="https://a/", status="failed", error_code="bad_audio", error_message="no song")
     for _ in range(2):
-        webhook_payload.send_for(render, read_environment(), b"secret")
+        webhook_payload.send_webhook(render, read_environment(), b"secret")
     assert sent[0] == sent[1]
     url, body, delivery = sent[0]
     assert (url, body["id"], body["status"], delivery) == ("https://a/", render.id, "failed", render.id)
@@ -244,18 +244,18 @@ def digest(hand: Stage, render_id: str) -> str:
 def test_kill_9_loses_nothing_and_versions_may_come_and_go(hand: Stage, song: Path) -> None:
     ids = [hand.accept(song, seed=7) for _ in range(3)]
     worker = Worker(hand.folder)
-    until(lambda: all(any(row["whole"] for row in hand.ledger.segments(each)) for each in ids))
+    until(lambda: all(any(row["whole"] for row in hand.database.segments(each)) for each in ids))
     worker.kill()
     back = ids[1]  # another version had it meanwhile, and that is gone again
-    render = hand.ledger.get(back)
+    render = hand.database.get(back)
     assert render
-    assert hand.ledger.adopt(back, render.version, "another") or render.is_over
+    assert hand.database.adopt(back, render.version, "another") or render.is_over
     assert Worker(hand.folder).wait() == 0
     for each in ids:
-        done = hand.ledger.get(each)
+        done = hand.database.get(each)
         assert done
         assert (done.status, done.chunks, done.sound) == ("done", 6, 6), (hand.folder / "log").read_text()[-3000:]
-        assert max(row["rendered"] for row in hand.ledger.segments(each)) == 1
+        assert max(row["rendered"] for row in hand.database.segments(each)) == 1
     assert len({digest(hand, each) for each in ids}) == 1
     rendered = [(line["render"], line["chunk"]) for line in events(hand.folder, "chunk_rendered")]
     twice = {each for each in rendered if rendered.count(each) > 1}
@@ -272,11 +272,11 @@ def test_a_poisoned_render_fails_alone(hand: Stage, song: Path) -> None:
             break
         assert status == -signal.SIGKILL
     assert status == 0
-    render = hand.ledger.get(poisoned)
+    render = hand.database.get(poisoned)
     assert render
     assert (render.status, render.error_code) == ("failed", "poisoned")
     assert "again and again" in (render.error_message or "")
     for each in others:
-        done = hand.ledger.get(each)
+        done = hand.database.get(each)
         assert done
         assert done.status == "done"

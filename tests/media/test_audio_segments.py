@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from akma_core.errors import FailureError, RequestError
-from akma_core.media.audio_segments import Pieces, encode, piece_format
+from akma_core.media.audio_segments import AudioSegments, encode, piece_format
 from akma_core.media.mux import AudioTrack, finish
 from akma_core.networks.card import NetworkCard
 from akma_core.render.plan import DevicePart, RenderPlan, make_plan
@@ -91,7 +91,7 @@ def same_video(folder: Path, song: Song, suffix: str, **fields: Any) -> None:
     plan = plan_of(song, **fields)
     segments, whole, joined = pictures(folder / "v", plan), folder / f"whole{suffix}", folder / f"joined{suffix}"
     finish(segments, plan.make_encoder(), track_of(song, plan), whole)
-    finish(segments, plan.make_encoder(), Pieces(cut(folder / "a", song, plan)), joined)
+    finish(segments, plan.make_encoder(), AudioSegments(cut(folder / "a", song, plan)), joined)
     assert joined.read_bytes() == whole.read_bytes()
 
 
@@ -259,7 +259,7 @@ def refusal(folder: Path, pieces: Sequence[Path], plan: RenderPlan) -> tuple[str
     """Code of the failure, and the piece that it names."""
     output = folder / "out.mp4"
     with pytest.raises(FailureError) as caught:
-        finish(pictures(folder / "v", plan), plan.make_encoder(), Pieces(pieces), output)
+        finish(pictures(folder / "v", plan), plan.make_encoder(), AudioSegments(pieces), output)
     assert not output.exists()
     return caught.value.code, next(piece for piece in pieces if f"{piece} " in f"{caught.value} ".replace(":", " "))
 
@@ -268,6 +268,6 @@ def test_lossless_pieces_are_lossless(tmp_path: Path) -> None:
     song = Song(48000, 150_001, bits=24, noise=0.9)
     plan = plan_of(song, audio_codec="flac", start=0.5)
     output = tmp_path / "out.mp4"
-    finish(pictures(tmp_path / "v", plan), plan.make_encoder(), Pieces(cut(tmp_path / "a", song, plan)), output)
+    finish(pictures(tmp_path / "v", plan), plan.make_encoder(), AudioSegments(cut(tmp_path / "a", song, plan)), output)
     sent = np.concatenate(list(song.blocks(plan.first_sample, None, 65536, "int32")))
     assert np.array_equal(decode_audio(output, "s32"), sent)

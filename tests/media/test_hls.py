@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from akma_core.errors import FailureError
-from akma_core.media.audio_segments import Pieces
+from akma_core.media.audio_segments import AudioSegments
 from akma_core.media.hls import fragment, initialisation, playlist
 from akma_core.media.mux import finish
 from akma_core.render import plan as plan_module
@@ -120,7 +120,7 @@ def times(frames: Sequence[Any]) -> list[Fraction]:
 def test_all_of_the_video_is_played(tmp_path: Path, codec: str, fps: str) -> None:
     made = make(tmp_path, CLICKING, audio_codec=codec, fps=fps, start=0.5)
     whole = tmp_path / "whole.mp4"
-    finish(made.segments, made.plan.make_encoder(), Pieces(made.pieces), whole)
+    finish(made.segments, made.plan.make_encoder(), AudioSegments(made.pieces), whole)
     with serving(serve(made, lambda: made.playlist(len(made.pieces), ended=True))) as address:
         frames, shown, samples, heard = watch(f"{address}/stream.m3u8")
     assert np.array_equal(frames, decode_video(whole)[0])

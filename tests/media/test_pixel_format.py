@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from akma_core.media.pixel_format import Look, to_rgb
-from akma_core.media.video_reader import Pictures, open_clip
+from akma_core.media.pixel_format import PixelFormat, to_rgb
+from akma_core.media.video_reader import FrameReader, open_video
 from akma_core.media.yuv import rgb_to_yuv420
 from tests.support.clips import make_clip
 
@@ -15,8 +15,8 @@ from tests.support.clips import make_clip
 WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
 
 
-def look(matrix: int, full: bool, size: int = 32) -> Look:
-    return Look(
+def look(matrix: int, full: bool, size: int = 32) -> PixelFormat:
+    return PixelFormat(
         width=size, height=size, pixels="", matrix=matrix, full_range=full, primaries=1, transfer=1, display=None,
         aspect=Fraction(1),
     )  # fmt: skip
@@ -74,11 +74,11 @@ def test_a_clip_and_its_bt709_copy_show_the_same(tmp_path: Path, tags: dict[str,
     colours = np.random.default_rng(1).integers(0, 256, (2, 3, 3)).astype(np.uint8)
     pictures = np.stack([colours.repeat(16, 0).repeat(16, 1)] * 3)
     path = make_clip(tmp_path / "a.mkv", frames=3, pictures=pictures, pixels=pixels, tags=tags, options={"crf": "1"})
-    clip = open_clip(path)
+    clip = open_video(path)
     assert (clip.look.matrix, clip.look.primaries) == (tags["colorspace"], tags["color_primaries"])
     assert clip.look.transfer == tags["color_trc"]
     assert clip.look.full_range == (tags["color_range"] == 2)
-    rgb = Pictures(clip).read(0, 3)
+    rgb = FrameReader(clip).read(0, 3)
     planes = rgb_to_yuv420(torch.from_numpy(rgb)).numpy()
     for picture, plane in zip(pictures, planes, strict=True):
         frame = av.VideoFrame.from_ndarray(plane, format="yuv420p")
@@ -89,8 +89,8 @@ def test_a_clip_and_its_bt709_copy_show_the_same(tmp_path: Path, tags: dict[str,
 
 
 def test_what_the_file_does_not_say_is_guessed_by_its_size(tmp_path: Path) -> None:
-    small = open_clip(make_clip(tmp_path / "a.mp4", frames=2))
-    large = open_clip(make_clip(tmp_path / "b.mp4", frames=2, size=(1280, 32)))
+    small = open_video(make_clip(tmp_path / "a.mp4", frames=2))
+    large = open_video(make_clip(tmp_path / "b.mp4", frames=2, size=(1280, 32)))
     assert (small.look.matrix, large.look.matrix) == (6, 1)
     assert any("BT.601" in note for note in small.notes)
     assert any("BT.709" in note for note in large.notes)

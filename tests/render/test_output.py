@@ -11,7 +11,7 @@ from akma_core.audio.reader import AudioReader, digest, open_audio
 from akma_core.errors import FailureError, RequestError
 from akma_core.networks.card import NetworkCard, sha256_of
 from akma_core.render import output
-from akma_core.render.output import Parts, check_folder, check_output, is_done, manifest_path, write_whole
+from akma_core.render.output import RenderOutput, check_folder, check_output, is_done, manifest_path, write_whole
 from akma_core.render.plan import DevicePart, RenderPlan, make_plan, read_plan
 from akma_core.settings import RenderSettings
 from tests.support.media import decode_audio, decode_video, moving, write_segment
@@ -35,13 +35,13 @@ def another(song: Path, reader: AudioReader, **fields: Any) -> RenderPlan:
     return make_plan(settings, reader, digest(song), CARD, DevicePart(kind="cpu", dtype="float32", batch=1))
 
 
-def fill(work: Parts) -> None:
+def fill(work: RenderOutput) -> None:
     for chunk in work.missing():
         write_segment(work.path(chunk), work.plan.make_encoder(), moving(chunk.frames, seed=chunk.index))
 
 
 def whole(video: Path, plan: RenderPlan, reader: AudioReader) -> Path:
-    work = Parts(video, plan)
+    work = RenderOutput(video, plan)
     with work.owned():
         fill(work)
         return work.finish(reader)
@@ -77,7 +77,7 @@ def test_notes_on_the_sound_are_in_the_manifest(tmp_path: Path, song: Path, read
 
 
 def test_chunks_wait_in_a_folder_of_their_plan(tmp_path: Path, plan: RenderPlan) -> None:
-    work = Parts(tmp_path / "song.mp4", plan)
+    work = RenderOutput(tmp_path / "song.mp4", plan)
     first = next(plan.chunks())
     assert work.path(first).parent == tmp_path / ".song.mp4.parts" / plan.digest
     with work.owned():
@@ -88,7 +88,7 @@ def test_chunks_wait_in_a_folder_of_their_plan(tmp_path: Path, plan: RenderPlan)
 
 
 def test_broken_and_misplaced_segments_are_missing(tmp_path: Path, plan: RenderPlan) -> None:
-    work = Parts(tmp_path / "song.mp4", plan)
+    work = RenderOutput(tmp_path / "song.mp4", plan)
     chunks = list(plan.chunks())
     assert [chunk.frames for chunk in chunks] == [8, 16]
     with work.owned():
@@ -105,19 +105,19 @@ def test_broken_and_misplaced_segments_are_missing(tmp_path: Path, plan: RenderP
 
 def test_one_owner_at_a_time(tmp_path: Path, plan: RenderPlan, song: Path, reader: AudioReader) -> None:
     video = tmp_path / "song.mp4"
-    other = Parts(video, another(song, reader, seed=1))
-    with Parts(video, plan).owned():
-        for second in (Parts(video, plan), other):
+    other = RenderOutput(video, another(song, reader, seed=1))
+    with RenderOutput(video, plan).owned():
+        for second in (RenderOutput(video, plan), other):
             error = refusal(lambda work=second: work.owned().__enter__())  # type: ignore[misc]
             assert (error.code, error.field) == ("output_busy", "output")
-        with Parts(tmp_path / "other.mp4", plan).owned():
+        with RenderOutput(tmp_path / "other.mp4", plan).owned():
             pass
     with other.owned():
         pass
 
 
 def test_what_a_kill_left_half_written_is_removed(tmp_path: Path, plan: RenderPlan) -> None:
-    work = Parts(tmp_path / "song.mp4", plan)
+    work = RenderOutput(tmp_path / "song.mp4", plan)
     with work.owned():
         fill(work)
         leftover = work.path(next(plan.chunks())).with_name("chunk00001.mp4.12345678.tmp")
@@ -128,7 +128,7 @@ def test_what_a_kill_left_half_written_is_removed(tmp_path: Path, plan: RenderPl
 
 
 def test_a_second_owner_leaves_the_firsts_files_alone(tmp_path: Path, plan: RenderPlan) -> None:
-    work = Parts(tmp_path / "song.mp4", plan)
+    work = RenderOutput(tmp_path / "song.mp4", plan)
     with work.owned():
         writing = work.path(next(plan.chunks())).with_name("chunk00000.mp4.12345678.tmp")
         writing.write_bytes(b"half")
@@ -139,7 +139,7 @@ def test_a_second_owner_leaves_the_firsts_files_alone(tmp_path: Path, plan: Rend
 def test_a_full_disk_at_the_end_keeps_the_chunks(
     tmp_path: Path, plan: RenderPlan, reader: AudioReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    video, work = tmp_path / "song.mp4", Parts(tmp_path / "song.mp4", plan)
+    video, work = tmp_path / "song.mp4", RenderOutput(tmp_path / "song.mp4", plan)
 
     def full(_: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -163,7 +163,7 @@ def test_a_crash_while_manifest_and_video_are_put_in_place_goes_on(
     tmp_path: Path, plan: RenderPlan, song: Path, reader: AudioReader, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     """At no moment does a manifest stand beside another plan's video."""
-    video, work = tmp_path / "song.mp4", Parts(tmp_path / "song.mp4", plan)
+    video, work = tmp_path / "song.mp4", RenderOutput(tmp_path / "song.mp4", plan)
     whole(video, another(song, reader, seed=1), reader)
     replace = Path.replace
 

@@ -15,7 +15,7 @@ from akma_core.errors import FailureError
 from akma_core.media.encoder import segment_info
 from akma_core.modulation.walk import latent
 from akma_core.networks.card import read_card
-from akma_core.render.pipeline import Motion, render_chunks
+from akma_core.render.pipeline import Trajectory, render_chunks
 from akma_core.render.plan import Chunk, DevicePart, NetworkPart, RenderPlan, make_plan
 from akma_core.settings import RenderSettings
 from runners.stylegan3 import StyleGAN3Runner, device_part
@@ -68,7 +68,7 @@ def render(
     pictures = pictures or Stripes()
     todo = plan.chunks() if chunks is None else chunks
     render_chunks(
-        plan, todo, Motion(plan, curve(plan), pictures), pictures, lambda c: folder / f"{c.index}.mp4", on_frames
+        plan, todo, Trajectory(plan, curve(plan), pictures), pictures, lambda c: folder / f"{c.index}.mp4", on_frames
     )
     return segments(folder)
 
@@ -108,7 +108,7 @@ def test_motion_is_akmas_formula_truncated_once(network: Path) -> None:
 
     top, bottom, c = walk(plan.seeds_top), walk(plan.seeds_bottom), curve(plan)
     expected = [bottom[f] * (1 - c[f]) + top[f] * c[f] for f in range(plan.total_frames)]
-    got = Motion(plan, c, runner)(0, plan.total_frames)
+    got = Trajectory(plan, c, runner)(0, plan.total_frames)
     assert got.dtype == np.float32
     assert np.abs(average).max() > 0.1
     assert np.abs(got - expected).max() < 1e-5
@@ -118,7 +118,7 @@ def test_a_parts_frames_are_the_wholes(network: Path) -> None:
     whole, part = make(network, 30), make(network, 30, start=11, duration=4)
     c = curve(whole)
     assert (part.first_frame, part.frames) == (88, 32)
-    of_whole, of_part = Motion(whole, c, Stripes()), Motion(part, c, Stripes())
+    of_whole, of_part = Trajectory(whole, c, Stripes()), Trajectory(part, c, Stripes())
     assert np.array_equal(of_part(88, 120), of_whole(0, whole.total_frames)[88:120])
 
 
@@ -136,7 +136,7 @@ def test_a_parts_pictures_are_the_wholes(network: Path, tmp_path: Path) -> None:
 def test_a_curve_of_another_length_is_refused(network: Path) -> None:
     plan = make(network)
     with pytest.raises(ValueError, match="71 values for 72 frames"):
-        Motion(plan, curve(plan)[1:], Stripes())
+        Trajectory(plan, curve(plan)[1:], Stripes())
 
 
 def test_a_runner_of_another_batch_is_refused(network: Path, tmp_path: Path) -> None:
@@ -227,9 +227,10 @@ def test_the_networks_error_surfaces(network: Path, tmp_path: Path, call: int) -
 
 def test_the_encoders_error_surfaces_though_more_waits_than_fits(network: Path, tmp_path: Path) -> None:
     plan, pictures = make(network, 60), Stripes(step=1)
-    motion = Motion(plan, curve(plan), pictures)
+    trajectory = Trajectory(plan, curve(plan), pictures)
     error = within(
-        60, lambda: render_chunks(plan, plan.chunks(), motion, pictures, lambda c: tmp_path / "no" / f"{c.index}.mp4")
+        60,
+        lambda: render_chunks(plan, plan.chunks(), trajectory, pictures, lambda c: tmp_path / "no" / f"{c.index}.mp4"),
     )
     assert isinstance(error, FailureError)
     assert error.code == "write_failed"

@@ -12,7 +12,7 @@ from torch import Tensor
 from akma_core.errors import FailureError
 from akma_core.networks.card import read_card
 from akma_core.render.plan import DevicePart
-from runners.batching import Portions, batch_for, ran_out
+from runners.batching import BatchSplitter, batch_for, ran_out
 from runners.stylegan3 import StyleGAN3Runner, device_part
 
 from .test_stylegan3 import CPU, some_w
@@ -33,7 +33,7 @@ def test_parts_are_halved_until_they_fit(error: Exception) -> None:
         return part * 2
 
     notes: list[str] = []
-    portions = Portions(8, notes)
+    portions = BatchSplitter(8, notes)
     w = np.arange(11, dtype=np.float32)[:, None]
     assert np.array_equal(np.concatenate(list(portions.each(work, w))), w * 2)
     assert tried == [8, 4, 2, 2, 2, 2, 2, 1]
@@ -48,7 +48,7 @@ def test_one_picture_too_many_is_a_failure() -> None:
         raise torch.OutOfMemoryError
 
     with pytest.raises(FailureError, match="out of memory for a single picture") as caught:
-        list(Portions(3, []).each(work, np.zeros((3, 1), np.float32)))
+        list(BatchSplitter(3, []).each(work, np.zeros((3, 1), np.float32)))
     assert caught.value.code == "out_of_memory"
 
 
@@ -58,7 +58,7 @@ def test_other_errors_pass() -> None:
 
     notes: list[str] = []
     with pytest.raises(RuntimeError, match="the network broke"):
-        list(Portions(4, notes).each(work, np.zeros((3, 1), np.float32)))
+        list(BatchSplitter(4, notes).each(work, np.zeros((3, 1), np.float32)))
     assert not notes
     assert all(map(ran_out, ERRORS))
     assert not ran_out(ValueError("DefaultCPUAllocator"))
@@ -105,9 +105,9 @@ def test_fewer_at_once_on_a_cpu_are_the_same_pictures(network: Path, monkeypatch
         return together(part)
 
     monkeypatch.setattr(runner, "_at_once", once)
-    runner._portions.size = 4
+    runner._splitter.size = 4
     assert torch.equal(runner.pictures(w), expected)
-    assert runner._portions.size == 2
+    assert runner._splitter.size == 2
     assert len(runner.notes) == 1
 
 

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from akma_core.audio.reader import digest, open_audio
 from akma_core.errors import RequestError
 from akma_core.modulation.envelope import reactive_curve
-from akma_core.render.pipeline import Motion
+from akma_core.render.pipeline import Trajectory
 from akma_core.render.plan import RenderPlan
 from akma_core.settings import RenderSettings
-from runners.device import LOADED, Studio, Turns, slug
+from runners.device import LOADED, Device, PriorityLock, slug
 from runners.model_store import resolve
 
 SECONDS = 20.0  # after which something hangs
@@ -30,7 +30,7 @@ class Crowd:
     """Threads that want a turn; `order` is who had the device, one after the other."""
 
     def __init__(self) -> None:
-        self.turns = Turns()
+        self.turns = PriorityLock()
         self.order: list[str] = []
         self.threads: list[threading.Thread] = []
 
@@ -82,17 +82,17 @@ def test_giving_way_lets_in_the_urgent_only_and_comes_back(trial: int) -> None:
     with crowd.turns.turn():
         for name in ("a", "b", "c"):
             crowd.come(name)
-        crowd.turns.give_way()
+        crowd.turns.yield_to_urgent()
         crowd.order.append("batch 1")
         for name in ("u", "v")[: 1 + trial % 2]:
             crowd.come(name, urgent=True)
-        crowd.turns.give_way()
+        crowd.turns.yield_to_urgent()
         crowd.order.append("batch 2")
     assert crowd.end() == ["batch 1", *("u", "v")[: 1 + trial % 2], "batch 2", "a", "b", "c"]
 
 
 def test_one_that_fails_frees_the_device() -> None:
-    turns = Turns()
+    turns = PriorityLock()
     with pytest.raises(ZeroDivisionError), turns.turn():
         raise ZeroDivisionError
     with turns.turn():
@@ -102,7 +102,7 @@ def test_one_that_fails_frees_the_device() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=12), st.integers(0, 2**32))
 def test_everybody_gets_the_device_and_nobody_shares_it(callers: list[tuple[bool, int]], seed: int) -> None:
-    turns, inside, done = Turns(), [0], []
+    turns, inside, done = PriorityLock(), [0], []
 
     def use() -> None:
         inside[0] += 1
@@ -117,7 +117,7 @@ def test_everybody_gets_the_device_and_nobody_shares_it(callers: list[tuple[bool
             for _ in range(batches):
                 use()
                 if not urgent:
-                    turns.give_way()
+                    turns.yield_to_urgent()
         done.append(number)
 
     threads = [threading.Thread(target=call, args=(n, *caller), daemon=True) for n, caller in enumerate(callers)]
@@ -134,29 +134,29 @@ class Network:
 
 
 @pytest.fixture
-def studio(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Studio:
+def device_runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Device:
     monkeypatch.setenv("AKMA_HOME", str(tmp_path))
-    return Studio("cpu")
+    return Device("cpu")
 
 
 @pytest.fixture
-def plan(studio: Studio, song: Path, network: Path) -> RenderPlan:
+def plan(device_runner: Device, song: Path, network: Path) -> RenderPlan:
     wish = RenderSettings.parse({"fps": 8, "window_length": 5, "model": str(network)})
-    return studio.plan(wish, open_audio(song), digest(song))
+    return device_runner.plan(wish, open_audio(song), digest(song))
 
 
 def with_digest(plan: RenderPlan, letter: str) -> RenderPlan:
     return plan.model_copy(update={"network": plan.network.model_copy(update={"digest": letter * 64})})
 
 
-def test_a_device_has_a_name_and_a_profile(studio: Studio) -> None:
-    assert (studio.name, studio.profile) == ("CPU", "cpu")
+def test_a_device_has_a_name_and_a_profile(device_runner: Device) -> None:
+    assert (device_runner.name, device_runner.profile) == ("CPU", "cpu")
     with pytest.raises(RequestError):
-        Studio("cuda:97")
+        Device("cuda:97")
 
 
 def test_a_network_is_loaded_once_and_few_are(
-    studio: Studio, plan: RenderPlan, monkeypatch: pytest.MonkeyPatch
+    device_runner: Device, plan: RenderPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: list[str] = []
 
@@ -164,26 +164,26 @@ def test_a_network_is_loaded_once_and_few_are(
         loaded.append(plan.network.digest[0])
         return Network()
 
-    monkeypatch.setattr(studio, "_load", load)
+    monkeypatch.setattr(device_runner, "_load", load)
     plans = {letter: with_digest(plan, letter) for letter in "abc"}
-    first: object = studio.pictures(plans["a"])
-    assert studio.pictures(plans["a"]) is first
-    assert studio.pictures(plans["a"].model_copy(update={"fps": Fraction(9)})) is first
-    studio.pictures(plans["b"])
-    assert studio.pictures(plans["a"]) is first
-    assert len(studio._loaded) == LOADED
-    gone = weakref.ref(studio.pictures(plans["b"]))
-    studio.pictures(plans["a"])
-    studio.pictures(plans["c"])
+    first: object = device_runner.pictures(plans["a"])
+    assert device_runner.pictures(plans["a"]) is first
+    assert device_runner.pictures(plans["a"].model_copy(update={"fps": Fraction(9)})) is first
+    device_runner.pictures(plans["b"])
+    assert device_runner.pictures(plans["a"]) is first
+    assert len(device_runner._loaded) == LOADED
+    gone = weakref.ref(device_runner.pictures(plans["b"]))
+    device_runner.pictures(plans["a"])
+    device_runner.pictures(plans["c"])
     assert gone() is None
     assert loaded == ["a", "b", "c"]
-    assert studio.pictures(plans["a"]) is first
+    assert device_runner.pictures(plans["a"]) is first
 
 
 def test_what_makes_other_pictures_is_another_network(
-    studio: Studio, plan: RenderPlan, monkeypatch: pytest.MonkeyPatch
+    device_runner: Device, plan: RenderPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(studio, "_load", lambda _: Network())
+    monkeypatch.setattr(device_runner, "_load", lambda _: Network())
     part = plan.device
     others = [
         plan.model_copy(update={"width": 32}),
@@ -191,43 +191,43 @@ def test_what_makes_other_pictures_is_another_network(
         plan.model_copy(update={"device": part.model_copy(update={"dtype": "float16"})}),
     ]
     for other in others:
-        assert studio.pictures(plan) is not studio.pictures(other)
+        assert device_runner.pictures(plan) is not device_runner.pictures(other)
 
 
 def test_single_frames_are_those_of_the_video(
-    studio: Studio, plan: RenderPlan, network: Path, monkeypatch: pytest.MonkeyPatch
+    device_runner: Device, plan: RenderPlan, network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = studio._load
+    load = device_runner._load
     monkeypatch.setattr("runners.device.resolve", lambda _: resolve(str(network)))
     curve = reactive_curve(np.linspace(0, 1, plan.total_frames), window_length=5, polyorder=3).values
     runner = load(plan)
-    motion = Motion(plan, curve, runner)
-    frames = studio.frames(plan, curve, [0, 11])
-    assert np.array_equal(frames[0], runner.pictures(motion(0, 1))[0].numpy())
-    assert np.array_equal(frames[1], runner.pictures(motion(10, 12))[1].numpy())
+    trajectory = Trajectory(plan, curve, runner)
+    frames = device_runner.frames(plan, curve, [0, 11])
+    assert np.array_equal(frames[0], runner.pictures(trajectory(0, 1))[0].numpy())
+    assert np.array_equal(frames[1], runner.pictures(trajectory(10, 12))[1].numpy())
 
 
-def test_stills_come_between_batches(studio: Studio, network: Path) -> None:
+def test_stills_come_between_batches(device_runner: Device, network: Path) -> None:
     wish = RenderSettings.parse({"model": str(network)})
     found: list[int] = []
-    with studio.turn():
-        thread = threading.Thread(target=lambda: found.extend(p.shape[0] for p in studio.stills(wish, [0, 1])))
+    with device_runner.turn():
+        thread = threading.Thread(target=lambda: found.extend(p.shape[0] for p in device_runner.stills(wish, [0, 1])))
         thread.start()
         while thread.is_alive():
-            studio.give_way()
+            device_runner.yield_to_urgent()
             time.sleep(0.001)
     assert found == [64, 64]
 
 
-def test_a_class_that_is_not_there_is_the_users(studio: Studio, network: Path) -> None:
+def test_a_class_that_is_not_there_is_the_users(device_runner: Device, network: Path) -> None:
     with pytest.raises(RequestError, match="class 3 does not exist"):
-        next(iter(studio.stills(RenderSettings.parse({"model": str(network), "class": 3}), [0])))
+        next(iter(device_runner.stills(RenderSettings.parse({"model": str(network), "class": 3}), [0])))
 
 
-def test_a_network_that_is_gone_is_told(studio: Studio, plan: RenderPlan, network: Path) -> None:
+def test_a_network_that_is_gone_is_told(device_runner: Device, plan: RenderPlan, network: Path) -> None:
     gone = with_digest(plan, "b").model_copy(update={"settings": RenderSettings.parse({"model": str(network)})})
     with pytest.raises(RequestError):
-        studio.pictures(gone)
+        device_runner.pictures(gone)
 
 
 def test_a_slug_is_a_name_for_anything() -> None:

@@ -23,8 +23,8 @@ from akma_core.errors import FailureError, RequestError
 from akma_core.modulation.envelope import reactive_curve
 from akma_core.networks import builtin
 from akma_core.render.plan import DevicePart, RenderPlan, UpscalePart, make_plan
-from akma_core.sandbox.child import Facts, Limits
-from akma_core.sandbox.pool import Probe
+from akma_core.sandbox.child import Limits, RenderEstimate
+from akma_core.sandbox.pool import SandboxPool
 from akma_core.settings import RenderSettings
 from tests.cli.test_main import bad_song
 from tests.support.songs import write_song
@@ -42,8 +42,8 @@ def portal() -> Iterator[BlockingPortal]:
 
 
 @contextmanager
-def running(**arguments: Any) -> Iterator[Probe]:
-    probe = Probe(**arguments)
+def running(**arguments: Any) -> Iterator[SandboxPool]:
+    probe = SandboxPool(**arguments)
     probe.start()
     try:
         yield probe
@@ -52,31 +52,31 @@ def running(**arguments: Any) -> Iterator[Probe]:
 
 
 @pytest.fixture(scope="module")
-def probe() -> Iterator[Probe]:
+def probe() -> Iterator[SandboxPool]:
     with running() as probe:
         yield probe
 
 
-Inspect = Callable[..., Facts]
+Inspect = Callable[..., RenderEstimate]
 
 
 @pytest.fixture
-def inspect(portal: BlockingPortal, probe: Probe) -> Inspect:
+def inspect(portal: BlockingPortal, probe: SandboxPool) -> Inspect:
     return partial(inspected, portal, probe)
 
 
 def inspected(
     portal: BlockingPortal,
-    probe: Probe,
+    probe: SandboxPool,
     song: Path,
     limits: Limits = WIDE,
     upscale: UpscalePart | None = None,
     **settings: Any,
-) -> Facts:
+) -> RenderEstimate:
     sha256 = digest(song) if song.is_file() else "0" * 64
     wish = RenderSettings.parse(settings)
     part = upscale.model_dump() if upscale else None
-    facts: Facts = portal.call(probe.inspect, song, song.name, sha256, wish, CARD, part, limits)
+    facts: RenderEstimate = portal.call(probe.inspect, song, song.name, sha256, wish, CARD, part, limits)
     return facts
 
 
@@ -85,7 +85,7 @@ def planned(song: Path, upscale: UpscalePart | None = None, **settings: Any) -> 
     return make_plan(RenderSettings.parse(settings), open_audio(song), digest(song), CARD, CPU, upscale)
 
 
-def children(probe: Probe) -> list[int]:
+def children(probe: SandboxPool) -> list[int]:
     return [child._process.pid for child in probe._idle if child]
 
 
@@ -112,7 +112,7 @@ def test_an_upscaler_makes_it_larger(inspect: Inspect, song: Path) -> None:
     assert (inspect(song, upscale=part).width, inspect(song, upscale=part, outscale=2).width) == (1024, 512)
 
 
-def test_the_waveform_is_the_curve(portal: BlockingPortal, probe: Probe, song: Path) -> None:
+def test_the_waveform_is_the_curve(portal: BlockingPortal, probe: SandboxPool, song: Path) -> None:
     settings = RenderSettings.parse({"fps": 25, "window_length": 9, "start": 1, "duration": 1})
     draw = partial(probe.waveform, song, "Sö.wav", settings, WIDE)
     told = json.loads(portal.call(partial(draw, png=False)))
@@ -123,7 +123,7 @@ def test_the_waveform_is_the_curve(portal: BlockingPortal, probe: Probe, song: P
     assert (picture.size, picture.format) == ((1600, 500), "PNG")
 
 
-def test_a_stored_curve_as_a_picture(portal: BlockingPortal, probe: Probe, song: Path, tmp_path: Path) -> None:
+def test_a_stored_curve_as_a_picture(portal: BlockingPortal, probe: SandboxPool, song: Path, tmp_path: Path) -> None:
     plan = planned(song, start=1)
     np.save(tmp_path / "curve.npy", reactive_curve(loudness(open_audio(song), plan.fps)).values)
     (tmp_path / "plan.json").write_text(plan.model_dump_json(by_alias=True))
@@ -158,7 +158,9 @@ def test_settings_that_do_not_fit(inspect: Inspect, song: Path, settings: dict[s
     assert caught.value.message == command_line(song, **settings).message
 
 
-def test_errors_call_the_song_what_its_owner_calls_it(portal: BlockingPortal, probe: Probe, tmp_path: Path) -> None:
+def test_errors_call_the_song_what_its_owner_calls_it(
+    portal: BlockingPortal, probe: SandboxPool, tmp_path: Path
+) -> None:
     path = tmp_path / "0123abcd.wav"
     path.write_text("no song\n" * 50)
     with pytest.raises(RequestError, match=r"^Mein Lied\.wav: ") as caught:
@@ -261,7 +263,7 @@ def test_a_child_has_limits_and_no_secrets(portal: BlockingPortal, song: Path, m
 @LINUX
 def test_children_end_with_their_parent(tmp_path: Path) -> None:
     script = (
-        "import os, signal\nfrom akma_core.sandbox.pool import Probe\nprobe = Probe(children=1)\nprobe.start()\n"
+        "import os, signal\nfrom akma_core.sandbox.pool import Probe\nprobe = SandboxPool(children=1)\nprobe.start()\n"
         "print(probe._idle[0]._process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
     (tmp_path / "parent.py").write_text(script)

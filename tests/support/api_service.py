@@ -1,4 +1,4 @@
-"""The service but for its workers: the real app under uvicorn, with SQLite and a folder, and a hand for errands."""
+"""The service but for its workers: the real app under uvicorn, with SQLite and a folder, and a hand for tasks."""
 
 import io
 import json
@@ -20,10 +20,10 @@ from PIL import Image
 from akma_core.api import state
 from akma_core.api.app import create_app
 from akma_core.config import Environment
-from akma_core.database import Ledger
+from akma_core.database import Database
 from akma_core.errors import AkmaError, RequestError
 from akma_core.networks import builtin
-from akma_core.sandbox.pool import Probe
+from akma_core.sandbox.pool import SandboxPool
 from akma_core.storage import Storage, open_storage
 
 KEYS = {"ann": "ann-0123456789abcdef", "bob": "bob-0123456789abcdef", "root": "root-0123456789abcdef"}
@@ -34,7 +34,7 @@ API_KEYS = ",".join(f"{name}:{'admin' if name == 'root' else 'user'}:{key}" for 
 class Service:
     url: str
     home: Path
-    ledger: Ledger
+    database: Database
     storage: Storage
 
     def client(self, name: str = "ann") -> httpx.Client:
@@ -56,7 +56,7 @@ def service(home: Path, **settings: Any) -> Iterator[Service]:
     """It runs inside the block, with its state in `home`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AKMA_HOME", str(home))
-        patch.setattr(state, "Probe", partial(Probe, children=1))
+        patch.setattr(state, "Probe", partial(SandboxPool, children=1))
         environment = Environment(**{"api_keys": API_KEYS, **settings})
         server = uvicorn.Server(
             uvicorn.Config(create_app(environment), log_config=None, lifespan="on", ws="none", access_log=False)
@@ -71,9 +71,9 @@ def service(home: Path, **settings: Any) -> Iterator[Service]:
                     time.sleep(0.01)
                 assert server.started
                 url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-                ledger = Ledger(environment.database("akma"))
-                yield Service(url, home, ledger, open_storage(environment.storage_url))
-                ledger.close()
+                database = Database(environment.database("akma"))
+                yield Service(url, home, database, open_storage(environment.storage_url))
+                database.close()
             finally:
                 server.should_exit = True
                 thread.join()
@@ -81,7 +81,7 @@ def service(home: Path, **settings: Any) -> Iterator[Service]:
 
 @contextmanager
 def hand(service: Service) -> Iterator[list[dict[str, Any]]]:
-    """A worker that lives and does errands, without a network; the requests that it got."""
+    """A worker that lives and does tasks, without a network; the requests that it got."""
     requests: list[dict[str, Any]] = []
     stop = threading.Event()
 
@@ -89,20 +89,20 @@ def hand(service: Service) -> Iterator[list[dict[str, Any]]]:
         beaten = 0.0
         while not stop.wait(0.01):
             if time.monotonic() - beaten > 2:
-                service.ledger.beat("hand", "1", "cpu", "cpu", 0)
+                service.database.beat("hand", "1", "cpu", "cpu", 0)
                 beaten = time.monotonic()
-            claimed = service.ledger.claim("hand")
+            claimed = service.database.claim("hand")
             if claimed is None:
                 continue
-            errand, kind, request = claimed
+            task, kind, request = claimed
             requests.append(request)
             try:
-                service.ledger.answer(errand, (_preview if kind == "preview" else _import)(service.storage, request))
+                service.database.answer(task, (_preview if kind == "preview" else _import)(service.storage, request))
             except AkmaError as error:
                 told = {"failure": error.exit_code == 1, "field": error.field}
-                service.ledger.answer(errand, told, error.code, error.message)
+                service.database.answer(task, told, error.code, error.message)
 
-    service.ledger.beat("hand", "1", "cpu", "cpu", 0)
+    service.database.beat("hand", "1", "cpu", "cpu", 0)
     thread = threading.Thread(target=work)
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""The app under a real uvicorn, with a ledger and a storage that tests fill as workers would, with real chunks."""
+"""The app under a real uvicorn, with a database and a storage that tests fill as workers would, with real chunks."""
 
 import hashlib
 import json
@@ -20,11 +20,11 @@ import uvicorn
 from akma_core.api.app import create_app
 from akma_core.api.state import State
 from akma_core.config import Environment
-from akma_core.database import Caps, Ledger, Render
-from akma_core.media.audio_segments import Pieces
+from akma_core.database import Caps, Database, Render
+from akma_core.media.audio_segments import AudioSegments
 from akma_core.media.mux import finish
 from akma_core.render import plan as plan_module
-from akma_core.sandbox.pool import Probe
+from akma_core.sandbox.pool import SandboxPool
 from akma_core.storage import Storage
 from tests.media.test_hls import Made, make
 from tests.support.gcs import free_port
@@ -44,8 +44,8 @@ class House:
     made: Made
 
     @property
-    def ledger(self) -> Ledger:
-        return self.state.ledger
+    def database(self) -> Database:
+        return self.state.database
 
     @property
     def storage(self) -> Storage:
@@ -67,7 +67,7 @@ class House:
     def accept(self, owner: str = "ann", name: str = "song.wav", settings: dict[str, Any] | None = None) -> str:
         """A new render, queued."""
         plan = self.made.plan
-        return self.ledger.accept(new_render(owner, name, settings, plan.frames, plan.fps), CAPS).id
+        return self.database.accept(new_render(owner, name, settings, plan.frames, plan.fps), CAPS).id
 
     def plan(self, render_id: str) -> None:
         plan = self.made.plan
@@ -76,21 +76,21 @@ class House:
         self.storage.put_bytes(f"renders/{render_id}/plan.json", plan.model_dump_json(by_alias=True).encode())
         self.storage.put_file(f"renders/{render_id}/curve.npy", curve)
         frames = [chunk.frames for chunk in plan.chunks()]
-        assert self.ledger.plan(render_id, frames, status="running", stage="rendering", started=time.time())
+        assert self.database.plan(render_id, frames, status="running", stage="rendering", started=time.time())
 
     def sound(self, render_id: str, *indices: int) -> None:
         for index in indices:
             self.storage.put_file(f"renders/{render_id}/sound/{index:05d}.mp4", self.made.pieces[index])
-            self.ledger.update(render_id, sound=index + 1)
+            self.database.update(render_id, sound=index + 1)
 
     def chunk(self, render_id: str, *indices: int) -> None:
         for index in indices:
             self.storage.put_file(f"renders/{render_id}/chunks/{index:05d}.mp4", self.made.segments[index])
-            self.ledger.finish_segment(render_id, index, "w", [], rendered=True)
+            self.database.finish_segment(render_id, index, "w", [], rendered=True)
 
     def finish(self, render_id: str, video: bytes | None = None) -> bytes:
         """Everything that is missing to its end; the video."""
-        if self.ledger.get(render_id).status == "queued":  # type: ignore[union-attr]
+        if self.database.get(render_id).status == "queued":  # type: ignore[union-attr]
             self.plan(render_id)
         everything = range(len(self.made.segments))
         self.sound(render_id, *everything)
@@ -103,7 +103,7 @@ class House:
         }
         self.storage.put_bytes(f"renders/{render_id}/video.mp4", data)
         self.storage.put_bytes(f"renders/{render_id}/manifest.json", json.dumps(manifest).encode())
-        self.ledger.update(render_id, status="done", stage="done", finished=time.time())
+        self.database.update(render_id, status="done", stage="done", finished=time.time())
         return data
 
     def done(self, **fields: Any) -> str:
@@ -138,7 +138,7 @@ def whole(made: Made) -> bytes:
     """The joined video, made once."""
     path = made.segments[0].with_name("video.mp4")
     if not path.exists():
-        finish(made.segments, made.plan.make_encoder(), Pieces(made.pieces), path)
+        finish(made.segments, made.plan.make_encoder(), AudioSegments(made.pieces), path)
     return path.read_bytes()
 
 
@@ -147,7 +147,7 @@ def keeping(folder: Path, **environment: Any) -> Iterator[House]:
     """A house whose chunks last a quarter, a quarter, and half a second each; 3 seconds of song."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan_module, "CHUNK_SECONDS", (0.25, 0.25, 0.5))
-        patch.setattr(Probe, "start", lambda _: None)  # they start when they are needed, which is seldom here
+        patch.setattr(SandboxPool, "start", lambda _: None)  # they start when they are needed, which is seldom here
         patch.setenv("AKMA_HOME", str(folder / "home"))
         (folder / "made").mkdir(parents=True)
         made = make(folder / "made", Song(48000, 3 * 48000, clicks=(30_000, 96_123)))

@@ -1,10 +1,10 @@
-"""Renders to put into a ledger."""
+"""Renders to put into a database."""
 
 import time
 from typing import Any
 from uuid import uuid4
 
-from akma_core.database import Caps, Ledger, Render
+from akma_core.database import Caps, Database, Render
 
 ROOM = Caps(jobs=10_000, seconds=1e9, key=10_000)
 
@@ -24,21 +24,21 @@ def new_render(**fields: Any) -> Render:
     return Render(**given | fields)
 
 
-def accept(ledger: Ledger, **fields: Any) -> str:
+def accept(database: Database, **fields: Any) -> str:
     """The id of a render that is accepted."""
-    return ledger.accept(new_render(**fields), ROOM).id
+    return database.accept(new_render(**fields), ROOM).id
 
 
-def begin(ledger: Ledger, sizes: list[int], **fields: Any) -> str:
+def begin(database: Database, sizes: list[int], **fields: Any) -> str:
     """The id of a render whose chunks have so many frames."""
-    render_id = accept(ledger, **fields)
-    assert ledger.plan(render_id, sizes, status="running", stage="rendering")
+    render_id = accept(database, **fields)
+    assert database.plan(render_id, sizes, status="running", stage="rendering")
     return render_id
 
 
-def finish(ledger: Ledger, render_id: str, *indices: int) -> int:
+def finish(database: Database, render_id: str, *indices: int) -> int:
     """Chunks become whole; how many are missing then."""
     missing = -1
     for index in indices:
-        missing = ledger.finish_segment(render_id, index, "w", [], rendered=True)
+        missing = database.finish_segment(render_id, index, "w", [], rendered=True)
     return missing

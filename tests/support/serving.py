@@ -97,7 +97,7 @@ class Service:
         parsed = (json.loads(line) for line in lines if line.startswith('{"time"') and line.endswith("}"))
         return [line for line in parsed if line["event"] == name]
 
-    def bring(self, network: Path) -> str:
+    def import_network(self, network: Path) -> str:
         """Import a network folder; its name."""
         return registry.add(self.storage, network).name
 

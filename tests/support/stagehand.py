@@ -16,7 +16,7 @@ from torch import Tensor
 
 from akma_core.audio.reader import AudioReader
 from akma_core.config import read_environment
-from akma_core.database import Ledger
+from akma_core.database import Database
 from akma_core.jobs import poison, workflows
 from akma_core.jobs.stages import Stages
 from akma_core.networks.card import NetworkCard
@@ -24,7 +24,7 @@ from akma_core.render import plan as plan_module
 from akma_core.render.plan import DevicePart, NetworkPart, RenderPlan, make_plan
 from akma_core.settings import RenderSettings
 from akma_core.storage import FileStorage
-from runners.device import Turns
+from runners.device import PriorityLock
 from tests.support.rows import accept
 
 VERSION = "1"
@@ -51,8 +51,8 @@ class Lamp:
         return levels.clamp(0, 255).to(torch.uint8)[:, None, :, None].expand(-1, 64, 64, 3)
 
 
-class FakeStudio(Turns):
-    """Implements akma_core.jobs.stages.Studio."""
+class FakeStudio(PriorityLock):
+    """Implements akma_core.jobs.stages.Device."""
 
     profile = "lamp"
 
@@ -97,25 +97,25 @@ class Stage:
     """A worker's stages, and the parts that they are on."""
 
     folder: Path
-    ledger: Ledger
+    database: Database
     storage: FakeStorage
-    studio: FakeStudio = field(default_factory=FakeStudio)
+    device_runner: FakeStudio = field(default_factory=FakeStudio)
 
     def __post_init__(self) -> None:
         self.stages = self.another(VERSION)
 
     def another(self, version: str) -> Stages:
         """Those of a process that comes next."""
-        return Stages(self.ledger, self.storage, self.studio, self.folder / "work", "w-0", version)
+        return Stages(self.database, self.storage, self.device_runner, self.folder / "work", "w-0", version)
 
     def accept(self, song: Path, **settings: object) -> str:
         """The id of a render of this version; 8 frames a second."""
         wish = RenderSettings.parse({"fps": 8, "window_length": 5, **settings})
-        render_id = accept(self.ledger, settings=wish.model_dump_json(by_alias=True))
-        self.ledger.update(render_id, audio=f"renders/{render_id}/audio.wav")
+        render_id = accept(self.database, settings=wish.model_dump_json(by_alias=True))
+        self.database.update(render_id, audio=f"renders/{render_id}/audio.wav")
         self.storage.put_file(f"renders/{render_id}/audio.wav", song)
         if self.stages.version == VERSION:
-            assert self.ledger.adopt(render_id, "", VERSION)
+            assert self.database.adopt(render_id, "", VERSION)
         return render_id
 
     def plan(self, render_id: str) -> RenderPlan:
@@ -142,11 +142,11 @@ class Stage:
 
 @contextmanager
 def stage(folder: Path) -> Iterator[Stage]:
-    ledger = Ledger(f"sqlite:///{folder}/akma.sqlite")
+    database = Database(f"sqlite:///{folder}/akma.sqlite")
     try:
-        yield Stage(folder, ledger, FakeStorage(folder / "storage"))
+        yield Stage(folder, database, FakeStorage(folder / "storage"))
     finally:
-        ledger.close()
+        database.close()
 
 
 class KilledError(BaseException):
@@ -169,22 +169,22 @@ def cancel_at(hand: Stage, render_id: str, what: str) -> None:
 
     def on_put(key: str) -> None:
         if what in key:
-            hand.ledger.end(render_id, "cancelled")
+            hand.database.end(render_id, "cancelled")
 
     hand.storage.on_put = on_put
 
 
 def main(folder: Path, poisonous: int) -> None:
     """A worker in a process of its own, until nothing waits; the seed `poisonous` kills it."""
-    poison.DEATHS, poison.TRIES, workflows.GONE, workflows.DRAIN = 1, 1, -1.0, 2
+    poison.MAX_DEATHS, poison.MAX_TRIES, workflows.VERSION_TIMEOUT, workflows.SHUTDOWN_GRACE = 1, 1, -1.0, 2
     plan_module.CHUNK_SECONDS = (0.5, 0.5, 0.5)  # type: ignore[assignment]
     with stage(folder) as hand:
         hand.stages = hand.another(workflows.version("lamp"))
-        hand.studio.seed_that_kills = poisonous
-        work = workflows.Jobs(read_environment(), hand.ledger, hand.stages, "w-0")
+        hand.device_runner.seed_that_kills = poisonous
+        work = workflows.Jobs(read_environment(), hand.database, hand.stages, "w-0")
         work.start()
-        while hand.ledger.waiting():
-            for each in (hand.stages.watch, work.rescue, work.dispatch, work.bury):
+        while hand.database.waiting():
+            for each in (hand.stages.watch, work.recover, work.dispatch, work.fail_poisoned):
                 each()
             time.sleep(0.05)
         work.stop()

@@ -18,17 +18,17 @@ from akma_core.cli import upscale as command
 from akma_core.cli.options import Parser
 from akma_core.errors import AkmaError, FailureError, RequestError
 from akma_core.media.resize import resize
-from akma_core.media.video_reader import Pictures, open_clip
+from akma_core.media.video_reader import FrameReader, open_video
 from akma_core.networks.card import sha256_of
 from akma_core.networks.realesrgan.load import load_upscaler
-from akma_core.upscale.pipeline import UpscalePlan, Work, _ahead, make_plan
+from akma_core.upscale.pipeline import UpscaleOutput, UpscalePlan, _ahead, make_plan
 from tests.support.clips import ROTATED, Doubled, frames_of, make_clip, packets, scene
 
 
-def work_on(source: Path, output: Path, network: Any = None, **settings: Any) -> Work:
-    clip = open_clip(source)
+def work_on(source: Path, output: Path, network: Any = None, **settings: Any) -> UpscaleOutput:
+    clip = open_video(source)
     plan = make_plan(clip, network or Doubled(), settings.get("outscale"), settings.get("crf", 16.0))
-    return Work(output.with_suffix(plan.suffix), plan, clip)
+    return UpscaleOutput(output.with_suffix(plan.suffix), plan, clip)
 
 
 def whole(source: Path, output: Path, **settings: Any) -> Path:
@@ -100,8 +100,8 @@ def test_the_video_is_the_clip_twice_as_large(tmp_path: Path) -> None:
     output = whole(source, tmp_path / "out", crf=4.0)
     assert frames_of(output)[1] == frames_of(source)[1]
     assert packets(output, "audio") == packets(source, "audio")
-    wanted = Pictures(open_clip(source)).read(0, 30).astype(int)
-    got = Pictures(open_clip(output)).read(0, 30).reshape(30, 32, 2, 48, 2, 3).mean((2, 4))
+    wanted = FrameReader(open_video(source)).read(0, 30).astype(int)
+    got = FrameReader(open_video(output)).read(0, 30).reshape(30, 32, 2, 48, 2, 3).mean((2, 4))
     for k in range(30):
         assert np.abs(got[k] - wanted[k])[2:-6, 2:-2].mean() < 4
         assert np.abs(got[k] - wanted[k - 1])[2:-6, 2:-2].mean() > 8
@@ -113,7 +113,7 @@ def test_the_real_network_does_what_it_does_alone(tmp_path: Path) -> None:
     work = work_on(source, tmp_path / "out", network, crf=1.0)
     with work.owned():
         work.finish(work.upscale(network))
-    rgb = network(torch.from_numpy(Pictures(open_clip(source)).read(0, 3))).numpy().astype(float)
+    rgb = network(torch.from_numpy(FrameReader(open_video(source)).read(0, 3))).numpy().astype(float)
     luma = rgb @ (0.2126, 0.7152, 0.0722) * 219 / 255 + 16
     frames, _ = frames_of(work.video)
     assert frames.shape == (3, 96, 128)
@@ -125,7 +125,7 @@ def test_a_rotated_clip_with_a_variable_rate(tmp_path: Path) -> None:
     times = [0, 40, 90, 91, 500, 501, 777]
     source = make_clip(tmp_path / "a.mov", times=times, time_base=Fraction(1, 1000), display=ROTATED, sound="pcm_s16le")
     output = whole(source, tmp_path / "out")
-    assert open_clip(output).look.display == ROTATED
+    assert open_video(output).look.display == ROTATED
     assert [round(time * 1000) for time in frames_of(output)[1]] == times
     assert packets(output, "audio") == packets(source, "audio")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from akma_core.media.encoder import Encoder
-from akma_core.media.video_reader import open_clip
+from akma_core.media.video_reader import open_video
 from akma_core.upscale.remux import Fit, fit, join
 from tests.support.clips import ROTATED, frames_of, make_clip, packets, samples_of
 from tests.support.media import moving, write_segment
@@ -18,7 +18,7 @@ SIZE = 64
 
 def joined(source: Path, chunk: int = 10) -> Path:
     """The clip with other pictures of 64x64, in chunks."""
-    clip = open_clip(source)
+    clip = open_video(source)
     encoder = Encoder(width=SIZE, height=SIZE, fps=clip.fps, crf=16.0, threads=1)
     planes = moving(clip.frames, SIZE)
     segments = [
@@ -99,17 +99,17 @@ def test_no_sound(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
 def test_a_phone_held_upright(tmp_path: Path, name: str) -> None:
-    clip = open_clip(joined(make_clip(tmp_path / name, display=ROTATED, sound="aac")))
+    clip = open_video(joined(make_clip(tmp_path / name, display=ROTATED, sound="aac")))
     assert clip.look.display == ROTATED
 
 
 def test_a_phone_held_upright_in_matroska(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", display=ROTATED)
-    clip, output = open_clip(source), tmp_path / "out.mkv"
+    clip, output = open_video(source), tmp_path / "out.mkv"
     encoder = Encoder(width=SIZE, height=SIZE, fps=clip.fps, crf=16.0, threads=1)
     segment = write_segment(tmp_path / "a.seg", encoder, moving(clip.frames, SIZE))
     join(clip, [segment], encoder, Fit(".mkv", (), (), ()), output)
-    assert open_clip(output).look.display == ROTATED
+    assert open_video(output).look.display == ROTATED
 
 
 def test_subtitles_chapters_and_names(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_chapters_and_languages(tmp_path: Path) -> None:
 
 def test_sound_that_fits_nowhere_becomes_aac(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.wmv", codec="wmv2", sound="wmav2", frames=48)
-    places = fit(open_clip(source))
+    places = fit(open_video(source))
     assert (places.suffix, places.copied, places.encoded) == (".mkv", (), (1,))
     assert "wmav2" in places.notes[0]
     output = joined(source)

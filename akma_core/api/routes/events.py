@@ -18,12 +18,12 @@ from starlette.types import Send
 
 from akma_core.api.auth import Caller
 from akma_core.api.cache import one
-from akma_core.api.routes.renders import Asking, RenderId, Using, find
-from akma_core.api.schemas import render_answer
+from akma_core.api.routes.renders import CallerDep, RenderId, StateDep, find
+from akma_core.api.schemas import render_response
 from akma_core.api.state import State, state_of
 from akma_core.database import Progress, Render
 
-EVERY = 0.5  # seconds between two looks at the ledger, and so between two events
+EVERY = 0.5  # seconds between two looks at the database, and so between two events
 HEARTBEAT = 15.0  # seconds without an event after which a comment keeps proxies from hanging up
 RETRY = 2000  # milliseconds until a browser connects again
 LAST = "over"  # id of the event after which nothing comes
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/v1/renders", tags=["renders"])
 
 
 @dataclass(frozen=True)
-class Sight:
+class RenderSnapshot:
     """A render as it was seen."""
 
     render: Render
@@ -42,17 +42,17 @@ class Sight:
     """The same as JSON in one line, as GET /v1/renders/{id} answers."""
 
 
-Sights = Mapping[str, Sight | None]
+RenderSnapshots = Mapping[str, RenderSnapshot | None]
 """By id; None for a render that was forgotten."""
 
 
-class Board:
+class RenderWatcher:
     """Looks at the renders that are watched, all in one go, as long as somebody watches. Of one event loop."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._watched: Counter[str] = Counter()
-        self._sights: Sights = {}
+        self._sights: RenderSnapshots = {}
         self._turn = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._limiter = CapacityLimiter(1)
@@ -76,7 +76,7 @@ class Board:
         await self._turn.wait()
         return self._seen
 
-    def sight(self, render_id: str, known: Sight) -> Sight | None:
+    def snapshot(self, render_id: str, known: RenderSnapshot) -> RenderSnapshot | None:
         """The render as it was last seen, `known` where it was not yet; None once it is forgotten."""
         return self._sights.get(render_id, known)
 
@@ -103,38 +103,39 @@ class Board:
             self._task = None
 
 
-def see(state: State, ids: Iterable[str], known: Sights) -> Sights:
+def see(state: State, ids: Iterable[str], known: RenderSnapshots) -> RenderSnapshots:
     """Those renders in a few queries, however many they are; what did not change is as `known`."""
     wanted = set(ids)
-    renders: dict[str, Render | None] = dict.fromkeys(wanted) | state.ledger.several(wanted)
-    progress = state.ledger.progress(wanted)  # after the rows: one that is done has all its frames
+    renders: dict[str, Render | None] = dict.fromkeys(wanted) | state.database.several(wanted)
+    progress = state.database.progress(wanted)  # after the rows: one that is done has all its frames
     return {
-        key: _sight(state, render, progress[key], known.get(key)) if render else None for key, render in renders.items()
+        key: _snapshot(state, render, progress[key], known.get(key)) if render else None
+        for key, render in renders.items()
     }
 
 
-async def seen(state: State, caller: Caller, render_id: str) -> Sight:
+async def seen(state: State, caller: Caller, render_id: str) -> RenderSnapshot:
     """A render that `caller` may see, now; RequestError, code not_found, otherwise."""
 
-    def look() -> Sight:
+    def look() -> RenderSnapshot:
         render = find(state, caller, render_id)
-        return _sight(state, render, state.ledger.progress([render_id])[render_id], None)
+        return _snapshot(state, render, state.database.progress([render_id])[render_id], None)
 
     return await run_in_threadpool(look)
 
 
-def _sight(state: State, render: Render, progress: Progress, known: Sight | None) -> Sight:
+def _snapshot(state: State, render: Render, progress: Progress, known: RenderSnapshot | None) -> RenderSnapshot:
     if known and (known.render, known.progress) == (render, progress):
         return known  # parts of it may be megabytes of seeds
-    return Sight(render, progress, render_answer(state, render, progress).model_dump_json())
+    return RenderSnapshot(render, progress, render_response(state, render, progress).model_dump_json())
 
 
-async def board_of(request: Request) -> Board:
+async def watcher_of(request: Request) -> RenderWatcher:
     """The app's board, as a FastAPI dependency."""
-    return one(request, "board", lambda: Board(state_of(request)))
+    return one(request, "board", lambda: RenderWatcher(state_of(request)))
 
 
-Watching = Annotated[Board, Depends(board_of)]
+Watching = Annotated[RenderWatcher, Depends(watcher_of)]
 
 
 class Stream(StreamingResponse):
@@ -153,9 +154,9 @@ class Stream(StreamingResponse):
 )
 async def events(
     render_id: RenderId,
-    state: Using,
-    caller: Asking,
-    board: Watching,
+    state: StateDep,
+    caller: CallerDep,
+    watcher: Watching,
     last: Annotated[str, Header(alias="Last-Event-ID", include_in_schema=False)] = "",
 ) -> Response:
     """Follow a render: `progress` events, at most two a second, with what GET /v1/renders/{id} answers as their data,
@@ -167,18 +168,18 @@ async def events(
     if last == LAST and first.render.is_over:
         return Response(status_code=204)  # what tells an EventSource not to connect again
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Stream(_told(board, first), headers=headers, media_type="text/event-stream")
+    return Stream(_told(watcher, first), headers=headers, media_type="text/event-stream")
 
 
-async def _told(board: Board, sight: Sight) -> AsyncGenerator[bytes]:
-    """The stream from `sight` on. Whoever reads slowly misses events, and nobody else waits for them."""
-    render_id, told, at = sight.render.id, sight, asyncio.get_running_loop().time()
-    with board.watching(render_id):
-        yield f"retry: {RETRY}\n".encode() + _event(sight)
+async def _told(watcher: RenderWatcher, snapshot: RenderSnapshot) -> AsyncGenerator[bytes]:
+    """The stream from `snapshot` on. Whoever reads slowly misses events, and nobody else waits for them."""
+    render_id, told, at = snapshot.render.id, snapshot, asyncio.get_running_loop().time()
+    with watcher.watching(render_id):
+        yield f"retry: {RETRY}\n".encode() + _event(snapshot)
         while not told.render.is_over:
-            look = await board.next()
-            latest = board.sight(render_id, told)
-            if latest is None or board.leaving:
+            look = await watcher.next()
+            latest = watcher.snapshot(render_id, told)
+            if latest is None or watcher.leaving:
                 return
             if latest != told and (latest.render.is_over or look - at >= EVERY):
                 told, at = latest, look
@@ -188,7 +189,7 @@ async def _told(board: Board, sight: Sight) -> AsyncGenerator[bytes]:
                 yield b": still here\n\n"
 
 
-def _event(sight: Sight) -> bytes:
-    over = sight.render.is_over
-    name, number = (sight.render.status, LAST) if over else ("progress", str(round(1000 * time.time())))
-    return f"id: {number}\nevent: {name}\ndata: {sight.data}\n\n".encode()
+def _event(snapshot: RenderSnapshot) -> bytes:
+    over = snapshot.render.is_over
+    name, number = (snapshot.render.status, LAST) if over else ("progress", str(round(1000 * time.time())))
+    return f"id: {number}\nevent: {name}\ndata: {snapshot.data}\n\n".encode()

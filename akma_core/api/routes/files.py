@@ -14,10 +14,10 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from akma_core.api.cache import Shelf, one
+from akma_core.api.cache import SingleFlightCache, one
 from akma_core.api.errors import body
 from akma_core.api.routes.events import Stream, seen
-from akma_core.api.routes.renders import Asking, RenderId, Using
+from akma_core.api.routes.renders import CallerDep, RenderId, StateDep
 from akma_core.database import Render
 from akma_core.errors import RequestError
 from akma_core.storage import MissingKeyError, Storage
@@ -44,7 +44,7 @@ router = APIRouter(prefix="/v1/renders", tags=["renders"])
     },
 )
 @router.head("/{render_id}/video", include_in_schema=False)
-async def video(request: Request, render_id: RenderId, state: Using, caller: Asking) -> Response:
+async def video(request: Request, render_id: RenderId, state: StateDep, caller: CallerDep) -> Response:
     """The video, once the render is done: whole, or the Range that is asked for.
 
     curl -OJ http://127.0.0.1:3000/v1/renders/ID/video
@@ -65,7 +65,7 @@ async def video(request: Request, render_id: RenderId, state: Using, caller: Ask
     responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
 )
 @router.head("/{render_id}/manifest", include_in_schema=False)
-async def manifest(request: Request, render_id: RenderId, state: Using, caller: Asking) -> Response:
+async def manifest(request: Request, render_id: RenderId, state: StateDep, caller: CallerDep) -> Response:
     """What `akma render --manifest` makes the video again from, once the render is done."""
     render = (await seen(state, caller, render_id)).render
     _check_done(render, "manifest")
@@ -73,7 +73,7 @@ async def manifest(request: Request, render_id: RenderId, state: Using, caller: 
 
 
 @router.get("/{render_id}/waveform.png", response_class=Response, responses={200: {"content": {"image/png": {}}}})
-async def waveform(request: Request, render_id: RenderId, state: Using, caller: Asking) -> Response:
+async def waveform(request: Request, render_id: RenderId, state: StateDep, caller: CallerDep) -> Response:
     """The curve that moves the picture, once the render is planned."""
     render = (await seen(state, caller, render_id)).render
 
@@ -84,7 +84,7 @@ async def waveform(request: Request, render_id: RenderId, state: Using, caller: 
                 await run_in_threadpool(state.storage.get_file, f"renders/{render.id}/{path.name}", path)
             return await state.probe.plot(curve, plan, render.name)
 
-    pictures = one(request, "pictures", lambda: Shelf(PICTURES))
+    pictures = one(request, "pictures", lambda: SingleFlightCache(PICTURES))
     try:
         return Response(await pictures.get(render.id, draw), media_type="image/png", headers=KEEP)
     except MissingKeyError:
@@ -95,10 +95,10 @@ async def waveform(request: Request, render_id: RenderId, state: Using, caller: 
 
 
 @router.get("/{render_id}/log", response_class=PlainTextResponse)
-async def log(request: Request, render_id: RenderId, state: Using, caller: Asking) -> Response:
+async def log(request: Request, render_id: RenderId, state: StateDep, caller: CallerDep) -> Response:
     """What was noted while it was rendered, the latest 500 lines; as JSON where `Accept` says application/json."""
     render = (await seen(state, caller, render_id)).render
-    notes = await run_in_threadpool(state.ledger.notes, render.id)
+    notes = await run_in_threadpool(state.database.notes, render.id)
     lines = [(datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), text) for at, text in notes]
     headers = {"Cache-Control": "no-store"}
     if "application/json" in request.headers.get("accept", ""):

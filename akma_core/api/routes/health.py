@@ -6,7 +6,7 @@ from functools import partial
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
 
-from akma_core.api.schemas import HealthAnswer
+from akma_core.api.schemas import HealthResponse
 from akma_core.api.state import State, state_of
 from akma_core.errors import AkmaError
 
@@ -16,8 +16,8 @@ LOOKS = CapacityLimiter(2)  # one that hangs keeps a thread until it is done
 router = APIRouter(prefix="/v1", tags=["health"])
 
 
-@router.get("/health", responses={503: {"model": HealthAnswer, "description": "Renders wait, or are not accepted"}})
-async def health(request: Request, response: Response) -> HealthAnswer:
+@router.get("/health", responses={503: {"model": HealthResponse, "description": "Renders wait, or are not accepted"}})
+async def health(request: Request, response: Response) -> HealthResponse:
     """200 if database and storage answer and a worker is there, else 503 and the reason. Needs no key."""
     glance = partial(look, state_of(request))
     try:
@@ -30,17 +30,17 @@ async def health(request: Request, response: Response) -> HealthAnswer:
     return found
 
 
-def look(state: State) -> HealthAnswer:
+def look(state: State) -> HealthResponse:
     """What there is to say now; it blocks for as long as the database and the storage take."""
     try:
-        workers = len(state.ledger.workers())
+        workers = len(state.database.workers())
         state.storage.size("check/health")
     except AkmaError as error:
         return _unready(error.message)
     if not workers:
         return _unready("no worker was heard of in the last 10 seconds: start one")
-    return HealthAnswer(status="ready", workers=workers)
+    return HealthResponse(status="ready", workers=workers)
 
 
-def _unready(reason: str) -> HealthAnswer:
-    return HealthAnswer(status="unready", workers=0, reason=reason)
+def _unready(reason: str) -> HealthResponse:
+    return HealthResponse(status="unready", workers=0, reason=reason)

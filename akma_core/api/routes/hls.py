@@ -19,13 +19,13 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from akma_core.api.cache import Shelf, one
+from akma_core.api.cache import SingleFlightCache, one
 from akma_core.api.errors import body
-from akma_core.api.routes.events import Board, Sight, Watching, seen
+from akma_core.api.routes.events import RenderSnapshot, RenderWatcher, Watching, seen
 from akma_core.api.routes.files import nothing
-from akma_core.api.routes.renders import Asking, RenderId, Using, find
+from akma_core.api.routes.renders import CallerDep, RenderId, StateDep, find
 from akma_core.api.state import State
-from akma_core.database import Ledger, Render
+from akma_core.database import Database, Render
 from akma_core.errors import RequestError
 from akma_core.media import hls
 from akma_core.storage import MissingKeyError
@@ -48,21 +48,21 @@ router = APIRouter(prefix="/v1/renders", tags=["renders"])
 )
 async def playlist(
     render_id: RenderId,
-    state: Using,
-    caller: Asking,
-    board: Watching,
+    state: StateDep,
+    caller: CallerDep,
+    watcher: Watching,
     token: Annotated[str, Query(max_length=200, description="of a signed link; the fragments inherit it")] = "",
 ) -> Response:
     """Watch it while it is rendered: an HLS playlist of the chunks that are finished, for Safari, hls.js, VLC, mpv."""
-    sight = await _begun(board, await seen(state, caller, render_id))
-    render, ready = sight.render, _ready(sight)
+    snapshot = await _begun(watcher, await seen(state, caller, render_id))
+    render, ready = snapshot.render, _ready(snapshot)
     if not ready and render.is_over:
         raise nothing(render, "stream")
     if not ready:
         message = "the first seconds are not rendered yet: ask again when frames_done grows"
         return body(404, "not_begun", message, headers={"Retry-After": "2", "Cache-Control": "no-store"})
     fps = Fraction(render.fps)
-    frames = await run_in_threadpool(_frames, state.ledger, render_id)
+    frames = await run_in_threadpool(_frames, state.database, render_id)
     query = "?" + urlencode({"token": token}) if token else ""  # players without headers need it for each fragment
     text = hls.playlist(
         [Fraction(each) / fps for each in frames],
@@ -84,8 +84,8 @@ async def fragment(
     request: Request,
     render_id: RenderId,
     name: Annotated[str, Path(pattern=r"^(init\.mp4|[0-9]{5,6}\.m4s)$", description="as the playlist names it")],
-    state: Using,
-    caller: Asking,
+    state: StateDep,
+    caller: CallerDep,
 ) -> Response:
     """A part of the stream."""
     render = await run_in_threadpool(find, state, caller, render_id)
@@ -94,7 +94,7 @@ async def fragment(
     async def make() -> bytes:
         return await to_thread.run_sync(_make, state, render, name, limiter=makers)
 
-    fragments = one(request, "fragments", lambda: Shelf(FRAGMENTS))
+    fragments = one(request, "fragments", lambda: SingleFlightCache(FRAGMENTS))
     try:
         data = await fragments.get(f"{render_id}/{name}", make)
     except MissingKeyError:
@@ -102,25 +102,25 @@ async def fragment(
     return Response(data, media_type=hls.MIME_MEDIA, headers=FOREVER)
 
 
-async def _begun(board: Board, sight: Sight) -> Sight:
+async def _begun(watcher: RenderWatcher, snapshot: RenderSnapshot) -> RenderSnapshot:
     """The render once there is something to watch, or never will be, or HOLD seconds are over."""
-    with board.watching(sight.render.id), suppress(TimeoutError):
+    with watcher.watching(snapshot.render.id), suppress(TimeoutError):
         async with asyncio.timeout(HOLD):
-            while not (_ready(sight) or sight.render.is_over or board.leaving):
-                await board.next()
-                sight = board.sight(sight.render.id, sight) or sight
-    return sight
+            while not (_ready(snapshot) or snapshot.render.is_over or watcher.leaving):
+                await watcher.next()
+                snapshot = watcher.snapshot(snapshot.render.id, snapshot) or snapshot
+    return snapshot
 
 
-def _ready(sight: Sight) -> int:
+def _ready(snapshot: RenderSnapshot) -> int:
     """Chunks from the first on whose pictures and sound are there."""
-    return min(sight.progress.segments, sight.render.sound)
+    return min(snapshot.progress.segments, snapshot.render.sound)
 
 
 @lru_cache(256)
-def _frames(ledger: Ledger, render_id: str) -> tuple[int, ...]:
+def _frames(database: Database, render_id: str) -> tuple[int, ...]:
     """Frames of each chunk of a render that is planned."""
-    return tuple(row["frames"] for row in ledger.segments(render_id))
+    return tuple(row["frames"] for row in database.segments(render_id))
 
 
 def _make(state: State, render: Render, name: str) -> bytes:
@@ -131,5 +131,5 @@ def _make(state: State, render: Render, name: str) -> bytes:
         state.storage.get_file(sound_key(render.id, index), piece)
         if name == INITIAL:
             return hls.initialisation(segment, piece)
-        start = sum(_frames(state.ledger, render.id)[:index])
+        start = sum(_frames(state.database, render.id)[:index])
         return hls.fragment(index, start, segment, piece, Fraction(render.fps))

@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from akma_core import registry
 from akma_core.api.multipart import Limits
 from akma_core.api.openapi import form
-from akma_core.api.routes.renders import Asking, Using
-from akma_core.api.schemas import ModelAnswer, ModelList, UpscalerAnswer, model_answer, upscaler_answer
+from akma_core.api.routes.renders import CallerDep, StateDep
+from akma_core.api.schemas import ModelList, ModelResponse, UpscalerResponse, model_response, upscaler_response
 from akma_core.api.upload import receive
 from akma_core.errors import RequestError
 from akma_core.jobs.submission import new_id
@@ -27,17 +27,17 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 @router.get("")
-def listed(state: Using) -> ModelList:
+def listed(state: StateDep) -> ModelList:
     """Networks that `model` takes, and those that `upscale` takes."""
     models, larger = _known(state.storage)
     return ModelList(models=models, upscalers=larger)
 
 
 @router.get("/{name}")
-def one(name: Annotated[str, Path(max_length=100)], state: Using) -> ModelAnswer | UpscalerAnswer:
+def one(name: Annotated[str, Path(max_length=100)], state: StateDep) -> ModelResponse | UpscalerResponse:
     """One of them."""
     models, larger = _known(state.storage)
-    known: list[ModelAnswer | UpscalerAnswer] = [*models, *larger]
+    known: list[ModelResponse | UpscalerResponse] = [*models, *larger]
     if found := next((each for each in known if each.name == name), None):
         return found
     raise RequestError(f"there is no network {name[:80]!r}: GET /v1/models lists them", code="not_found")
@@ -60,7 +60,7 @@ def one(name: Annotated[str, Path(max_length=100)], state: Using) -> ModelAnswer
         required=["file"],
     ),
 )
-async def bring(request: Request, response: Response, state: Using, caller: Asking) -> ModelAnswer:
+async def import_network(request: Request, response: Response, state: StateDep, caller: CallerDep) -> ModelResponse:
     """Make an official StyleGAN3 .pkl a network of yours: read as data, nothing in it is run. Administrators only.
 
     ```
@@ -80,7 +80,7 @@ async def bring(request: Request, response: Response, state: Using, caller: Aski
     card = NetworkCard.model_validate({name: answer[name] for name in answer.keys() - {"digest"}})
     event("model_imported", by=caller.name, model=card.name, digest=card.digest)
     response.headers["Location"] = f"/v1/models/{card.name}"
-    return model_answer(card, built_in=False)
+    return model_response(card, built_in=False)
 
 
 def _wish(fields: dict[str, str], file_name: str) -> dict[str, str]:
@@ -95,9 +95,9 @@ def _wish(fields: dict[str, str], file_name: str) -> dict[str, str]:
     return {"name": name, "licence": fields.get("licence", ""), "note": fields.get("note", "")}
 
 
-def _known(storage: Storage) -> tuple[list[ModelAnswer], list[UpscalerAnswer]]:
-    models = [model_answer(builtin.find(name)[1], built_in=True) for name in builtin.names()]
-    models += [model_answer(card, built_in=False) for card in registry.cards(storage)]
-    larger = [upscaler_answer(card, built_in=True) for card in upscalers().values()]
-    larger += [upscaler_answer(card, built_in=False) for card in registry.UPSCALERS.cards(storage)]
+def _known(storage: Storage) -> tuple[list[ModelResponse], list[UpscalerResponse]]:
+    models = [model_response(builtin.find(name)[1], built_in=True) for name in builtin.names()]
+    models += [model_response(card, built_in=False) for card in registry.cards(storage)]
+    larger = [upscaler_response(card, built_in=True) for card in upscalers().values()]
+    larger += [upscaler_response(card, built_in=False) for card in registry.UPSCALERS.cards(storage)]
     return models, larger

@@ -12,9 +12,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from akma_core.api.multipart import Form, Limits
+from akma_core.api.multipart import FormParser, Limits
 from akma_core.api.openapi import AUDIO, SETTINGS, form, settings_fields
-from akma_core.api.routes.renders import Asking, Using
+from akma_core.api.routes.renders import CallerDep, StateDep
 from akma_core.api.state import State
 from akma_core.api.upload import Received, fields_of, receive
 from akma_core.cli.waveform import CURVE
@@ -38,7 +38,7 @@ router = APIRouter(prefix="/v1", tags=["looks"])
     responses={200: {"content": {JSON: {"schema": {"type": "object"}}, PNG: {"schema": {"type": "string"}}}}},
     openapi_extra=form({"audio": AUDIO, **settings_fields(CURVE), "settings": SETTINGS}, required=["audio"]),
 )
-async def waveform(request: Request, state: Using, _caller: Asking) -> Response:
+async def waveform(request: Request, state: StateDep, _caller: CallerDep) -> Response:
     """The curve that will move the picture, one value a frame: JSON {fps, first_frame, frames, values, ...}, or a
     picture with `Accept: image/png`.
 
@@ -52,7 +52,7 @@ async def waveform(request: Request, state: Using, _caller: Asking) -> Response:
         if unknown := next((name for name in fields if name not in CURVE), None):
             raise RequestError(f"unknown setting {unknown[:60]!r}", code="unknown_setting", field=unknown[:60])
         settings = RenderSettings.parse(fields)
-        data = await state.probe.waveform(song.path, song.name, settings, state.intake.limits, png=kind == PNG)
+        data = await state.probe.waveform(song.path, song.name, settings, state.submission.limits, png=kind == PNG)
     return Response(data, media_type=kind)
 
 
@@ -70,7 +70,7 @@ async def waveform(request: Request, state: Using, _caller: Asking) -> Response:
         }
     ),
 )
-async def preview(request: Request, state: Using, _caller: Asking) -> Response:
+async def preview(request: Request, state: StateDep, _caller: CallerDep) -> Response:
     """A few stills of the video, by default four spread over it; or, without a song, what the network makes of seeds.
     One contact sheet, or with `Accept: application/json` {"stills": [{"time", "frame", "seed", "png"}]} in base64.
 
@@ -93,7 +93,7 @@ async def preview(request: Request, state: Using, _caller: Asking) -> Response:
 
 
 async def _wish(request: Request, state: State, preview_id: str) -> dict[str, Any]:
-    """The errand's request; a song lies in storage then."""
+    """The task's request; a song lies in storage then."""
     songless = await _songless(request, state)
     if songless is not None:
         fields = fields_of(songless)
@@ -102,13 +102,13 @@ async def _wish(request: Request, state: State, preview_id: str) -> dict[str, An
             if len(seeds) > STILLS:
                 raise RequestError(f"seeds should be at most {STILLS}, not {len(seeds)}", code="bad_setting")
         settings = parse(fields)
-        await run_in_threadpool(state.intake.networks, settings)
+        await run_in_threadpool(state.submission.networks, settings)
         return {"audio": None, "settings": _plain(settings), "times": [], "seeds": seeds}
     with await receive(request, state.uploads, "audio", _limits(state)) as song:
         fields = fields_of(song)
         times = fields.pop("times", None)
         settings = parse(fields)
-        facts = await state.intake.inspect(song, settings)
+        facts = await state.submission.inspect(song, settings)
         begin, seconds = settings.start, min(facts.seconds, facts.duration - settings.start)
         if times is None:
             moments = [begin + seconds * (2 * k + 1) / (2 * DEFAULT_STILLS) for k in range(DEFAULT_STILLS)]
@@ -124,7 +124,7 @@ async def _songless(request: Request, state: State) -> Received | None:
     length = request.headers.get("content-length", "")
     if not re.fullmatch("[0-9]{1,6}", length) or int(length) > SMALL:
         return None
-    found = Form(request.headers, "audio", _limits(state))
+    found = FormParser(request.headers, "audio", _limits(state))
     try:
         async with asyncio.timeout(_limits(state).idle_seconds):
             found.feed(await request.body())

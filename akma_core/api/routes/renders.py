@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from akma_core.api.auth import Caller
 from akma_core.api.multipart import Limits
 from akma_core.api.openapi import AUDIO, SETTINGS, form, settings_fields
-from akma_core.api.schemas import RenderAnswer, RenderPage, render_answer
+from akma_core.api.schemas import RenderPage, RenderResponse, render_response
 from akma_core.api.state import State, caller_of, state_of
 from akma_core.api.upload import fields_of, receive
 from akma_core.database import Render
@@ -34,8 +34,8 @@ async def _state(request: Request) -> State:
     return state_of(request)  # FastAPI sends what is not async to a thread, which costs more than it does
 
 
-Using = Annotated[State, Depends(_state)]
-Asking = Annotated[Caller, Depends(caller_of)]
+StateDep = Annotated[State, Depends(_state)]
+CallerDep = Annotated[Caller, Depends(caller_of)]
 RenderId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hexadecimal digits")]
 
 
@@ -49,12 +49,12 @@ RenderId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hexadec
 async def submit(
     request: Request,
     response: Response,
-    state: Using,
-    caller: Asking,
+    state: StateDep,
+    caller: CallerDep,
     idempotency_key: Annotated[
         str | None, Header(description="up to 200 printable characters: the same key is the same render")
     ] = None,
-) -> RenderAnswer:
+) -> RenderResponse:
     """Submit a song. It is rendered in the background; the answer says where to follow it.
 
     ```
@@ -62,22 +62,22 @@ async def submit(
     curl -F audio=@song.wav -F 'settings={"fps": 24, "seed": 7}' http://127.0.0.1:3000/v1/renders
     ```
     """
-    await state.intake.check_room(caller.name, idempotency_key)
+    await state.submission.check_room(caller.name, idempotency_key)
     limits = Limits(file_bytes=state.environment.max_upload_bytes)
     with await receive(request, state.uploads, "audio", limits) as song:
-        render, new = await state.intake.submit(caller.name, song, fields_of(song), idempotency_key)
+        render, new = await state.submission.submit(caller.name, song, fields_of(song), idempotency_key)
     if new:
         event("render_accepted", render=render.id, owner=caller.name, bytes=song.size, frames=render.frames)
-    progress = await run_in_threadpool(state.ledger.progress, [render.id])
-    answer = render_answer(state, render, progress[render.id])
+    progress = await run_in_threadpool(state.database.progress, [render.id])
+    answer = render_response(state, render, progress[render.id])
     response.headers["Location"] = answer.links.self
     return answer
 
 
 @router.get("")
 def listed(
-    state: Using,
-    caller: Asking,
+    state: StateDep,
+    caller: CallerDep,
     cursor: Annotated[str | None, Query(max_length=80, description="of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> RenderPage:
@@ -86,40 +86,40 @@ def listed(
     if cursor is not None and not match:
         raise RequestError("cursor should be what the page before gave", code="bad_cursor", field="cursor")
     after = (float(match[1]), match[2]) if match else None
-    found = state.ledger.page(None if caller.is_admin else caller.name, after, limit + 1)
+    found = state.database.page(None if caller.is_admin else caller.name, after, limit + 1)
     page = found[:limit]
-    progress = state.ledger.progress(render.id for render in page)
+    progress = state.database.progress(render.id for render in page)
     last = f"{page[-1].created:.9f}_{page[-1].id}" if len(found) > limit else None
-    return RenderPage(renders=[render_answer(state, render, progress[render.id]) for render in page], cursor=last)
+    return RenderPage(renders=[render_response(state, render, progress[render.id]) for render in page], cursor=last)
 
 
 @router.get("/{render_id}")
-async def one(render_id: RenderId, state: Using, caller: Asking) -> RenderAnswer:
+async def one(render_id: RenderId, state: StateDep, caller: CallerDep) -> RenderResponse:
     """A render and how far it is."""
 
-    def look() -> RenderAnswer:
+    def look() -> RenderResponse:
         render = find(state, caller, render_id)
-        return render_answer(state, render, state.ledger.progress([render_id])[render_id])
+        return render_response(state, render, state.database.progress([render_id])[render_id])
 
     return await to_thread.run_sync(look, limiter=LOOKS)
 
 
 @router.delete("/{render_id}")
-def cancel(render_id: RenderId, state: Using, caller: Asking) -> RenderAnswer:
+def cancel(render_id: RenderId, state: StateDep, caller: CallerDep) -> RenderResponse:
     """Cancel a render; again is no harm. One that is done or has failed is left as it is: 409."""
     find(state, caller, render_id)
-    cancelled = state.ledger.end(render_id, "cancelled")
+    cancelled = state.database.end(render_id, "cancelled")
     render = find(state, caller, render_id)
     if cancelled:
         event("render_cancelled", render=render_id, by=caller.name)
     elif render.status != "cancelled":
         raise RequestError(f"this render is over already: it is {render.status}", code="already_over")
-    return render_answer(state, render, state.ledger.progress([render_id])[render_id])
+    return render_response(state, render, state.database.progress([render_id])[render_id])
 
 
 def find(state: State, caller: Caller, render_id: str) -> Render:
     """A render that `caller` may see; RequestError, code not_found, otherwise."""
-    render = state.ledger.get(render_id)
+    render = state.database.get(render_id)
     if render is None or (caller.role == "user" and render.owner != caller.name):
         raise RequestError("there is no such render, or it is not yours", code="not_found")
     return render

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from akma_core.api.routes import events
-from akma_core.api.routes.events import Board
-from akma_core.database import Ledger, Pulse
+from akma_core.api.routes.events import RenderWatcher
+from akma_core.database import ChunkProgress, Database
 from tests.support.app import CAPS, KEYS, House, keeping, new_render
 
 Event = dict[str, str]
@@ -94,7 +94,7 @@ def test_the_end_of_those_that_did_not_make_it(house: House, status: str) -> Non
     render_id = house.accept()
     stream = follow(house, render_id)
     assert next(stream)["event"] == "progress"
-    house.ledger.end(render_id, status, "song_broken" if status == "failed" else None, "the song is broken")
+    house.database.end(render_id, status, "song_broken" if status == "failed" else None, "the song is broken")
     last = list(stream)
     assert [event["event"] for event in last] == [status]
     assert (data(last[0])["error"] or {}).get("code") == ("song_broken" if status == "failed" else None)
@@ -130,7 +130,7 @@ def test_at_most_two_events_a_second(house: House, monkeypatch: pytest.MonkeyPat
         done = 0
         while not stop.wait(0.02):
             done += 1
-            house.ledger.pulse("w", [Pulse(render_id, 5, done % 6, float(done))])
+            house.database.pulse("w", [ChunkProgress(render_id, 5, done % 6, float(done))])
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -153,7 +153,7 @@ def test_only_those_who_may(house: House) -> None:
     assert httpx.get(house.path("f" * 32, "/events"), headers=house.as_("ann")).status_code == 404
     assert httpx.get(house.path("../x", "/events"), headers=house.as_("ann")).status_code in (404, 422)
     assert httpx.get(url, params={"token": house.token("f" * 32)}).status_code == 403
-    house.ledger.end(render_id, "cancelled")
+    house.database.end(render_id, "cancelled")
     assert httpx.get(url, params={"token": house.token(render_id)}).text.count("event: cancelled\n") == 1
     assert httpx.get(url, headers=house.as_("eve")).status_code == 200
 
@@ -162,20 +162,20 @@ def test_a_render_that_is_forgotten_ends_its_stream(house: House) -> None:
     render_id = house.accept()
     stream = follow(house, render_id)
     next(stream)
-    house.ledger.forget(render_id)
+    house.database.forget(render_id)
     assert list(stream) == []
 
 
 def count_queries(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """When the ledger was asked for progress, from now on."""
+    """When the database was asked for progress, from now on."""
     asked: list[float] = []
-    original = Ledger.progress
+    original = Database.progress
 
-    def counted(self: Ledger, ids: Any) -> Any:
+    def counted(self: Database, ids: Any) -> Any:
         asked.append(time.monotonic())
         return original(self, ids)
 
-    monkeypatch.setattr(Ledger, "progress", counted)
+    monkeypatch.setattr(Database, "progress", counted)
     return asked
 
 
@@ -205,7 +205,7 @@ def test_two_hundred_listeners_cost_one_query(house: House, monkeypatch: pytest.
             await asyncio.sleep(1)
             looks, seconds = len(asked), time.monotonic() - began
             for render_id in ids:
-                house.ledger.end(render_id, "cancelled")
+                house.database.end(render_id, "cancelled")
             return await asyncio.gather(*tasks), looks, seconds
 
     heard, looks, seconds = asyncio.run(main())
@@ -234,12 +234,12 @@ def test_who_does_not_read_holds_nobody_up(house: House) -> None:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.sendall(f"GET /v1/renders/{slow}/events?token={token} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         for done in range(6):  # each is a third of a megabyte to who follows
-            house.ledger.pulse("w", [Pulse(slow, 5, done % 6, float(done))])
+            house.database.pulse("w", [ChunkProgress(slow, 5, done % 6, float(done))])
             time.sleep(0.15)
         stream = follow(house, quick)
         assert next(stream)["event"] == "progress"
         began = time.monotonic()
-        house.ledger.end(quick, "cancelled")
+        house.database.end(quick, "cancelled")
         assert [event["event"] for event in stream] == ["cancelled"]
         assert time.monotonic() - began < 2
 
@@ -255,7 +255,7 @@ def test_a_database_that_fails_for_a_while(house: House, monkeypatch: pytest.Mon
     with monkeypatch.context() as patch:
         patch.setattr(events, "see", broken)
         time.sleep(5 * events.EVERY)
-    house.ledger.end(render_id, "cancelled")
+    house.database.end(render_id, "cancelled")
     assert [event["event"] for event in stream] == ["cancelled"]
 
 
@@ -276,8 +276,8 @@ def test_streams_end_when_the_server_is_told_to_stop(tmp_path: Path) -> None:
     try:
         url, headers = f"http://127.0.0.1:{port}/v1/renders", {"Authorization": "Bearer ann-secret-0123456789"}
         _wait_for(url, headers, process)
-        ledger = Ledger(f"sqlite:///{tmp_path}/akma.sqlite")
-        render_id = ledger.accept(new_render(), CAPS).id
+        database = Database(f"sqlite:///{tmp_path}/akma.sqlite")
+        render_id = database.accept(new_render(), CAPS).id
         with httpx.stream("GET", f"{url}/{render_id}/events", headers=headers, timeout=20) as response:
             lines = response.iter_lines()
             assert next(lines).startswith("retry")
@@ -306,9 +306,9 @@ def _wait_for(url: str, headers: dict[str, str], process: subprocess.Popen[str])
 
 def test_a_board_of_nobody_costs_nothing() -> None:
     async def main() -> None:
-        board = Board(None)  # type: ignore[arg-type]
+        watcher = RenderWatcher(None)  # type: ignore[arg-type]
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(board.next(), 0.05)
-        assert not board.leaving
+            await asyncio.wait_for(watcher.next(), 0.05)
+        assert not watcher.leaving
 
     asyncio.run(main())

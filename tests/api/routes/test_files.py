@@ -120,12 +120,12 @@ def test_before_it_is_done(house: House, what: str) -> None:
 @pytest.mark.parametrize("what", ["video", "manifest", "waveform.png"])
 def test_after_it_failed_or_was_cancelled(house: House, what: str) -> None:
     render_id = house.accept()
-    house.ledger.end(render_id, "failed", "song_broken", "the song is broken")
+    house.database.end(render_id, "failed", "song_broken", "the song is broken")
     error = house.get(render_id, f"/{what}")
     assert error.status_code == 404
     assert "failed (the song is broken)" in error.json()["error"]["message"]
     other = house.accept()
-    house.ledger.end(other, "cancelled")
+    house.database.end(other, "cancelled")
     assert "was cancelled" in house.get(other, f"/{what}").json()["error"]["message"]
 
 
@@ -189,8 +189,8 @@ def test_the_waveform_is_drawn_once(house: House, monkeypatch: pytest.MonkeyPatc
 def test_the_log(house: House) -> None:
     render_id = house.accept()
     assert house.get(render_id, "/log").text == ""
-    house.ledger.note(render_id, "the window is 9 frames: the song is short")
-    house.ledger.note(render_id, "chunk 3: ünïcode")
+    house.database.note(render_id, "the window is 9 frames: the song is short")
+    house.database.note(render_id, "chunk 3: ünïcode")
     answer = house.get(render_id, "/log")
     assert answer.headers["content-type"].startswith("text/plain")
     lines = answer.text.splitlines()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from akma_core.api.auth import LINKED
-from akma_core.api.cache import Shelf
+from akma_core.api.cache import SingleFlightCache
 from akma_core.api.routes import events, hls
 from akma_core.media import hls as fragments
 from tests.support.app import House, keeping
@@ -99,12 +99,12 @@ def test_the_playlist_is_what_is_there(house: House, begun: str) -> None:
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
 def test_it_ends_where_the_render_ended(house: House, begun: str, status: str) -> None:
-    house.ledger.end(begun, status)
+    house.database.end(begun, status)
     text = house.get(begun, "/stream.m3u8").text
     assert len(uris(text)) == 2
     assert text.endswith("#EXT-X-ENDLIST\n")
     nothing = house.accept()
-    house.ledger.end(nothing, status)
+    house.database.end(nothing, status)
     assert house.get(nothing, "/stream.m3u8").status_code == 404
 
 
@@ -194,15 +194,15 @@ def test_many_who_want_one_fragment_have_it_made_once(
 
 def test_a_shelf_keeps_what_was_asked_for_last() -> None:
     async def main() -> None:
-        shelf, made = Shelf(100), []
+        cache, made = SingleFlightCache(100), []
 
         async def want(key: str, size: int) -> None:
             async def make() -> bytes:
                 made.append(key)
                 return bytes(size)
 
-            assert len(await shelf.get(key, make)) == size
-            assert shelf.size <= 100
+            assert len(await cache.get(key, make)) == size
+            assert cache.size <= 100
 
         for key, size in (
             ("a", 40),
@@ -222,13 +222,13 @@ def test_a_shelf_keeps_what_was_asked_for_last() -> None:
 
 def test_a_shelf_when_those_who_asked_go_away_or_fail() -> None:
     async def main() -> None:
-        shelf, gate = Shelf(100), asyncio.Event()
+        cache, gate = SingleFlightCache(100), asyncio.Event()
 
         async def make() -> bytes:
             await gate.wait()
             return b"made"
 
-        first, second = (asyncio.create_task(shelf.get("k", make)) for _ in range(2))
+        first, second = (asyncio.create_task(cache.get("k", make)) for _ in range(2))
         await asyncio.sleep(0)
         first.cancel()
         await asyncio.sleep(0)
@@ -240,7 +240,7 @@ def test_a_shelf_when_those_who_asked_go_away_or_fail() -> None:
 
         for _ in range(2):
             with pytest.raises(ValueError, match="no"):
-                await shelf.get("f", fail)
-        assert shelf.size == 4
+                await cache.get("f", fail)
+        assert cache.size == 4
 
     asyncio.run(main())

@@ -25,7 +25,9 @@ def root(served: Service) -> Iterator[httpx.Client]:
         yield client
 
 
-def bring(client: httpx.Client, data: bytes = b"pickle", file: str = "net.pkl", **fields: str) -> httpx.Response:
+def import_network(
+    client: httpx.Client, data: bytes = b"pickle", file: str = "net.pkl", **fields: str
+) -> httpx.Response:
     return client.post("/v1/models", files={"file": (file, data)}, data=fields)
 
 
@@ -47,15 +49,15 @@ def test_names_that_are_none(root: httpx.Client, name: str) -> None:
 
 def test_only_administrators_bring_networks(served: Service) -> None:
     with served.client("ann") as ann:
-        error(bring(ann), 403, "forbidden")
+        error(import_network(ann), 403, "forbidden")
     assert served.leftovers == served.keys("imports/") == []
 
 
 def test_a_network_is_imported_and_can_be_asked_for(served: Service, root: httpx.Client, tmp_path: Path) -> None:
     with hand(served) as requests:
-        response = bring(root, name="east-sea", licence="mine", note="blue")
+        response = import_network(root, name="east-sea", licence="mine", note="blue")
         assert response.status_code == 201
-        unnamed = bring(root, file="../My Net.pkl")
+        unnamed = import_network(root, file="../My Net.pkl")
     told = response.json()
     assert (told["name"], told["licence"], told["width"], told["built_in"]) == ("east-sea", "mine", 256, False)
     assert response.headers["Location"] == "/v1/models/east-sea"
@@ -87,22 +89,22 @@ def test_a_network_is_imported_and_can_be_asked_for(served: Service, root: httpx
 )
 def test_wrong_wishes(served: Service, root: httpx.Client, fields: dict[str, Any], code: str, says: str) -> None:
     with hand(served) as requests:
-        assert says in error(bring(root, **fields), 422, code)
+        assert says in error(import_network(root, **fields), 422, code)
     assert [*requests, *served.leftovers, *served.keys("imports/")] == []
 
 
 def test_files_that_are_none(served: Service, root: httpx.Client) -> None:
     with hand(served):
-        assert "give an official one" in error(bring(root, b"no pickle", name="a"), 422, "bad_network")
+        assert "give an official one" in error(import_network(root, b"no pickle", name="a"), 422, "bad_network")
     error(root.post("/v1/models", data={"name": "a"}), 415, "unsupported_type")
-    error(bring(root, b""), 422, "bad_body")
-    error(bring(root, b"x" * ((1 << 20) + 1)), 413, "too_large")
+    error(import_network(root, b""), 422, "bad_body")
+    error(import_network(root, b"x" * ((1 << 20) + 1)), 413, "too_large")
     assert served.leftovers == served.keys("imports/") == []
 
 
 def test_nobody_there_to_import(served: Service, root: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("akma_core.database.Ledger.workers", lambda *_: [])
-    refused = bring(root, name="a")
+    monkeypatch.setattr("akma_core.database.Database.workers", lambda *_: [])
+    refused = import_network(root, name="a")
     assert "no worker is there" in error(refused, 503, "no_worker")
     assert int(refused.headers["Retry-After"]) > 0
     assert served.leftovers == served.keys("imports/") == []

@@ -38,7 +38,7 @@ def ann(served: Service) -> Iterator[httpx.Client]:
 @pytest.fixture
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker, whatever tests before this one had."""
-    monkeypatch.setattr("akma_core.database.Ledger.workers", lambda *_: [])
+    monkeypatch.setattr("akma_core.database.Database.workers", lambda *_: [])
 
 
 def post(
@@ -195,7 +195,7 @@ def test_nobody_to_make_stills(served: Service, ann: httpx.Client, song: Path, i
 
 
 def test_a_worker_without_time(served: Service, ann: httpx.Client, song: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    served.ledger.beat("busy", "1", "cpu", "cpu", 0)
+    served.database.beat("busy", "1", "cpu", "cpu", 0)
     monkeypatch.setattr(preview, "PREVIEW_SECONDS", 0.3)
     began = time.monotonic()
     assert "within 0.3 seconds" in error(post(ann, "preview", song), 504, "no_answer")
@@ -208,7 +208,7 @@ def test_a_worker_that_fails(served: Service, ann: httpx.Client, song: Path, mon
         raise FailureError("the device is lost", code="device_lost")
 
     monkeypatch.setattr("tests.support.api_service._preview", fail)
-    served.ledger.claim("busy")  # what the test before left
+    served.database.claim("busy")  # what the test before left
     with hand(served):
         assert error(post(ann, "preview", song), 500, "device_lost") == "the device is lost"
     assert served.keys("previews/") == []
@@ -232,7 +232,7 @@ def test_health(served: Service, monkeypatch: pytest.MonkeyPatch) -> None:
             assert time.monotonic() - began < 0.9
             monkeypatch.undo()
             time.sleep(1)
-        monkeypatch.setattr("akma_core.database.Ledger.workers", lambda *_: [])
+        monkeypatch.setattr("akma_core.database.Database.workers", lambda *_: [])
         response = nobody.get("/v1/health")
         assert (response.status_code, response.json()["workers"]) == (503, 0)
         assert "no worker" in response.json()["reason"]
@@ -242,7 +242,7 @@ def test_health_when_the_database_is_gone(served: Service, monkeypatch: pytest.M
     def gone(*_: Any) -> None:
         raise FailureError("the database does not answer (gone)", code="database_unreachable")
 
-    monkeypatch.setattr("akma_core.database.Ledger.workers", gone)
+    monkeypatch.setattr("akma_core.database.Database.workers", gone)
     with served.client("") as nobody:
         response = nobody.get("/v1/health")
     assert (response.status_code, json.loads(response.text)["reason"]) == (503, "the database does not answer (gone)")

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from akma_core.audio.reader import digest
-from akma_core.database import Pulse
+from akma_core.database import ChunkProgress
 from akma_core.settings import RenderSettings
 from tests.cli.test_main import bad_song
 from tests.support.api_service import KEYS, Service, error, hand, service
@@ -90,7 +90,7 @@ def test_an_idempotency_key(served: Service, ann: httpx.Client, bob: httpx.Clien
     assert again.headers["Location"] == first.headers["Location"]
     error(submit(ann, song, key, fps="9"), 409, "idempotency_conflict")
     error(submit(ann, song, {"Idempotency-Key": "x" * 201}), 422, "bad_header")
-    assert len(served.ledger.page("bob", None, 99)) == 1
+    assert len(served.database.page("bob", None, 99)) == 1
 
 
 def test_the_same_key_at_the_same_time(served: Service, song: Path) -> None:
@@ -196,15 +196,15 @@ def test_any_bytes_are_refused_in_a_line(served: Service, data: bytes, head: byt
 def test_progress_is_told(served: Service, ann: httpx.Client, song: Path) -> None:
     render_id = submit(ann, song, **TINY).json()["id"]
     assert ann.get(f"/v1/renders/{render_id}").json()["queue_position"] >= 0
-    ledger = served.ledger
-    assert ledger.plan(render_id, [8, 16], status="running", stage="rendering", started=time.time())
-    ledger.finish_segment(render_id, 0, "w", [], rendered=True)
-    ledger.pulse("w", [Pulse(render_id, 1, 4, 2.0)])
+    database = served.database
+    assert database.plan(render_id, [8, 16], status="running", stage="rendering", started=time.time())
+    database.finish_segment(render_id, 0, "w", [], rendered=True)
+    database.pulse("w", [ChunkProgress(render_id, 1, 4, 2.0)])
     told = ann.get(f"/v1/renders/{render_id}").json()
     assert (told["status"], told["frames_done"], told["frames_per_second"]) == ("running", 12, 2.0)
     assert (told["seconds_left"], told["queue_position"]) == (6.0, None)
-    ledger.finish_segment(render_id, 1, "w", [], rendered=True)
-    ledger.update(render_id, status="done", stage="done", finished=time.time())
+    database.finish_segment(render_id, 1, "w", [], rendered=True)
+    database.update(render_id, status="done", stage="done", finished=time.time())
     told = ann.get(f"/v1/renders/{render_id}").json()
     assert (told["status"], told["frames_done"], told["seconds_left"]) == ("done", 24, None)
     assert told["started"] <= told["finished"]
@@ -213,7 +213,7 @@ def test_progress_is_told(served: Service, ann: httpx.Client, song: Path) -> Non
 
 def test_a_failure_says_why(served: Service, ann: httpx.Client, song: Path) -> None:
     render_id = submit(ann, song, **TINY).json()["id"]
-    served.ledger.end(render_id, "failed", "audio_damaged", "song.wav: ends early")
+    served.database.end(render_id, "failed", "audio_damaged", "song.wav: ends early")
     told = ann.get(f"/v1/renders/{render_id}").json()
     assert told["error"] == {"code": "audio_damaged", "message": "song.wav: ends early"}
     error(ann.delete(f"/v1/renders/{render_id}"), 409, "already_over")
@@ -224,7 +224,7 @@ def test_cancelling(served: Service, ann: httpx.Client, root: httpx.Client, song
     for _ in range(2):
         response = ann.delete(f"/v1/renders/{mine}")
         assert (response.status_code, response.json()["status"]) == (200, "cancelled")
-    assert served.ledger.alive([mine, other]) == {other}
+    assert served.database.alive([mine, other]) == {other}
     assert root.delete(f"/v1/renders/{other}").json()["status"] == "cancelled"
 
 
@@ -240,7 +240,7 @@ def test_others_renders_are_not_there(ann: httpx.Client, bob: httpx.Client, root
 def test_pages(served: Service, ann: httpx.Client, root: httpx.Client, song: Path) -> None:
     for client in (ann, ann, ann, root):
         submit(client, song, **TINY)
-    whole = [render.id for render in served.ledger.page("ann", None, 1000)]
+    whole = [render.id for render in served.database.page("ann", None, 1000)]
     found: list[str] = []
     parameters: dict[str, Any] = {"limit": 2}
     while True:
@@ -400,5 +400,5 @@ def test_schemathesis_finds_no_fault(served: Service) -> None:
 def test_the_digest_in_the_ledger_is_the_songs(served: Service, ann: httpx.Client, tmp_path: Path) -> None:
     one, two = (write_song(tmp_path / f"{pitch}.wav", 1, pitch=pitch) for pitch in (220, 330))
     assert digest(one) != digest(two)
-    renders = [served.ledger.get(submit(ann, path).json()["id"]) for path in (one, one, two)]
+    renders = [served.database.get(submit(ann, path).json()["id"]) for path in (one, one, two)]
     assert len({render and render.fingerprint for render in renders}) == 2
