@@ -16,9 +16,10 @@ from typing import Generic, TypeVar
 from pydantic import ValidationError
 
 from akma_core.errors import FailureError, RequestError
+from akma_core.files import sha256_of
 from akma_core.home import home
 from akma_core.networks import builtin
-from akma_core.networks.card import CARD, WEIGHTS, NetworkCard, read_card, sha256_of
+from akma_core.networks.card import CARD, WEIGHTS, NetworkCard, read_card
 from akma_core.networks.realesrgan import catalog as realesrgan
 from akma_core.networks.realesrgan.catalog import UpscalerCard
 from akma_core.networks.stylegan3.convert import convert_pkl

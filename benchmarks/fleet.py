@@ -28,7 +28,8 @@ sys.path.insert(0, str(ROOT))
 from akma_core.config import read_environment  # noqa: E402
 from akma_core.database import Caps, Database, Render  # noqa: E402
 from akma_core.jobs.periodic import PeriodicTask, PeriodicTasks  # noqa: E402
-from akma_core.jobs.stages import ProgressTracker, Stages  # noqa: E402
+from akma_core.jobs.progress import ProgressTracker  # noqa: E402
+from akma_core.jobs.stages import Stages  # noqa: E402
 from akma_core.jobs.workflows import Jobs, version  # noqa: E402
 from tests.support.postgres import cluster  # noqa: E402
 

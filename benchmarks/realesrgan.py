@@ -28,8 +28,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from akma_core.media.encoder import Encoder, SegmentWriter
+from akma_core.media.encoder import Encoder
 from akma_core.media.resize import resize
+from akma_core.media.segment import SegmentWriter
 from akma_core.media.video_reader import FrameReader, open_video
 from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.networks.realesrgan.catalog import cards

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from akma_core.audio.reader import AudioReader
 from akma_core.errors import RequestError
 from akma_core.networks.builtin import BUILT_IN
-from akma_core.render.pipeline import Trajectory
-from akma_core.render.plan import NetworkPart, RenderPlan, make_plan
+from akma_core.render.plan import NetworkPart, RenderPlan
+from akma_core.render.planner import make_plan
+from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
 from runners.model_store import resolve
 from runners.realesrgan import find_upscaler, finish, upscale_part

@@ -18,7 +18,8 @@ from akma_core.networks.kernels.allocator import keep_mapped
 from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.config import GeneratorConfig, Layer
 from akma_core.networks.stylegan3.generator import to_uint8
-from akma_core.render.plan import DevicePart, NetworkPart
+from akma_core.render.plan import NetworkPart
+from akma_core.render.plan_base import DevicePart
 from runners.batching import BatchSplitter, batch_for
 from runners.cuda_graph import CudaBatches, filled
 

@@ -5,7 +5,6 @@ the worst it causes is a `RequestError` of one line.
 """
 
 import hashlib
-import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,9 +26,9 @@ from akma_core.audio.decode import (
     probe_av,
     probe_soundfile,
 )
-from akma_core.errors import RequestError
+from akma_core.timeline import frame_count, sample_bounds
 
-__all__ = ["AudioInfo", "AudioReader", "digest", "frame_count", "loudness", "open_audio", "peaks", "scan"]
+__all__ = ["AudioInfo", "AudioReader", "digest", "loudness", "open_audio", "peaks", "scan"]
 
 MAX_AMPLITUDE = 1e30  # beyond this (full scale is 1) sums of samples could overflow
 
@@ -116,24 +115,6 @@ def digest(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def frame_count(samples: int, rate: int, fps: Fraction) -> int:
-    """Video frames that `samples` at `rate` Hz last: ceil((samples / rate) * fps) in float64.
-
-    Raises RequestError (field "fps") where fps is not positive or leaves a frame less than one sample.
-    """
-    if fps <= 0:
-        raise RequestError("fps must be more than 0; ask for 24, 30 or 60", code="bad_fps", field="fps")
-    frames = (samples / rate) * float(min(fps, Fraction(10**9)))  # beyond, the answer is the same
-    if frames > samples:
-        raise RequestError(
-            f"this many fps leave less than one audio sample a frame ({samples} samples at {rate} Hz); "
-            f"ask for fewer than {rate} fps",
-            code="fps_too_high",
-            field="fps",
-        )
-    return max(1, math.ceil(frames))
-
-
 def loudness(reader: AudioReader, fps: Fraction) -> NDArray[np.float64]:
     """Mean over each frame of |mean over channels|: float64 [frame_count], >= 0, full scale 1.
 
@@ -150,11 +131,11 @@ def peaks(reader: AudioReader, columns: int) -> NDArray[np.float64]:
 def scan(reader: AudioReader, fps: Fraction, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """`loudness(reader, fps)` and `peaks(reader, columns)` in one pass over the file."""
     samples = reader.info.samples
-    bounds = _bounds(samples, frame_count(samples, reader.info.sample_rate, fps))
+    bounds = sample_bounds(samples, frame_count(samples, reader.info.sample_rate, fps))
     parts = min(columns, samples)
     total = _Bins(np.add, bounds, 0.0)
-    low = _Bins(np.minimum, _bounds(samples, parts), np.inf)
-    high = _Bins(np.maximum, _bounds(samples, parts), -np.inf)
+    low = _Bins(np.minimum, sample_bounds(samples, parts), np.inf)
+    high = _Bins(np.maximum, sample_bounds(samples, parts), -np.inf)
     position = 0
     for block in reader.blocks():
         mono = block[:, 0].copy()
@@ -167,12 +148,6 @@ def scan(reader: AudioReader, fps: Fraction, columns: int) -> tuple[NDArray[np.f
         position += len(mono)
     column_part = np.arange(columns) * parts // columns
     return total.value / np.diff(bounds), np.stack([low.value, high.value], axis=1)[column_part]
-
-
-def _bounds(samples: int, parts: int) -> NDArray[np.int64]:
-    """First sample of each part, and the end: int64 [parts + 1], round(f * samples / parts) half to even."""
-    bounds: NDArray[np.int64] = np.rint(np.arange(parts + 1) * (samples / parts)).astype(np.int64)
-    return bounds
 
 
 class _Bins:

@@ -37,9 +37,12 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.audio.reader import digest, loudness, open_audio
     from akma_core.cli.progress import Progress, clock
     from akma_core.modulation.envelope import curve_of
-    from akma_core.render.output import RenderOutput, check_output, is_done
-    from akma_core.render.pipeline import Trajectory, render_chunks
-    from akma_core.render.plan import make_plan, read_plan
+    from akma_core.render.chunk_folder import RenderFolder
+    from akma_core.render.manifest import is_done, read_plan
+    from akma_core.render.output import check_output
+    from akma_core.render.pipeline import render_chunks
+    from akma_core.render.planner import check_plan, make_plan
+    from akma_core.render.trajectory import Trajectory
     from akma_core.settings import RenderSettings
     from runners.model_store import resolve
     from runners.realesrgan import find_upscaler, finish, upscale_part
@@ -70,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
                 f"model {card.name} is not the network of {options.manifest}", code="other_network", field="model"
             )
         plan = old.replayed(device_part(device, card), settings.encoder)
-        plan.check(reader)
+        check_plan(plan, reader)
     else:
         plan = make_plan(settings, reader, song, card, device_part(device, card), upscale_part(upscaler))
     finishing = finish(plan, upscaler)
@@ -84,7 +87,7 @@ def run(options: argparse.Namespace) -> None:
     for note in curve.notes:
         if note not in plan.notes:
             print(f"note: {note}", file=sys.stderr)
-    work = RenderOutput(options.output, plan)
+    work = RenderFolder(options.output, plan)
     with work.owned():
         todo = work.missing()
         kept = plan.frames - sum(chunk.frames for chunk in todo)
@@ -111,7 +114,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _read(path: Path) -> bytes:
-    from akma_core.render.output import MAX_MANIFEST
+    from akma_core.render.manifest import MAX_MANIFEST
 
     try:
         if path.stat().st_size > MAX_MANIFEST:

@@ -31,8 +31,9 @@ def run(options: argparse.Namespace) -> None:
     from numpy.typing import NDArray
     from PIL import Image
 
+    from akma_core.files import write_whole
     from akma_core.media.contact_sheet import contact_sheet, thumbnail
-    from akma_core.render.output import check_folder, write_whole
+    from akma_core.render.output import check_folder
     from akma_core.settings import parse_seeds
     from runners.device import Device
 

@@ -52,7 +52,8 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     from akma_core.audio.reader import digest
     from akma_core.client import Client
-    from akma_core.render.output import check_output, manifest_path
+    from akma_core.render.manifest import manifest_path
+    from akma_core.render.output import check_output
     from akma_core.settings import RenderSettings
 
     asked = given(options)
@@ -134,7 +135,7 @@ def _follow(client: "Client", render_id: str) -> "State":
 def _fetch(client: "Client", render_id: str, output: Path) -> None:
     """Video and manifest, both whole and in place at once."""
     from akma_core.files import sync, writing
-    from akma_core.render.output import manifest_path
+    from akma_core.render.manifest import manifest_path
 
     text = client.manifest(render_id)
     try:
@@ -172,7 +173,7 @@ def _leave(client: "Client", render_id: str | None, *, detach: bool) -> str:
 
 def _is_done(output: Path, song: str, settings: "RenderSettings", *, overwrite: bool) -> bool:
     """True where `output` was made of this song with these settings; RequestError where another file would be lost."""
-    from akma_core.render.output import MAX_MANIFEST, manifest_path
+    from akma_core.render.manifest import MAX_MANIFEST, manifest_path
 
     manifest = manifest_path(output)
     with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):

@@ -91,7 +91,8 @@ def _upscale(
 ) -> None:
     from akma_core.cli.progress import Progress, clock
     from akma_core.media.video_reader import open_video
-    from akma_core.render.output import check_folder, is_done, manifest_path
+    from akma_core.render.manifest import is_done, manifest_path
+    from akma_core.render.output import check_folder
     from akma_core.upscale.pipeline import UpscaleOutput, make_plan
 
     clip = open_video(video)

@@ -30,10 +30,11 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from akma_core.audio.reader import open_audio, scan
+    from akma_core.files import write_whole
     from akma_core.modulation.envelope import curve_of
     from akma_core.modulation.export import FORMATS, write_curve
     from akma_core.modulation.plot import COLUMNS
-    from akma_core.render.output import check_folder, write_whole
+    from akma_core.render.output import check_folder
 
     settings = settings_of(options)
     suffix = options.output.suffix.lower()

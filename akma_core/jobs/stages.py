@@ -9,55 +9,37 @@ import json
 import shutil
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from akma_core import metrics
-from akma_core.audio.reader import AudioReader, digest, loudness, open_audio
-from akma_core.database import ChunkProgress, Database, Render
+from akma_core.audio.reader import digest, loudness, open_audio
+from akma_core.database import Database, Render
 from akma_core.errors import FailureError
+from akma_core.jobs.progress import ProgressTracker
 from akma_core.log import event
 from akma_core.media.audio_segments import AudioSegments, encode
 from akma_core.media.mux import AudioTrack, finish
 from akma_core.modulation.envelope import curve_of
-from akma_core.render.output import manifest
-from akma_core.render.pipeline import FrameSource, Trajectory, render_chunks
-from akma_core.render.plan import Chunk, RenderPlan
+from akma_core.render.interfaces import Device
+from akma_core.render.manifest import manifest
+from akma_core.render.pipeline import render_chunks
+from akma_core.render.plan import RenderPlan
+from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
 from akma_core.storage.layout import chunk_key, sound_key
+from akma_core.timeline import Chunk
 
 KEPT = 8  # plans in memory
-WINDOW = 20.0  # seconds that a speed is measured over
 MAX_PLAN = 1 << 26  # bytes of plan.json
 MAX_CURVE = 1 << 30  # bytes of curve.npy
-
-
-class Device(Protocol):
-    """A device with the networks on it, as a runner gives it."""
-
-    @property
-    def profile(self) -> str:
-        """What kind of device it is: workers of one profile make the same bytes. Small letters, digits and -."""
-
-    def plan(self, settings: RenderSettings, reader: AudioReader, song: str) -> RenderPlan:
-        """Decide a render of the song with SHA-256 `song` for this device. RequestError where that cannot be."""
-
-    def pictures(self, plan: RenderPlan) -> FrameSource:
-        """The plan's network, loaded; the same object for the same network as long as it stays loaded."""
-
-    def turn(self) -> AbstractContextManager[None]:
-        """Have the device to oneself. Whoever came first is first."""
-
-    def yield_to_urgent(self) -> None:
-        """Called by whoever has its turn, between two batches: lets urgent ones in."""
 
 
 class RenderStoppedError(Exception):
@@ -71,63 +53,6 @@ class Job:
     plan: RenderPlan
     curve: NDArray[np.float64]
     chunks: list[Chunk]
-
-
-@dataclass
-class ProgressTracker:
-    """Chunks in work, for the pulse: frames done of each, and the speed of each render."""
-
-    chunks: dict[tuple[str, int], int] = field(default_factory=dict)
-    marks: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
-    total: int = 0
-    touched: float = 0.0
-    """When anything moved last, by the monotonic clock."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, render_id: str, index: int, frames: int) -> None:
-        now = time.monotonic()
-        with self.lock:
-            self.chunks[render_id, index] = self.chunks.get((render_id, index), 0) + frames
-            self.total += frames
-            self.touched = now
-            marks = self.marks.setdefault(render_id, deque())
-            marks.append((now, frames))
-            while now - marks[0][0] > WINDOW:
-                marks.popleft()
-
-    def begin(self, render_id: str, index: int) -> None:
-        with self.lock:
-            self.chunks[render_id, index] = 0
-            self.touched = time.monotonic()
-
-    def end(self, render_id: str, index: int) -> None:
-        with self.lock:
-            self.chunks.pop((render_id, index), None)
-            if not any(key[0] == render_id for key in self.chunks):
-                self.marks.pop(render_id, None)
-
-    def stands_still(self, seconds: float) -> bool:
-        """Whether there are chunks in work, and none has moved for so long: a device that hangs."""
-        with self.lock:
-            return bool(self.chunks) and time.monotonic() - self.touched > seconds
-
-    def progress_rows(self) -> list[ChunkProgress]:
-        """What the database should hear; a render's speed stands with the first of its chunks in work."""
-        with self.lock:
-            told, progress_rows = set(), []
-            for (render_id, index), done in sorted(self.chunks.items()):
-                progress_rows.append(
-                    ChunkProgress(render_id, index, done, 0.0 if render_id in told else self._rate(render_id))
-                )
-                told.add(render_id)
-            return progress_rows
-
-    def _rate(self, render_id: str) -> float:
-        marks = self.marks.get(render_id)
-        if not marks or len(marks) < 2:
-            return 0.0
-        seconds = time.monotonic() - marks[0][0]
-        return (sum(frames for _, frames in marks) - marks[0][1]) / seconds if seconds > 0 else 0.0
 
 
 class Stages:
@@ -205,7 +130,7 @@ class Stages:
 
         with self._song(render) as path, open_audio(path) as reader, self._workspace(render_id, "sound") as folder:
             track = AudioTrack(reader, plan.first_sample, plan.last_sample, plan.audio.codec)
-            for index in encode(track, plan, lambda index: folder / f"{index:05d}.mp4", is_there):
+            for index in encode(track, plan.chunk_ends, lambda index: folder / f"{index:05d}.mp4", is_there):
                 self.check(render_id)
                 self._storage.put_file(sound_key(render_id, index), folder / f"{index:05d}.mp4")
                 (folder / f"{index:05d}.mp4").unlink()

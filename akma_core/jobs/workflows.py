@@ -30,7 +30,7 @@ from akma_core.jobs.poison import PoisonQuarantine
 from akma_core.jobs.stages import RenderStoppedError, Stages
 from akma_core.jobs.webhook_payload import send_webhook
 from akma_core.log import event
-from akma_core.render.plan import libraries
+from akma_core.render.plan_base import libraries
 
 WINDOW = 512  # chunks of a render in the queue at a time
 MAX_RECOVERY_ATTEMPTS = 500  # processes that may die while one piece of work is under way: see akma_core.jobs.poison

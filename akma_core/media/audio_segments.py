@@ -1,11 +1,10 @@
-"""The sound of a render, encoded once and cut into one piece a chunk, beside the pictures and before they are done.
+"""The sound of a render, encoded once and cut into one segment a chunk, beside the pictures and before they are done.
 
-A piece is an MP4 of the packets that begin within its chunk, at their times in the whole, and opens in any player. The
-priming before time 0 is in the first piece, what stands after the end in the last. A chunk within which no packet
-begins has a piece without a track.
+A segment is an MP4 of the packets that begin within its chunk, at their times in the whole, and opens in any player.
+The priming before time 0 is in the first segment, what stands after the end in the last. A chunk within which no
+packet begins has a segment without a track.
 """
 
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,24 +17,24 @@ from av.audio.stream import AudioStream
 from av.packet import Packet, PacketSideData, packet_sidedata_type_from_literal
 
 from akma_core.errors import FailureError
-from akma_core.media.encoder import discard, writing
+from akma_core.files import temporary
+from akma_core.media.container import discard, writing
 from akma_core.media.mux import AnyPacket, AudioTrack, SoundFormat, opened, write_packets
-from akma_core.render.plan import RenderPlan
 
 
 def encode(
     track: AudioTrack,
-    plan: RenderPlan,
+    ends: Sequence[Fraction],
     path: Callable[[int], Path],
     is_there: Callable[[int], bool] = lambda _: False,
 ) -> Iterator[int]:
-    """Write piece k, of chunk k, to `path(k)`, in order; yields k when the piece is on the disk.
+    """Write segment k, of chunk k, to `path(k)`, in order; yields k when it is on the disk.
 
-    The same song and plan give the same bytes. After a kill it runs again from the start, writes only pieces of which
-    `is_there(k)` is false and ends with the last of them. Each is in place whole or not at all. Closing the generator
-    stops the work. RequestError where the song cannot be read, FailureError where it is not encoded or not written.
+    `ends`: seconds at which the chunks end (RenderPlan.chunk_ends). The same song and ends give the same bytes. After
+    a kill it runs again from the start, writes only segments of which `is_there(k)` is false and ends with the last of
+    them. Each is in place whole or not at all. Closing the generator stops the work. RequestError where the song
+    cannot be read, FailureError where it is not encoded or not written.
     """
-    ends = [Fraction(chunk.start + chunk.frames - plan.first_frame) / plan.fps for chunk in plan.chunks()]
     missing = {index for index in range(len(ends)) if not is_there(index)}
     if not missing:
         return
@@ -49,14 +48,14 @@ def encode(
 
 def _cut(packets: Iterable[AnyPacket], ends: Sequence[Fraction]) -> Iterator[list[AnyPacket]]:
     """As many lists as there are `ends` in seconds, each as soon as a packet comes that begins after its end."""
-    piece: list[AnyPacket] = []
+    segment: list[AnyPacket] = []
     index = 0
     for packet in packets:
         while packet.size and index < len(ends) - 1 and _start(packet) >= ends[index]:
-            yield piece
-            piece, index = [], index + 1
-        piece.append(packet)
-    yield piece
+            yield segment
+            segment, index = [], index + 1
+        segment.append(packet)
+    yield segment
     yield from ([] for _ in ends[index + 1 :])
 
 
@@ -65,7 +64,7 @@ def _start(packet: AnyPacket) -> Fraction:
 
 
 def _write(path: Path, form: SoundFormat, packets: Sequence[AnyPacket]) -> None:
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    part = temporary(path)
     # The movie's clock counts samples, so that the time before the first packet is exact.
     options = {"fflags": "+bitexact", "movie_timescale": str(form.rate)}
     container = av.open(str(part), "w", format="mp4", options=options)
@@ -82,7 +81,7 @@ def _write(path: Path, form: SoundFormat, packets: Sequence[AnyPacket]) -> None:
 
 @dataclass(frozen=True)
 class AudioSegments:
-    """Pieces in their order, as the sound that they were cut of: mux.finish makes the same file of both.
+    """Segments in their order, as the sound that they were cut of: mux.finish makes the same file of both.
 
     FailureError where one cannot be read (segment_broken) or does not go on where the one before it ends
     (segments_differ).
@@ -92,9 +91,9 @@ class AudioSegments:
 
     @cached_property
     def format(self) -> SoundFormat:
-        """That of the first piece that has a track."""
+        """That of the first segment that has a track."""
         for path in self.paths:
-            if form := piece_format(path):
+            if form := segment_format(path):
                 return form
         raise FailureError(f"no sound in {self.paths[0]}: remove it and render again", code="segment_broken")
 
@@ -118,8 +117,8 @@ class AudioSegments:
             yield _new_headers(stream, headers, end)
 
 
-def piece_format(path: Path) -> SoundFormat | None:
-    """What a piece holds, None where it has no track; FailureError where it cannot be read."""
+def segment_format(path: Path) -> SoundFormat | None:
+    """Format of a segment's sound, None where it has no track; FailureError where it cannot be read."""
     with opened(path) as source:
         return next((_format(track) for track in source.streams.audio), None)
 

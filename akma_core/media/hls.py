@@ -15,7 +15,7 @@ from typing import BinaryIO
 import av
 from av.container import OutputContainer
 
-from akma_core.media.audio_segments import AudioSegments, piece_format
+from akma_core.media.audio_segments import AudioSegments, segment_format
 from akma_core.media.mux import AnyPacket, copies, opened_segment, packet_time
 
 MIME_PLAYLIST = "application/vnd.apple.mpegurl"
@@ -87,7 +87,7 @@ def _movie(file: BinaryIO, index: int, segment: Path, piece: Path) -> OutputCont
     with opened_segment(segment) as (_, pictures):
         # Its bit rate is that of this segment only, and the header is everybody's.
         container.add_stream_from_template(pictures).codec_context.bit_rate = 0
-    if form := piece_format(piece):
+    if form := segment_format(piece):
         form.add_to(container)
     container.start_encoding()
     return container

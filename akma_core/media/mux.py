@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from akma_core.errors import FailureError, RequestError
 from akma_core.files import sync
-from akma_core.media.encoder import Encoder, discard, writing
+from akma_core.media.container import discard, writing
+from akma_core.media.encoder import Encoder
 
 AnyPacket: TypeAlias = "Packet[Any]"
 

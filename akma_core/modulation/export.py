@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from akma_core.audio.reader import AudioReader
 from akma_core.errors import RequestError
 from akma_core.modulation.envelope import Curve
-from akma_core.render.plan import crop
 from akma_core.settings import RenderSettings
+from akma_core.timeline import crop
 
 FORMATS = (".png", ".json", ".csv", ".npy")
 
@@ -19,7 +19,7 @@ def write_curve(
     path: Path, suffix: str, curve: Curve, peaks: NDArray[np.float64], settings: RenderSettings, reader: AudioReader
 ) -> None:
     """Write `curve` to `path` in the format of `suffix`; numbers are those of the frames that `settings` show."""
-    first, count = crop(settings, len(curve.values), reader.info.duration)
+    first, count = crop(settings.start, settings.duration, settings.fps, len(curve.values), reader.info.duration)
     values = curve.values[first : first + count]
     fps = float(settings.fps)
     if suffix == ".npy":

@@ -64,8 +64,3 @@ def read_card(folder: Path) -> NetworkCard:
 def write_card(folder: Path, card: NetworkCard) -> None:
     text = json.dumps(card.model_dump(mode="json"), indent=1)
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -129,7 +129,9 @@ def _inspect(
     limits: dict[str, Any],
 ) -> tuple[dict[str, Any], bytes]:
     from akma_core.audio.reader import open_audio
-    from akma_core.render.plan import DevicePart, UpscalePart, make_plan, video_size
+    from akma_core.render.plan import UpscalePart
+    from akma_core.render.plan_base import DevicePart
+    from akma_core.render.planner import make_plan, video_size
 
     wish, network = RenderSettings.model_validate_json(settings), NetworkCard.model_validate(card)
     part = UpscalePart.model_validate(upscale) if upscale else None
@@ -159,8 +161,7 @@ def _inspect(
 
 
 def _check_length(reader: Any, name: str, settings: RenderSettings, limits: Limits) -> None:
-    from akma_core.audio.reader import frame_count
-    from akma_core.render.plan import crop
+    from akma_core.timeline import crop, frame_count
 
     duration = reader.info.duration
     if duration > limits.seconds:
@@ -169,7 +170,7 @@ def _check_length(reader: Any, name: str, settings: RenderSettings, limits: Limi
         )
         raise RequestError(f"{_short(name)}: {message}", code="audio_too_long", field="audio")
     total = frame_count(reader.info.samples, reader.info.sample_rate, settings.fps)
-    if crop(settings, total, duration)[1] > limits.frames:
+    if crop(settings.start, settings.duration, settings.fps, total, duration)[1] > limits.frames:
         message = f"more than {limits.frames:,} frames, the most that this service makes: ask for fewer fps, or a part"
         raise RequestError(message, code="too_many_frames", field="fps")
 
@@ -178,7 +179,7 @@ def _waveform(song: Path, name: str, settings: str, limits: dict[str, Any], png:
     from akma_core.audio.reader import open_audio, scan
     from akma_core.modulation.envelope import curve_of
     from akma_core.modulation.plot import COLUMNS, plot_curve
-    from akma_core.render.plan import crop
+    from akma_core.timeline import crop
 
     wish = RenderSettings.model_validate_json(settings)
     reader = open_audio(song)
@@ -186,7 +187,7 @@ def _waveform(song: Path, name: str, settings: str, limits: dict[str, Any], png:
     loudness, peaks = scan(reader, wish.fps, COLUMNS)
     curve = curve_of(loudness, wish)
     duration, fps = reader.info.duration, float(wish.fps)
-    first, frames = crop(wish, len(curve.values), duration)
+    first, frames = crop(wish.start, wish.duration, wish.fps, len(curve.values), duration)
     if png:
         shown = (first / fps, (first + frames) / fps) if frames < len(curve.values) else None
         return {}, plot_curve(

@@ -21,15 +21,16 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from torch import Tensor
 
 from akma_core import __version__
+from akma_core.files import sha256_of
 from akma_core.media.encoder import Encoder, choose
+from akma_core.media.encoder_thread import EncoderThread
 from akma_core.media.resize import resize
 from akma_core.media.video_reader import FrameReader, VideoFile
 from akma_core.media.yuv import rgb_to_yuv420
-from akma_core.networks.card import sha256_of
-from akma_core.render.output import ChunkFolder
-from akma_core.render.pipeline import Encoding
-from akma_core.render.plan import Chunk, Count, DevicePart, Digest, EncoderPart, libraries
+from akma_core.render.chunk_folder import ChunkFolder
+from akma_core.render.plan_base import Count, DevicePart, Digest, EncoderPart, libraries
 from akma_core.settings import FrameRate
+from akma_core.timeline import Chunk
 from akma_core.upscale.remux import Fit, fit, join
 
 CHUNK_SECONDS = 1  # less than a render's: an upscaled frame costs many times a generated one
@@ -195,7 +196,7 @@ class UpscaleOutput(ChunkFolder):
         plan, pictures = self.plan, FrameReader(self.clip)
         size = plan.height, plan.width
         batches = _batches(self.missing(), pictures, plan.device.batch)
-        with Encoding(plan.make_encoder(), self.path, on_frames) as encoding, closing(_ahead(batches)) as source:
+        with EncoderThread(plan.make_encoder(), self.path, on_frames) as encoding, closing(_ahead(batches)) as source:
             for chunk, rgb in source:
                 large = resize(network(torch.from_numpy(rgb).to(network.device)), *size)
                 encoding.put(chunk, rgb_to_yuv420(large).cpu().numpy())

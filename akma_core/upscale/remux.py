@@ -16,7 +16,8 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from akma_core.media.encoder import Encoder, discard
+from akma_core.media.container import discard
+from akma_core.media.encoder import Encoder
 from akma_core.media.mux import (
     AAC_CHANNEL_RATE,
     AAC_RATES,

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from akma_core.audio.decode import SampleType
-from akma_core.audio.reader import AudioReader, digest, frame_count, loudness, open_audio, peaks, scan
+from akma_core.audio.reader import AudioReader, digest, loudness, open_audio, peaks, scan
 from akma_core.errors import RequestError
+from akma_core.timeline import frame_count
 
 Floats = NDArray[np.float64]
 

@@ -20,7 +20,7 @@ import soundfile
 from PIL import Image
 
 from akma_core.cli import main
-from akma_core.render.plan import read_plan
+from akma_core.render.manifest import read_plan
 from akma_core.settings import RenderSettings
 from tests.support.media import decode_video
 from tests.support.songs import RATE, write_song

@@ -19,9 +19,12 @@ from torch import Tensor
 from akma_core.audio.reader import digest, loudness, open_audio
 from akma_core.modulation.envelope import reactive_curve
 from akma_core.networks.card import read_card
-from akma_core.render.output import RenderOutput
-from akma_core.render.pipeline import Trajectory, render_chunks
-from akma_core.render.plan import DevicePart, NetworkPart, make_plan
+from akma_core.render.chunk_folder import RenderFolder
+from akma_core.render.pipeline import render_chunks
+from akma_core.render.plan import NetworkPart
+from akma_core.render.plan_base import DevicePart
+from akma_core.render.planner import make_plan
+from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
 
 RATE = 8000
@@ -108,7 +111,7 @@ def test_a_click_is_seen_while_it_sounds(
     plan = make_plan(settings, reader, digest(song), read_card(network), device)
     curve = reactive_curve(loudness(reader, plan.fps), window_length=5, polyorder=2).values
     lamp = Lamp()
-    work = RenderOutput(video, plan)
+    work = RenderFolder(video, plan)
     with work.owned():
         render_chunks(plan, work.missing(), Trajectory(plan, curve, lamp), lamp, work.path)
         work.finish(reader)

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from akma_core import timeline
 from akma_core.audio.reader import open_audio
 from akma_core.errors import FailureError, RequestError
-from akma_core.jobs.stages import KEPT, ProgressTracker, RenderStoppedError
-from akma_core.render import plan as plan_module
-from akma_core.render.output import RenderOutput
-from akma_core.render.plan import read_plan
+from akma_core.jobs.progress import ProgressTracker
+from akma_core.jobs.stages import KEPT, RenderStoppedError
+from akma_core.render.chunk_folder import RenderFolder
+from akma_core.render.manifest import read_plan
 from tests.support.stagehand import KilledError, Lamp, Stage, cancel_at, kill_at, stage
 
 CHUNKS = 6  # of 3 seconds, at half a second each
@@ -24,7 +25,7 @@ CHUNKS = 6  # of 3 seconds, at half a second each
 
 @pytest.fixture
 def hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    monkeypatch.setattr(plan_module, "CHUNK_SECONDS", (0.5, 0.5, 0.5))
+    monkeypatch.setattr(timeline, "CHUNK_SECONDS", (0.5, 0.5, 0.5))
     with stage(tmp_path) as made:
         yield made
 
@@ -35,7 +36,7 @@ def test_the_video_is_what_akma_render_makes(hand: Stage, song: Path, tmp_path: 
     assert plan.chunk_count == CHUNKS
     assert hand.stages.finish(render_id)
     video = tmp_path / "song.mp4"
-    work = RenderOutput(video, plan)
+    work = RenderFolder(video, plan)
     with work.owned():
         for chunk in plan.chunks():
             hand.storage.get_file(f"renders/{render_id}/chunks/{chunk.index:05d}.mp4", work.path(chunk))

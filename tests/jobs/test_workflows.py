@@ -20,7 +20,7 @@ from akma_core.database import Database
 from akma_core.errors import FailureError, RequestError
 from akma_core.jobs import webhook_payload, workflows
 from akma_core.jobs.stages import RenderStoppedError, Stages
-from akma_core.render import plan
+from akma_core.render import plan_base
 from akma_core.webhook import WebhookError
 from tests.support.rows import accept, new_render
 from tests.support.stagehand import Stage, stage
@@ -92,7 +92,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 def test_a_version_is_what_decides_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     now = workflows.version("cpu")
     assert workflows.version("cpu") == now != workflows.version("nvidia-l4")
-    libraries = plan.libraries()
+    libraries = plan_base.libraries()
     monkeypatch.setattr(workflows, "libraries", lambda: dict(reversed(libraries.items())))
     assert workflows.version("cpu") == now
     monkeypatch.setattr(workflows, "libraries", lambda: libraries | {"torch": "0.1"})

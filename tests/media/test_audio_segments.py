@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from akma_core.errors import FailureError, RequestError
-from akma_core.media.audio_segments import AudioSegments, encode, piece_format
+from akma_core.media.audio_segments import AudioSegments, encode, segment_format
 from akma_core.media.mux import AudioTrack, finish
 from akma_core.networks.card import NetworkCard
-from akma_core.render.plan import DevicePart, RenderPlan, make_plan
+from akma_core.render.plan import RenderPlan
+from akma_core.render.plan_base import DevicePart
+from akma_core.render.planner import make_plan
 from akma_core.settings import RenderSettings
 from tests.support.media import Song, decode_audio, moving, write_segment
 from tests.support.songs import reader
@@ -36,7 +38,7 @@ def track_of(song: Song, plan: RenderPlan) -> AudioTrack:
 
 def cut(folder: Path, song: Song, plan: RenderPlan) -> list[Path]:
     folder.mkdir(exist_ok=True)
-    made = list(encode(track_of(song, plan), plan, lambda k: folder / f"{k}.m4a"))
+    made = list(encode(track_of(song, plan), plan.chunk_ends, lambda k: folder / f"{k}.m4a"))
     assert made == list(range(plan.chunk_count))
     assert len(list(folder.iterdir())) == len(made)
     return [folder / f"{k}.m4a" for k in made]
@@ -122,7 +124,7 @@ def test_a_chunk_without_a_packet_has_an_empty_piece(tmp_path: Path) -> None:
     song = Song(1000, 10_000, noise=0.3)
     pieces = cut(tmp_path, song, plan_of(song, audio_codec="alac"))
     assert [len(starts(piece)) for piece in pieces] == [1, 0, 1, 1]
-    assert piece_format(pieces[1]) is None
+    assert segment_format(pieces[1]) is None
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class Heard(Song):
 def test_the_first_piece_is_there_at_once(tmp_path: Path, codec: str) -> None:
     song = Heard(48000, 48000 * 600, noise=0.1)
     plan = plan_of(song, audio_codec=codec)
-    work = encode(track_of(song, plan), plan, lambda k: tmp_path / f"{k}")
+    work = encode(track_of(song, plan), plan.chunk_ends, lambda k: tmp_path / f"{k}")
     assert next(work) == 0
     assert song.read[-1] < 2 * 65536
     assert [path.name for path in tmp_path.iterdir()] == ["0"]
@@ -157,12 +159,12 @@ def test_only_what_is_missing_is_written(tmp_path: Path) -> None:
     again = tmp_path / "b"
     again.mkdir()
     song.read.clear()
-    made = encode(track_of(song, plan), plan, lambda k: again / f"{k}", lambda k: k not in (1, 2))
+    made = encode(track_of(song, plan), plan.chunk_ends, lambda k: again / f"{k}", lambda k: k not in (1, 2))
     assert list(made) == [1, 2]
     assert [path.read_bytes() for path in sorted(again.iterdir())] == before[1:3]
     assert song.read[-1] < 48000 * 9  # chunk 2 ends at second 7
     song.read.clear()
-    assert list(encode(track_of(song, plan), plan, lambda k: again / f"{k}", lambda _: True)) == []
+    assert list(encode(track_of(song, plan), plan.chunk_ends, lambda k: again / f"{k}", lambda _: True)) == []
     assert song.read == []
 
 
@@ -178,7 +180,7 @@ def test_a_song_that_fails_leaves_whole_pieces(tmp_path: Path) -> None:
     plan = plan_of(song)
     made: list[int] = []
     with pytest.raises(RequestError, match="damaged"):
-        made.extend(encode(track_of(song, plan), plan, lambda k: tmp_path / f"{k}"))
+        made.extend(encode(track_of(song, plan), plan.chunk_ends, lambda k: tmp_path / f"{k}"))
     assert [path.name for path in tmp_path.iterdir()] == ["0"]
     assert starts(tmp_path / "0")[-1] < 1
 
@@ -186,7 +188,7 @@ def test_a_song_that_fails_leaves_whole_pieces(tmp_path: Path) -> None:
 def test_a_missing_folder_is_a_failure(tmp_path: Path) -> None:
     plan = plan_of(LOUD)
     with pytest.raises(FailureError) as caught:
-        next(encode(track_of(LOUD, plan), plan, lambda k: tmp_path / "none" / f"{k}"))
+        next(encode(track_of(LOUD, plan), plan.chunk_ends, lambda k: tmp_path / "none" / f"{k}"))
     assert caught.value.code == "write_failed"
 
 
@@ -199,7 +201,7 @@ from tests.media.test_audio_segments import LOUD, plan_of, track_of
 plan = plan_of(LOUD)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 try:
-    print(*encode(track_of(LOUD, plan), plan, lambda k: Path(sys.argv[1]) / f"{k}"))
+    print(*encode(track_of(LOUD, plan), plan.chunk_ends, lambda k: Path(sys.argv[1]) / f"{k}"))
 except FailureError as error:
     print(error.code)
 """
@@ -212,7 +214,7 @@ from tests.support.media import Song
 from tests.media.test_audio_segments import plan_of, track_of
 song = Song(8000, 8000 * int(sys.argv[2]), 1)
 plan = plan_of(song)
-for index in encode(track_of(song, plan), plan, lambda k: Path(sys.argv[1]) / f"{k}"):
+for index in encode(track_of(song, plan), plan.chunk_ends, lambda k: Path(sys.argv[1]) / f"{k}"):
     (Path(sys.argv[1]) / f"{index}").unlink()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -9,9 +9,12 @@ import pytest
 
 from akma_core.cli.main import main
 from akma_core.errors import RequestError
-from akma_core.media.encoder import NVENC, PRESETS, X264, Encoder, SegmentWriter, choose
+from akma_core.media.encoder import NVENC, PRESETS, X264, Encoder, choose
+from akma_core.media.segment import SegmentWriter
 from akma_core.networks.card import NetworkCard
-from akma_core.render.plan import DevicePart, RenderPlan, make_plan
+from akma_core.render.plan import RenderPlan
+from akma_core.render.plan_base import DevicePart
+from akma_core.render.planner import make_plan
 from akma_core.settings import RenderSettings
 from tests.support.clips import Doubled, make_clip
 from tests.support.media import encoder, moving

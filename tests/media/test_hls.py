@@ -13,11 +13,11 @@ import av
 import numpy as np
 import pytest
 
+from akma_core import timeline
 from akma_core.errors import FailureError
 from akma_core.media.audio_segments import AudioSegments
 from akma_core.media.hls import fragment, initialisation, playlist
 from akma_core.media.mux import finish
-from akma_core.render import plan as plan_module
 from akma_core.render.plan import RenderPlan
 from tests.media.test_audio_segments import LOUD, cut, pictures, plan_of
 from tests.support.media import Song, boxes, clock, decode_video, walk
@@ -61,7 +61,7 @@ def make(folder: Path, song: Song, **fields: Any) -> Made:
 @pytest.fixture
 def short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that nobody waits for seconds."""
-    monkeypatch.setattr(plan_module, "CHUNK_SECONDS", (0.25, 0.25, 0.5))
+    monkeypatch.setattr(timeline, "CHUNK_SECONDS", (0.25, 0.25, 0.5))
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from akma_core.errors import FailureError, RequestError
-from akma_core.media.encoder import TABLE, Encoder, SegmentWriter, default_bit_rate, segment_info
+from akma_core.media.encoder import TABLE, Encoder, default_bit_rate
+from akma_core.media.segment import SegmentWriter, segment_info
 from tests.support.media import decode_video, encoder, moving, write_segment
 
 
@@ -195,7 +196,7 @@ def test_a_finished_segment_is_replaced_whole(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from akma_core.media.encoder import SegmentWriter
+from akma_core.media.segment import SegmentWriter
 from tests.support.media import encoder, moving
 with SegmentWriter(Path(sys.argv[1]), encoder()) as writer:
     writer.write(moving(200))
@@ -214,7 +215,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from akma_core.errors import FailureError
-from akma_core.media.encoder import SegmentWriter
+from akma_core.media.segment import SegmentWriter
 from tests.support.media import encoder, moving
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 try:

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from akma_core.errors import RequestError
+from akma_core.files import sha256_of
 from akma_core.networks import builtin
-from akma_core.networks.card import CARD, WEIGHTS, read_card, sha256_of
+from akma_core.networks.card import CARD, WEIGHTS, read_card
 
 
 def test_every_name_is_a_network_whose_weights_are_there() -> None:

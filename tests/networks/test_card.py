@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from akma_core.errors import RequestError
-from akma_core.networks.card import CARD, WEIGHTS, NetworkCard, read_card, sha256_of, write_card
+from akma_core.files import sha256_of
+from akma_core.networks.card import CARD, WEIGHTS, NetworkCard, read_card, write_card
 
 GOOD: dict[str, Any] = {
     "name": "net",

@@ -9,10 +9,15 @@ import pytest
 
 from akma_core.audio.reader import AudioReader, digest, open_audio
 from akma_core.errors import FailureError, RequestError
-from akma_core.networks.card import NetworkCard, sha256_of
-from akma_core.render import output
-from akma_core.render.output import RenderOutput, check_folder, check_output, is_done, manifest_path, write_whole
-from akma_core.render.plan import DevicePart, RenderPlan, make_plan, read_plan
+from akma_core.files import sha256_of, write_whole
+from akma_core.networks.card import NetworkCard
+from akma_core.render import chunk_folder
+from akma_core.render.chunk_folder import RenderFolder
+from akma_core.render.manifest import is_done, manifest_path, read_plan
+from akma_core.render.output import MAX_NAME, check_folder, check_output
+from akma_core.render.plan import RenderPlan
+from akma_core.render.plan_base import DevicePart
+from akma_core.render.planner import make_plan
 from akma_core.settings import RenderSettings
 from tests.support.media import decode_audio, decode_video, moving, write_segment
 from tests.support.songs import RATE
@@ -35,13 +40,13 @@ def another(song: Path, reader: AudioReader, **fields: Any) -> RenderPlan:
     return make_plan(settings, reader, digest(song), CARD, DevicePart(kind="cpu", dtype="float32", batch=1))
 
 
-def fill(work: RenderOutput) -> None:
+def fill(work: RenderFolder) -> None:
     for chunk in work.missing():
         write_segment(work.path(chunk), work.plan.make_encoder(), moving(chunk.frames, seed=chunk.index))
 
 
 def whole(video: Path, plan: RenderPlan, reader: AudioReader) -> Path:
-    work = RenderOutput(video, plan)
+    work = RenderFolder(video, plan)
     with work.owned():
         fill(work)
         return work.finish(reader)
@@ -77,7 +82,7 @@ def test_notes_on_the_sound_are_in_the_manifest(tmp_path: Path, song: Path, read
 
 
 def test_chunks_wait_in_a_folder_of_their_plan(tmp_path: Path, plan: RenderPlan) -> None:
-    work = RenderOutput(tmp_path / "song.mp4", plan)
+    work = RenderFolder(tmp_path / "song.mp4", plan)
     first = next(plan.chunks())
     assert work.path(first).parent == tmp_path / ".song.mp4.parts" / plan.digest
     with work.owned():
@@ -88,7 +93,7 @@ def test_chunks_wait_in_a_folder_of_their_plan(tmp_path: Path, plan: RenderPlan)
 
 
 def test_broken_and_misplaced_segments_are_missing(tmp_path: Path, plan: RenderPlan) -> None:
-    work = RenderOutput(tmp_path / "song.mp4", plan)
+    work = RenderFolder(tmp_path / "song.mp4", plan)
     chunks = list(plan.chunks())
     assert [chunk.frames for chunk in chunks] == [8, 16]
     with work.owned():
@@ -105,19 +110,19 @@ def test_broken_and_misplaced_segments_are_missing(tmp_path: Path, plan: RenderP
 
 def test_one_owner_at_a_time(tmp_path: Path, plan: RenderPlan, song: Path, reader: AudioReader) -> None:
     video = tmp_path / "song.mp4"
-    other = RenderOutput(video, another(song, reader, seed=1))
-    with RenderOutput(video, plan).owned():
-        for second in (RenderOutput(video, plan), other):
+    other = RenderFolder(video, another(song, reader, seed=1))
+    with RenderFolder(video, plan).owned():
+        for second in (RenderFolder(video, plan), other):
             error = refusal(lambda work=second: work.owned().__enter__())  # type: ignore[misc]
             assert (error.code, error.field) == ("output_busy", "output")
-        with RenderOutput(tmp_path / "other.mp4", plan).owned():
+        with RenderFolder(tmp_path / "other.mp4", plan).owned():
             pass
     with other.owned():
         pass
 
 
 def test_what_a_kill_left_half_written_is_removed(tmp_path: Path, plan: RenderPlan) -> None:
-    work = RenderOutput(tmp_path / "song.mp4", plan)
+    work = RenderFolder(tmp_path / "song.mp4", plan)
     with work.owned():
         fill(work)
         leftover = work.path(next(plan.chunks())).with_name("chunk00001.mp4.12345678.tmp")
@@ -128,7 +133,7 @@ def test_what_a_kill_left_half_written_is_removed(tmp_path: Path, plan: RenderPl
 
 
 def test_a_second_owner_leaves_the_firsts_files_alone(tmp_path: Path, plan: RenderPlan) -> None:
-    work = RenderOutput(tmp_path / "song.mp4", plan)
+    work = RenderFolder(tmp_path / "song.mp4", plan)
     with work.owned():
         writing = work.path(next(plan.chunks())).with_name("chunk00000.mp4.12345678.tmp")
         writing.write_bytes(b"half")
@@ -139,7 +144,7 @@ def test_a_second_owner_leaves_the_firsts_files_alone(tmp_path: Path, plan: Rend
 def test_a_full_disk_at_the_end_keeps_the_chunks(
     tmp_path: Path, plan: RenderPlan, reader: AudioReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    video, work = tmp_path / "song.mp4", RenderOutput(tmp_path / "song.mp4", plan)
+    video, work = tmp_path / "song.mp4", RenderFolder(tmp_path / "song.mp4", plan)
 
     def full(_: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -147,7 +152,7 @@ def test_a_full_disk_at_the_end_keeps_the_chunks(
     with work.owned():
         fill(work)
         with monkeypatch.context() as patch:
-            patch.setattr(output, "sync", full)
+            patch.setattr(chunk_folder, "sync", full)
             with pytest.raises(FailureError, match="no room left") as caught:
                 work.finish(reader)
         assert caught.value.code == "disk_full"
@@ -163,7 +168,7 @@ def test_a_crash_while_manifest_and_video_are_put_in_place_goes_on(
     tmp_path: Path, plan: RenderPlan, song: Path, reader: AudioReader, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     """At no moment does a manifest stand beside another plan's video."""
-    video, work = tmp_path / "song.mp4", RenderOutput(tmp_path / "song.mp4", plan)
+    video, work = tmp_path / "song.mp4", RenderFolder(tmp_path / "song.mp4", plan)
     whole(video, another(song, reader, seed=1), reader)
     replace = Path.replace
 
@@ -251,7 +256,7 @@ def test_what_cannot_be_an_output(tmp_path: Path) -> None:
 
 
 def test_the_longest_name_can_be_rendered(tmp_path: Path, plan: RenderPlan, reader: AudioReader) -> None:
-    video = tmp_path / f"{'x' * (output.MAX_NAME - 4)}.mp4"
+    video = tmp_path / f"{'x' * (MAX_NAME - 4)}.mp4"
     check_output(video, "aac")
     whole(video, plan, reader)
     write_whole(video, lambda path: path.write_bytes(b"x"))

@@ -12,12 +12,16 @@ from scipy.interpolate import interp1d
 from torch import Tensor
 
 from akma_core.errors import FailureError
-from akma_core.media.encoder import segment_info
+from akma_core.media.segment import segment_info
 from akma_core.modulation.walk import latent
 from akma_core.networks.card import read_card
-from akma_core.render.pipeline import Trajectory, render_chunks
-from akma_core.render.plan import Chunk, DevicePart, NetworkPart, RenderPlan, make_plan
+from akma_core.render.pipeline import render_chunks
+from akma_core.render.plan import NetworkPart, RenderPlan
+from akma_core.render.plan_base import DevicePart
+from akma_core.render.planner import make_plan
+from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
+from akma_core.timeline import Chunk
 from runners.stylegan3 import StyleGAN3Runner, device_part
 from tests.support.media import decode_video
 from tests.support.songs import reader

@@ -9,12 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from akma_core.audio.reader import frame_count
 from akma_core.errors import RequestError
 from akma_core.networks.card import NetworkCard
 from akma_core.render import plan as plan_module
-from akma_core.render.plan import DevicePart, RenderPlan, UpscalePart, crop, libraries, make_plan, read_plan
+from akma_core.render.manifest import read_plan
+from akma_core.render.plan import RenderPlan, UpscalePart
+from akma_core.render.plan_base import DevicePart, libraries
+from akma_core.render.planner import make_plan
 from akma_core.settings import RenderSettings
+from akma_core.timeline import crop, frame_count
 from tests.support.songs import reader
 
 SONG = "5" * 64
@@ -178,9 +181,9 @@ def test_crop_stays_within_the_song(seconds: float, fps: Fraction, start: float,
     asked = RenderSettings.parse({"fps": fps, "start": start, "duration": duration})
     if start >= seconds:
         with pytest.raises(RequestError, match="beyond the end"):
-            crop(asked, total, seconds)
+            crop(asked.start, asked.duration, asked.fps, total, seconds)
     else:
-        first, frames = crop(asked, total, seconds)
+        first, frames = crop(asked.start, asked.duration, asked.fps, total, seconds)
         assert 0 <= first < first + frames <= total
         assert abs(first - start * fps) <= 0.5001 or first == total - 1
         assert duration is not None or first + frames == total
@@ -201,7 +204,7 @@ def test_crop_stays_within_the_song(seconds: float, fps: Fraction, start: float,
 )
 def test_crop(fps: int, start: float, duration: float | None, expected: tuple[int, int]) -> None:
     asked = RenderSettings.parse({"fps": fps, "start": start, "duration": duration})
-    assert crop(asked, 10 * fps, 10) == expected
+    assert crop(asked.start, asked.duration, asked.fps, 10 * fps, 10) == expected
 
 
 def test_a_part_keeps_the_decisions_of_the_whole() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from akma_core.errors import FailureError
 from akma_core.networks.card import read_card
-from akma_core.render.plan import DevicePart
+from akma_core.render.plan_base import DevicePart
 from runners.batching import BatchSplitter, batch_for, ran_out
 from runners.stylegan3 import StyleGAN3Runner, device_part
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from akma_core.audio.reader import digest, open_audio
 from akma_core.errors import RequestError
 from akma_core.modulation.envelope import reactive_curve
-from akma_core.render.pipeline import Trajectory
 from akma_core.render.plan import RenderPlan
+from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
 from runners.device import LOADED, Device, PriorityLock, slug
 from runners.model_store import resolve

@@ -11,7 +11,8 @@ from akma_core.cli.main import main
 from akma_core.errors import RequestError
 from akma_core.networks.card import read_card
 from akma_core.networks.realesrgan.load import load_upscaler
-from akma_core.render.plan import RenderPlan, make_plan
+from akma_core.render.plan import RenderPlan
+from akma_core.render.planner import make_plan
 from akma_core.settings import RenderSettings
 from runners.realesrgan import find_upscaler, finish, upscale_part
 from runners.stylegan3 import StyleGAN3Runner, device_part

@@ -10,7 +10,8 @@ from akma_core.modulation.walk import latent
 from akma_core.networks.card import read_card
 from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.generator import to_uint8
-from akma_core.render.plan import DevicePart, NetworkPart
+from akma_core.render.plan import NetworkPart
+from akma_core.render.plan_base import DevicePart
 from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
 
 CPU = torch.device("cpu")

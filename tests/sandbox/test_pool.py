@@ -22,7 +22,9 @@ from akma_core.audio.reader import digest, loudness, open_audio
 from akma_core.errors import FailureError, RequestError
 from akma_core.modulation.envelope import reactive_curve
 from akma_core.networks import builtin
-from akma_core.render.plan import DevicePart, RenderPlan, UpscalePart, make_plan
+from akma_core.render.plan import RenderPlan, UpscalePart
+from akma_core.render.plan_base import DevicePart
+from akma_core.render.planner import make_plan
 from akma_core.sandbox.child import Limits, RenderEstimate
 from akma_core.sandbox.pool import SandboxPool
 from akma_core.settings import RenderSettings

@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from akma_core.errors import AkmaError, FailureError, RequestError
-from akma_core.networks.card import sha256_of
+from akma_core.files import sha256_of
 from akma_core.storage import FileStorage, MissingKeyError, Storage, open_storage
 from tests.support.gcs import bucket
 

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 import uvicorn
 
+from akma_core import timeline
 from akma_core.api.app import create_app
 from akma_core.api.state import State
 from akma_core.config import Environment
 from akma_core.database import Caps, Database, Render
 from akma_core.media.audio_segments import AudioSegments
 from akma_core.media.mux import finish
-from akma_core.render import plan as plan_module
 from akma_core.sandbox.pool import SandboxPool
 from akma_core.storage import Storage
 from tests.media.test_hls import Made, make
@@ -146,7 +146,7 @@ def whole(made: Made) -> bytes:
 def keeping(folder: Path, **environment: Any) -> Iterator[House]:
     """A house whose chunks last a quarter, a quarter, and half a second each; 3 seconds of song."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan_module, "CHUNK_SECONDS", (0.25, 0.25, 0.5))
+        patch.setattr(timeline, "CHUNK_SECONDS", (0.25, 0.25, 0.5))
         patch.setattr(SandboxPool, "start", lambda _: None)  # they start when they are needed, which is seldom here
         patch.setenv("AKMA_HOME", str(folder / "home"))
         (folder / "made").mkdir(parents=True)

@@ -10,7 +10,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from akma_core.media.encoder import Encoder, SegmentWriter
+from akma_core.media.encoder import Encoder
+from akma_core.media.segment import SegmentWriter
 
 YuvSource = NDArray[np.uint8]
 

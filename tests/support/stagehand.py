@@ -14,14 +14,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from akma_core import timeline
 from akma_core.audio.reader import AudioReader
 from akma_core.config import read_environment
 from akma_core.database import Database
 from akma_core.jobs import poison, workflows
 from akma_core.jobs.stages import Stages
 from akma_core.networks.card import NetworkCard
-from akma_core.render import plan as plan_module
-from akma_core.render.plan import DevicePart, NetworkPart, RenderPlan, make_plan
+from akma_core.render.plan import NetworkPart, RenderPlan
+from akma_core.render.plan_base import DevicePart
+from akma_core.render.planner import make_plan
 from akma_core.settings import RenderSettings
 from akma_core.storage import FileStorage
 from runners.device import PriorityLock
@@ -177,7 +179,7 @@ def cancel_at(hand: Stage, render_id: str, what: str) -> None:
 def main(folder: Path, poisonous: int) -> None:
     """A worker in a process of its own, until nothing waits; the seed `poisonous` kills it."""
     poison.MAX_DEATHS, poison.MAX_TRIES, workflows.VERSION_TIMEOUT, workflows.SHUTDOWN_GRACE = 1, 1, -1.0, 2
-    plan_module.CHUNK_SECONDS = (0.5, 0.5, 0.5)  # type: ignore[assignment]
+    timeline.CHUNK_SECONDS = (0.5, 0.5, 0.5)  # type: ignore[assignment]
     with stage(folder) as hand:
         hand.stages = hand.another(workflows.version("lamp"))
         hand.device_runner.seed_that_kills = poisonous

@@ -17,9 +17,9 @@ import torch
 from akma_core.cli import upscale as command
 from akma_core.cli.options import Parser
 from akma_core.errors import AkmaError, FailureError, RequestError
+from akma_core.files import sha256_of
 from akma_core.media.resize import resize
 from akma_core.media.video_reader import FrameReader, open_video
-from akma_core.networks.card import sha256_of
 from akma_core.networks.realesrgan.load import load_upscaler
 from akma_core.upscale.pipeline import UpscaleOutput, UpscalePlan, _ahead, make_plan
 from tests.support.clips import ROTATED, Doubled, frames_of, make_clip, packets, scene

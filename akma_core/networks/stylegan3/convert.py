@@ -8,7 +8,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from akma_core.errors import RequestError
-from akma_core.networks.card import WEIGHTS, NetworkCard, sha256_of, write_card
+from akma_core.files import sha256_of
+from akma_core.networks.card import WEIGHTS, NetworkCard, write_card
 from akma_core.networks.pkl.container import check_shapes, read_pkl
 
 from .config import GeneratorConfig

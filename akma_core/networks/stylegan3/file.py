@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from akma_core.errors import RequestError
-from akma_core.networks.card import WEIGHTS, NetworkCard, read_card, sha256_of
+from akma_core.files import sha256_of
+from akma_core.networks.card import WEIGHTS, NetworkCard, read_card
 
 from .config import GeneratorConfig
 from .convert import describe

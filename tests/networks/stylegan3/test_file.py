@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from akma_core.errors import RequestError
-from akma_core.networks.card import CARD, WEIGHTS, read_card, sha256_of, write_card
+from akma_core.files import sha256_of
+from akma_core.networks.card import CARD, WEIGHTS, read_card, write_card
 from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.generator import Generator
 from tests.support.golden import Golden

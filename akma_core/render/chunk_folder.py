@@ -1,0 +1,96 @@
+"""Finished chunks of a video on a local disk: `.VIDEO.mp4.parts/<plan digest>` until the video is whole.
+
+Under the final name there is a whole video or none; whatever stops a render, the same command goes on where it was.
+"""
+
+import fcntl
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from akma_core.audio.reader import AudioReader
+from akma_core.errors import RequestError
+from akma_core.files import sync, writing
+from akma_core.media.mux import AudioTrack, finish
+from akma_core.media.segment import segment_info
+from akma_core.render.manifest import Plan, manifest, manifest_path
+from akma_core.render.plan import RenderPlan
+from akma_core.timeline import Chunk
+
+
+class ChunkFolder:
+    """The folder of one video's finished chunks, owned by one process at a time."""
+
+    def __init__(self, video: Path, plan: Plan) -> None:
+        self.video = video
+        self.plan = plan
+        self._root = video.with_name(f".{video.name}.parts")
+        self._folder = self._root / plan.digest
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Hold the folder; RequestError while another process does."""
+        with writing(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock = (self._root / "lock").open("w")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                message = f"another akma render is writing {self.video}: wait for it"
+                raise RequestError(message, code="output_busy", field="output") from None
+            for leftover in self._folder.glob("*.tmp"):
+                leftover.unlink()
+            yield
+
+    def path(self, chunk: Chunk) -> Path:
+        """Where the segment of a chunk goes."""
+        return self._folder / f"chunk{chunk.index:05d}.mp4"
+
+    def missing(self) -> list[Chunk]:
+        """Chunks that have no whole segment yet; what is broken is removed."""
+        todo = []
+        for chunk in self.plan.chunks():
+            info = segment_info(self.path(chunk))
+            if info is None or info.frames != chunk.frames:
+                self.path(chunk).unlink(missing_ok=True)
+                todo.append(chunk)
+        return todo
+
+    def publish(self, whole: Path, notes: Iterable[str]) -> Path:
+        """Put the finished video and its manifest in place; returns the manifest. `notes` are on top of the plan's."""
+        final = manifest_path(self.video)
+        written = self._folder / "manifest.json"
+        with writing(self._folder):
+            written.write_bytes(manifest(self.plan, notes, whole))
+            sync(written)
+            # In this order: a crash in between leaves no video under the name, never one with another's manifest.
+            self.video.unlink(missing_ok=True)
+            written.replace(final)
+            whole.replace(self.video)
+        shutil.rmtree(self._root, ignore_errors=True)
+        return final
+
+    @property
+    def whole(self) -> Path:
+        """Where the whole video is written, beside its chunks."""
+        return self._folder / f"video{self.video.suffix}"
+
+
+class RenderFolder(ChunkFolder):
+    """The chunks of a render."""
+
+    def __init__(self, video: Path, plan: RenderPlan) -> None:
+        super().__init__(video, plan)
+        self.plan: RenderPlan = plan
+
+    def finish(self, reader: AudioReader, notes: Iterable[str] = ()) -> Path:
+        """Join the segments, add the sound, put manifest and video in place; returns the manifest.
+
+        `notes`: what went otherwise than planned while it was rendered.
+        """
+        plan = self.plan
+        track = AudioTrack(reader, plan.first_sample, plan.last_sample, plan.audio.codec)
+        finish([self.path(chunk) for chunk in plan.chunks()], plan.make_encoder(), track, self.whole)
+        return self.publish(self.whole, [*notes, *track.notes])

@@ -1,0 +1,61 @@
+"""Interfaces between the core and the runners that implement them: a network on a device, and the device itself."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from akma_core.audio.reader import AudioReader
+from akma_core.render.plan import NetworkPart, RenderPlan
+from akma_core.settings import RenderSettings
+
+
+class FrameSource(Protocol):
+    """A network on a device, as a runner gives it."""
+
+    batch: int
+    """Pictures that are computed together: the plan's."""
+    step: int
+    """Pictures worth asking for at once."""
+    notes: list[str]
+    """What went otherwise than planned so far, for the manifest."""
+
+    def mapping(self, network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
+        """Seeds -> w [n, w_dim], of the plan's class, truncated once."""
+
+    def pictures(self, w: NDArray[np.float32]) -> Tensor:
+        """w [n <= step, w_dim] -> uint8 [n, H, W, 3] on the device."""
+
+
+@runtime_checkable
+class YuvSource(Protocol):
+    """Pictures that come as the encoder's planes too: a device may then compute a batch while it copies the last."""
+
+    def planes(self, ws: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
+        """w [n <= step, w_dim] each -> I420 planes, uint8 [m, H * 3 / 2, W], in order, of pictures cut to even sizes.
+
+        There may be more pieces than `ws`, and the next of those may be taken before what comes of the last is given.
+        """
+
+
+class Device(Protocol):
+    """A device with the networks on it, as a runner gives it."""
+
+    @property
+    def profile(self) -> str:
+        """What kind of device it is: workers of one profile make the same bytes. Small letters, digits and -."""
+
+    def plan(self, settings: RenderSettings, reader: AudioReader, song: str) -> RenderPlan:
+        """Decide a render of the song with SHA-256 `song` for this device. RequestError where that cannot be."""
+
+    def pictures(self, plan: RenderPlan) -> FrameSource:
+        """The plan's network, loaded; the same object for the same network as long as it stays loaded."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Have the device to oneself. Whoever came first is first."""
+
+    def yield_to_urgent(self) -> None:
+        """Called by whoever has its turn, between two batches: lets urgent ones in."""

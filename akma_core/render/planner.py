@@ -1,0 +1,122 @@
+"""Decide a render: settings, a song and a network become a plan."""
+
+import numpy as np
+
+from akma_core import __version__
+from akma_core.audio.reader import AudioReader
+from akma_core.errors import RequestError
+from akma_core.media.encoder import choose, default_bit_rate
+from akma_core.media.mux import AudioTrack
+from akma_core.modulation.envelope import effective_window
+from akma_core.modulation.walk import BOTTOM_PER_SECOND, TOP_PER_SECOND, draw_seeds, seed_count
+from akma_core.networks.card import NetworkCard
+from akma_core.render.plan import AudioPart, CurvePart, NetworkPart, RenderPlan, UpscalePart
+from akma_core.render.plan_base import DevicePart, EncoderPart, libraries
+from akma_core.settings import MAX_SIDE, RenderSettings
+from akma_core.timeline import CHUNK_SECONDS, chunk_frames, crop, frame_count
+
+
+def make_plan(
+    settings: RenderSettings,
+    reader: AudioReader,
+    audio_sha256: str,
+    card: NetworkCard,
+    device: DevicePart,
+    upscale: UpscalePart | None = None,
+) -> RenderPlan:
+    """Decide everything; `upscale` is what settings.upscale names. RequestError where things do not go together."""
+    info, fps = reader.info, settings.fps
+    total = frame_count(info.samples, info.sample_rate, fps)
+    first, frames = crop(settings.start, settings.duration, fps, total, info.duration)
+    if settings.class_index >= max(card.classes, 1):
+        message = f"class {settings.class_index} does not exist: network {card.name} has {card.classes or 'no'} classes"
+        raise RequestError(message, code="bad_setting", field="class")
+
+    window, polyorder, notes = effective_window(total, settings.window_length, settings.polyorder)
+    top, bottom = _seeds(settings, info.duration, audio_sha256, card)
+    (width, height), size_notes = video_size(settings, card, upscale)
+    bit_rate = default_bit_rate(width, height, fps) if settings.bit_rate == "auto" else settings.bit_rate
+    plan = RenderPlan(
+        akma=__version__,
+        settings=settings,
+        audio=AudioPart(
+            sha256=audio_sha256,
+            samples=info.samples,
+            sample_rate=info.sample_rate,
+            channels=info.channels,
+            format=info.format,
+            codec=settings.audio_codec,
+        ),
+        network=NetworkPart(
+            name=card.name,
+            digest=card.digest,
+            width=card.width,
+            height=card.height,
+            class_index=settings.class_index,
+            truncation_psi=settings.truncation_psi,
+        ),
+        upscale=upscale,
+        width=width,
+        height=height,
+        curve=CurvePart(
+            window_length=window,
+            polyorder=polyorder,
+            compression=settings.compression,
+            original=settings.original,
+        ),
+        fps=fps,
+        seeds_top=top,
+        seeds_bottom=bottom,
+        total_frames=total,
+        first_frame=first,
+        frames=frames,
+        device=device,
+        encoder=EncoderPart(
+            crf=None if bit_rate else settings.crf,
+            bit_rate=bit_rate,
+            gop=chunk_frames(CHUNK_SECONDS[-1], fps),
+        ),
+        libraries=libraries(),
+        notes=(*notes, *size_notes),
+    )
+    encoder = choose(plan.make_encoder(), settings.encoder, gpu=device.kind == "cuda")
+    plan = plan.model_copy(update={"encoder": plan.encoder.like(encoder)})
+    check_plan(plan, reader)
+    return plan
+
+
+def check_plan(plan: RenderPlan, reader: AudioReader) -> None:
+    """RequestError where the encoder does not take the pictures or the codec the sound: now, not after hours."""
+    plan.make_encoder().check()
+    AudioTrack(reader, plan.first_sample, plan.last_sample, plan.audio.codec)
+
+
+def video_size(
+    settings: RenderSettings, card: NetworkCard, upscale: UpscalePart | None
+) -> tuple[tuple[int, int], tuple[str, ...]]:
+    """Width and height of the video in pixels, even, and what there is to say about them."""
+    if settings.size:
+        width, height = map(int, settings.size.split("x"))
+    else:
+        scale = settings.outscale or (upscale.scale if upscale else 1)
+        width, height = round(card.width * scale), round(card.height * scale)
+    if max(width, height) > MAX_SIDE:
+        message = f"the video would be {width}x{height}: give a smaller outscale, or size (up to {MAX_SIDE}x{MAX_SIDE})"
+        raise RequestError(message, code="bad_setting", field="outscale")
+    even = width // 2 * 2, height // 2 * 2
+    if even == (width, height):
+        return even, ()
+    return even, (f"{width}x{height} pictures cut to {even[0]}x{even[1]}: video wants even sizes",)
+
+
+def _seeds(
+    settings: RenderSettings, duration: float, audio_sha256: str, card: NetworkCard
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The lists as given, or drawn: from `seed`, without one from the song, out of the network's own choice."""
+    entropy = settings.seed if settings.seed is not None else int(audio_sha256, 16)
+    top_rng, bottom_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(entropy).spawn(2))
+    top_num = settings.seeds_top_num or seed_count(duration, TOP_PER_SECOND)
+    bottom_num = settings.seeds_bottom_num or seed_count(duration, BOTTOM_PER_SECOND)
+    top = settings.seeds_top or draw_seeds(top_num, card.seeds_top, top_rng)
+    bottom = settings.seeds_bottom or draw_seeds(bottom_num, card.seeds_bottom, bottom_rng)
+    return top, bottom
