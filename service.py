@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from akma_core.api.app import create_app
 from akma_core.api.auth import AccessMiddleware
-from akma_core.api.routes.health import look
+from akma_core.api.routes.health import check_health
 from akma_core.config import read_environment
 from runners.process import device_count, end_with_parent, run
 
@@ -69,7 +69,7 @@ class Akma:
         end_with_parent()
 
     def __is_ready__(self) -> bool:
-        return look(api.state.akma).status == "ready"
+        return check_health(api.state.akma).status == "ready"
 
 
 class Gate:

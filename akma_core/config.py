@@ -1,9 +1,11 @@
 """Settings of the service, from the environment: AKMA_STORAGE, AKMA_DATABASE_URL, AKMA_API_KEYS and so on."""
 
+import hashlib
 import os
 import re
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -17,6 +19,8 @@ from akma_core.home import home
 PREFIX = "AKMA_"
 OTHERS = {"AKMA_HOME", "AKMA_DEBUG", "AKMA_COMPILED", "AKMA_API_KEY"}  # read elsewhere
 NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+MIN_SECRET, MAX_SECRET = 16, 200  # characters of an API key's secret
+Role = Literal["user", "admin", "link"]
 Words = Annotated[tuple[str, ...], NoDecode]
 """Written with commas between."""
 
@@ -161,3 +165,45 @@ def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Variables that begin with AKMA_ and mean nothing: slips of the pen, mostly."""
     known = {PREFIX + name.upper() for name in Environment.model_fields} | OTHERS
     return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """An API key; what is kept of its secret is the SHA-256."""
+
+    name: str
+    role: Role
+    digest: bytes
+
+
+def parse_keys(text: str) -> tuple[ApiKey, ...]:
+    """Keys of "name:role:secret,name:role:secret"; none of an empty text.
+
+    Names are 1 to 40 of a-z, 0-9, _ and -; roles user or admin; secrets 16 to 200 printable characters without comma
+    or space. RequestError, code bad_keys, that never shows a secret.
+    """
+    keys: list[ApiKey] = []
+    for number, entry in enumerate(filter(None, map(str.strip, text.split(","))), 1):
+        name, _, rest = entry.partition(":")
+        role, _, secret = rest.partition(":")
+        if not re.fullmatch("[a-z0-9_-]{1,40}", name) or not secret:  # the name is not shown: it may be the secret
+            raise _bad_keys(f"API key {number} should be name:role:secret, the name of a-z, 0-9, _ and -")
+        if role not in ("user", "admin"):
+            raise _bad_keys(f"API key {number} has a role that is neither user nor admin")
+        if not re.fullmatch(f"[!-~]{{{MIN_SECRET},{MAX_SECRET}}}", secret):
+            what = f"should have a secret of {MIN_SECRET} to {MAX_SECRET} printable characters"
+            raise _bad_keys(f"API key {number} {what}: python -c 'import secrets; print(secrets.token_urlsafe())'")
+        key = ApiKey(name, "admin" if role == "admin" else "user", secret_digest(secret))
+        if any(other.name == key.name or other.digest == key.digest for other in keys):
+            raise _bad_keys(f"API key {number} has the name or the secret of one before it: give each its own")
+        keys.append(key)
+    return tuple(keys)
+
+
+def secret_digest(secret: str) -> bytes:
+    """SHA-256 of an API key's secret: what is kept and compared of it."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _bad_keys(message: str) -> RequestError:
+    return RequestError(message, code="bad_keys", field="api_keys")

@@ -20,6 +20,15 @@ from akma_core.errors import RequestError
 
 MAX_FPS = 240
 MIN_SIDE, MAX_SIDE = 16, 8192  # pixels of a video
+CURVE_SETTINGS = (
+    "fps",
+    "window_length",
+    "polyorder",
+    "compression",
+    "original",
+    "start",
+    "duration",
+)  # of a curve alone
 # What decimals such as 29.97 mean: 30000/1001. Written as a fraction, 2997/100 stays what it is.
 NTSC = {Fraction(k * 1000 - k, 1000): Fraction(k * 1000, 1001) for k in (24, 30, 48, 60, 120)}
 NTSC |= {Fraction(round(exact, 3)): exact for exact in NTSC.values()}

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from akma_core import client as client_module
-from akma_core.api.routes import events
+from akma_core.api import watch
 from akma_core.cli.main import main
 from akma_core.client import Client
 from akma_core.errors import AkmaError, FailureError, RequestError
@@ -31,7 +31,7 @@ SECRET = "ann-secret-0123456789"
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with pytest.MonkeyPatch.context() as patch, keeping(tmp_path_factory.mktemp("house")) as house:
-        patch.setattr(events, "EVERY", 0.1)
+        patch.setattr(watch, "EVERY", 0.1)
         yield house
 
 

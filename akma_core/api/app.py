@@ -18,13 +18,13 @@ from akma_core import __version__
 from akma_core.api import errors, request_metrics
 from akma_core.api.auth import AccessMiddleware
 from akma_core.api.openapi import ERRORS
-from akma_core.api.routes import events, files, health, hls, models, preview, renders
+from akma_core.api.routes import events, files, health, hls, metrics, models, preview, renders
 from akma_core.api.state import open_state
 from akma_core.config import Environment
 
 DOCS, ASSETS, SCHEMA = "/v1/docs", "/v1/docs/assets", "/v1/openapi.json"
 OPEN = {"/v1/health", DOCS, SCHEMA}  # tell nothing of anybody's renders
-ROUTERS = [each.router for each in (renders, events, files, hls, models, preview, health, request_metrics)]
+ROUTERS = [each.router for each in (renders, events, files, hls, models, preview, health, metrics)]
 SWITCH = 0.0005  # seconds a thread keeps the interpreter while others wait; Python's 5 ms add up at 200 clients
 RANGES = ("Range", "If-Range", "If-None-Match")
 ABOUT = "A song becomes a video whose motion is the song's loudness."
@@ -51,6 +51,7 @@ def create_app(environment: Environment) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
         responses=ERRORS,
     )
     for router in ROUTERS:
@@ -71,7 +72,7 @@ def create_app(environment: Environment) -> FastAPI:
 
 
 class NotStartedMiddleware:
-    """Pure ASGI: lets in whom the app's Access lets in, which is known once its lifespan has begun."""
+    """Pure ASGI: lets in whom the app's Authenticator lets in, which is known once its lifespan has begun."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

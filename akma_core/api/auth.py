@@ -1,6 +1,5 @@
 """Who may do what: API keys; without any, only this machine; and links that a browser opens by itself."""
 
-import hashlib
 import hmac
 import ipaddress
 import re
@@ -8,13 +7,13 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from akma_core.api.errors import answer
+from akma_core.config import ApiKey, Role, secret_digest
 from akma_core.errors import RequestError
 
 OPEN = {"/healthz", "/livez", "/readyz"}  # whoever watches a machine has no key
@@ -26,11 +25,8 @@ LINKED = re.compile(  # what a token opens of its render
 FORWARDED = re.compile(  # what proxies say of the peer behind them
     r"(x-)?forwarded(-.*)?|via|x-real-ip|.*(client|connecting|user|remote)-(ip|addr)|x-(original|envoy|proxy)-.*|cf-.*"
 )
-MIN_SECRET, MAX_SECRET = 16, 200  # characters
 LINK_SECRET = 16  # bytes at least
 MAX_LINK = 10**11  # seconds since 1970, the year 5138: no token says more
-
-Role = Literal["user", "admin", "link"]
 
 
 @dataclass(frozen=True)
@@ -51,43 +47,10 @@ class Caller:
             raise _forbidden("only an administrator may do this: use a key whose role is admin")
 
 
-@dataclass(frozen=True)
-class Key:
-    """An API key; what is kept of its secret is the SHA-256."""
-
-    name: str
-    role: Role
-    digest: bytes
-
-
-def parse_keys(text: str) -> tuple[Key, ...]:
-    """Keys of "name:role:secret,name:role:secret"; none of an empty text.
-
-    Names are 1 to 40 of a-z, 0-9, _ and -; roles user or admin; secrets 16 to 200 printable characters without comma
-    or space. RequestError, code bad_keys, that never shows a secret.
-    """
-    keys: list[Key] = []
-    for number, entry in enumerate(filter(None, map(str.strip, text.split(","))), 1):
-        name, _, rest = entry.partition(":")
-        role, _, secret = rest.partition(":")
-        if not re.fullmatch("[a-z0-9_-]{1,40}", name) or not secret:  # the name is not shown: it may be the secret
-            raise _bad_keys(f"API key {number} should be name:role:secret, the name of a-z, 0-9, _ and -")
-        if role not in ("user", "admin"):
-            raise _bad_keys(f"API key {number} has a role that is neither user nor admin")
-        if not re.fullmatch(f"[!-~]{{{MIN_SECRET},{MAX_SECRET}}}", secret):
-            what = f"should have a secret of {MIN_SECRET} to {MAX_SECRET} printable characters"
-            raise _bad_keys(f"API key {number} {what}: python -c 'import secrets; print(secrets.token_urlsafe())'")
-        key = Key(name, "admin" if role == "admin" else "user", _digest(secret))
-        if any(other.name == key.name or other.digest == key.digest for other in keys):
-            raise _bad_keys(f"API key {number} has the name or the secret of one before it: give each its own")
-        keys.append(key)
-    return tuple(keys)
-
-
 class Authenticator:
     """The rules. With no `keys` only loopback peers that no proxy speaks for are served, as administrator "local"."""
 
-    def __init__(self, keys: Sequence[Key], link_secret: bytes, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, keys: Sequence[ApiKey], link_secret: bytes, *, clock: Callable[[], float] = time.time) -> None:
         """`link_secret` signs links: 16 bytes or more, the same in every process that serves; ValueError if shorter."""
         if len(link_secret) < LINK_SECRET:
             raise ValueError(f"link_secret should have {LINK_SECRET} bytes or more")
@@ -100,7 +63,7 @@ class Authenticator:
             if method not in SAFE:
                 _check_same_site(headers)
             return Caller("local", "admin")
-        given = _digest(_secret(headers))
+        given = secret_digest(_secret(headers))
         found = [key for key in self._keys if hmac.compare_digest(key.digest, given)]  # all, in the same time
         if not found:
             raise _unauthorized("this API key is not known here: ask the administrator for one")
@@ -216,14 +179,6 @@ def _secret(headers: Headers) -> str:
     if len(given) != 1 or "" in given:
         raise _unauthorized("an API key is needed: send the header Authorization: Bearer SECRET, or X-API-Key: SECRET")
     return given.pop()
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
-
-
-def _bad_keys(message: str) -> RequestError:
-    return RequestError(message, code="bad_keys", field="api_keys")
 
 
 def _unauthorized(message: str) -> RequestError:

@@ -1,19 +1,14 @@
-"""Requests counted by route, and GET /metrics with everything that this node counts.
+"""Requests counted by route.
 
 BentoML's own request metrics are off: they keep a series for every path that anybody asks for, for ever.
 """
 
-import os
 import threading
 import time
 from functools import cache
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from akma_core.api.state import state_of
-from akma_core.metrics import exposition
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
@@ -21,7 +16,6 @@ if TYPE_CHECKING:
 METHODS = {"GET", "HEAD", "POST", "DELETE", "OPTIONS"}
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)  # seconds
 
-router = APIRouter(include_in_schema=False)
 _lock = threading.Lock()
 
 
@@ -51,21 +45,6 @@ class RequestMetricsMiddleware:
             requests, durations = _meters()
             requests.labels(method=method, route=pattern, status=str(status)).inc()
             durations.labels(route=pattern).observe(seconds)
-
-
-@router.get("/metrics")
-def metrics(request: Request) -> Response:
-    """Prometheus' text format: what the processes of this node counted, and what the database says of all of them."""
-    import prometheus_client
-    from prometheus_client import multiprocess
-
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        registry = prometheus_client.CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    else:
-        registry = prometheus_client.REGISTRY
-    text = prometheus_client.generate_latest(registry).decode() + exposition(state_of(request).database)
-    return Response(text, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
 
 def _meters() -> "tuple[Counter, Histogram]":

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from akma_core.api.auth import Authenticator, Caller, parse_keys
-from akma_core.config import Environment
+from akma_core.api.auth import Authenticator
+from akma_core.config import Environment, parse_keys
 from akma_core.database import Database
 from akma_core.errors import FailureError, RequestError
 from akma_core.jobs.submission import Submission
@@ -92,18 +91,6 @@ def open_state(environment: Environment) -> State:
         lock=lock,
         previews=asyncio.Semaphore(PREVIEWS),
     )
-
-
-def state_of(request: Request) -> State:
-    """The app's state."""
-    state: State = request.app.state.akma
-    return state
-
-
-async def caller_of(request: Request) -> Caller:
-    """Who asks, as a FastAPI dependency; async, so that it takes no thread."""
-    caller: Caller = request.state.caller
-    return caller
 
 
 def _own_folder(parent: Path) -> tuple[Path, IO[str]]:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from akma_core.cli.options import Commands, add_settings, settings_of
 from akma_core.errors import RequestError
-
-CURVE = ("fps", "window_length", "polyorder", "compression", "original", "start", "duration")
+from akma_core.settings import CURVE_SETTINGS
 
 
 def add(commands: Commands) -> None:
@@ -24,7 +23,7 @@ def add(commands: Commands) -> None:
         metavar="X.{png,json,csv,npy}",
         help="picture or numbers, by its suffix",
     )
-    add_settings(waveform, CURVE)
+    add_settings(waveform, CURVE_SETTINGS)
     waveform.set_defaults(run=run)
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 from uuid import uuid4
 
-from akma_core.config import PREFIX, Environment, unknown
+from akma_core.config import PREFIX, Environment, parse_keys, unknown
 from akma_core.doctor.finding import CheckContext, CheckResult, bad, ok, summary, warn
 from akma_core.errors import FailureError
 from akma_core.files import sync, writing
@@ -48,8 +48,6 @@ SHARED_MEMORY = 16 << 20  # bytes in /dev/shm
 
 def settings(wish: CheckContext) -> CheckResult:
     """Unknown variables, and those that do not go together."""
-    from akma_core.api.auth import parse_keys
-
     environment = wish.environment
     keys = parse_keys(environment.api_keys.get_secret_value())
     troubles = [_unknown(name) for name in unknown()]

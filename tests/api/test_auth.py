@@ -17,7 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from akma_core.api.auth import LINKED, AccessMiddleware, Authenticator, Caller, is_loopback, parse_keys
+from akma_core.api.auth import LINKED, AccessMiddleware, Authenticator, Caller, is_loopback
+from akma_core.config import parse_keys
 from akma_core.errors import RequestError
 from tests.support.web import serving
 

@@ -56,7 +56,7 @@ def service(home: Path, **settings: Any) -> Iterator[Service]:
     """It runs inside the block, with its state in `home`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AKMA_HOME", str(home))
-        patch.setattr(state, "Probe", partial(SandboxPool, children=1))
+        patch.setattr(state, "SandboxPool", partial(SandboxPool, children=1))
         environment = Environment(**{"api_keys": API_KEYS, **settings})
         server = uvicorn.Server(
             uvicorn.Config(create_app(environment), log_config=None, lifespan="on", ws="none", access_log=False)

@@ -20,11 +20,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from akma_core.api.cache import SingleFlightCache, one
+from akma_core.api.dependencies import CallerDep, RenderId, StateDep, find_render
 from akma_core.api.errors import body
-from akma_core.api.routes.events import RenderSnapshot, RenderWatcher, Watching, seen
-from akma_core.api.routes.files import nothing
-from akma_core.api.routes.renders import CallerDep, RenderId, StateDep, find
+from akma_core.api.responses import no_file
 from akma_core.api.state import State
+from akma_core.api.watch import RenderSnapshot, RenderWatcher, WatcherDep, snapshot_of
 from akma_core.database import Database, Render
 from akma_core.errors import RequestError
 from akma_core.media import hls
@@ -46,18 +46,18 @@ router = APIRouter(prefix="/v1/renders", tags=["renders"])
     response_class=Response,
     responses={200: {"content": {hls.MIME_PLAYLIST: {"schema": {"type": "string"}}}}},
 )
-async def playlist(
+async def get_playlist(
     render_id: RenderId,
     state: StateDep,
     caller: CallerDep,
-    watcher: Watching,
+    watcher: WatcherDep,
     token: Annotated[str, Query(max_length=200, description="of a signed link; the fragments inherit it")] = "",
 ) -> Response:
     """Watch it while it is rendered: an HLS playlist of the chunks that are finished, for Safari, hls.js, VLC, mpv."""
-    snapshot = await _begun(watcher, await seen(state, caller, render_id))
+    snapshot = await _begun(watcher, await snapshot_of(state, caller, render_id))
     render, ready = snapshot.render, _ready(snapshot)
     if not ready and render.is_over:
-        raise nothing(render, "stream")
+        raise no_file(render, "stream")
     if not ready:
         message = "the first seconds are not rendered yet: ask again when frames_done grows"
         return body(404, "not_begun", message, headers={"Retry-After": "2", "Cache-Control": "no-store"})
@@ -80,7 +80,7 @@ async def playlist(
     response_class=Response,
     responses={200: {"content": {hls.MIME_MEDIA: {"schema": {"type": "string", "format": "binary"}}}}},
 )
-async def fragment(
+async def get_fragment(
     request: Request,
     render_id: RenderId,
     name: Annotated[str, Path(pattern=r"^(init\.mp4|[0-9]{5,6}\.m4s)$", description="as the playlist names it")],
@@ -88,7 +88,7 @@ async def fragment(
     caller: CallerDep,
 ) -> Response:
     """A part of the stream."""
-    render = await run_in_threadpool(find, state, caller, render_id)
+    render = await run_in_threadpool(find_render, state, caller, render_id)
     makers = one(request, "makers", lambda: CapacityLimiter(MAKERS))
 
     async def make() -> bytes:

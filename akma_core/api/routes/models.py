@@ -7,9 +7,9 @@ from fastapi import APIRouter, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from akma_core import registry
+from akma_core.api.dependencies import CallerDep, StateDep
 from akma_core.api.multipart import Limits
 from akma_core.api.openapi import form
-from akma_core.api.routes.renders import CallerDep, StateDep
 from akma_core.api.schemas import ModelList, ModelResponse, UpscalerResponse, model_response, upscaler_response
 from akma_core.api.upload import receive
 from akma_core.errors import RequestError
@@ -27,14 +27,14 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 @router.get("")
-def listed(state: StateDep) -> ModelList:
+def list_models(state: StateDep) -> ModelList:
     """Networks that `model` takes, and those that `upscale` takes."""
     models, larger = _known(state.storage)
     return ModelList(models=models, upscalers=larger)
 
 
 @router.get("/{name}")
-def one(name: Annotated[str, Path(max_length=100)], state: StateDep) -> ModelResponse | UpscalerResponse:
+def get_model(name: Annotated[str, Path(max_length=100)], state: StateDep) -> ModelResponse | UpscalerResponse:
     """One of them."""
     models, larger = _known(state.storage)
     known: list[ModelResponse | UpscalerResponse] = [*models, *larger]
@@ -60,7 +60,7 @@ def one(name: Annotated[str, Path(max_length=100)], state: StateDep) -> ModelRes
         required=["file"],
     ),
 )
-async def import_network(request: Request, response: Response, state: StateDep, caller: CallerDep) -> ModelResponse:
+async def import_model(request: Request, response: Response, state: StateDep, caller: CallerDep) -> ModelResponse:
     """Make an official StyleGAN3 .pkl a network of yours: read as data, nothing in it is run. Administrators only.
 
     ```

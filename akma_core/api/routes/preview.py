@@ -12,15 +12,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from akma_core.api.dependencies import CallerDep, StateDep
 from akma_core.api.multipart import FormParser, Limits
 from akma_core.api.openapi import AUDIO, SETTINGS, form, settings_fields
-from akma_core.api.routes.renders import CallerDep, StateDep
+from akma_core.api.responses import preferred_type
 from akma_core.api.state import State
 from akma_core.api.upload import Received, fields_of, receive
-from akma_core.cli.waveform import CURVE
 from akma_core.errors import RequestError
 from akma_core.jobs.submission import new_id, parse
-from akma_core.settings import RenderSettings, parse_seeds
+from akma_core.settings import CURVE_SETTINGS, RenderSettings, parse_seeds
 
 PNG, JSON = "image/png", "application/json"
 STILLS = 9  # of a preview, at most
@@ -29,16 +29,16 @@ PREVIEW_SECONDS = 120.0
 SMALL = 64 << 10  # bytes of a form that may have no song
 MAX_STILLS_BYTES = 64 << 20  # of one answer
 
-router = APIRouter(prefix="/v1", tags=["looks"])
+router = APIRouter(prefix="/v1", tags=["preview"])
 
 
 @router.post(
     "/waveform",
     response_class=Response,
     responses={200: {"content": {JSON: {"schema": {"type": "object"}}, PNG: {"schema": {"type": "string"}}}}},
-    openapi_extra=form({"audio": AUDIO, **settings_fields(CURVE), "settings": SETTINGS}, required=["audio"]),
+    openapi_extra=form({"audio": AUDIO, **settings_fields(CURVE_SETTINGS), "settings": SETTINGS}, required=["audio"]),
 )
-async def waveform(request: Request, state: StateDep, _caller: CallerDep) -> Response:
+async def compute_waveform(request: Request, state: StateDep, _caller: CallerDep) -> Response:
     """The curve that will move the picture, one value a frame: JSON {fps, first_frame, frames, values, ...}, or a
     picture with `Accept: image/png`.
 
@@ -46,10 +46,10 @@ async def waveform(request: Request, state: StateDep, _caller: CallerDep) -> Res
     curl -F audio=@song.wav -F fps=30 -H 'Accept: image/png' -o curve.png http://127.0.0.1:3000/v1/waveform
     ```
     """
-    kind = _wanted(request, JSON, PNG)
+    kind = preferred_type(request, JSON, PNG)
     with await receive(request, state.uploads, "audio", _limits(state)) as song:
         fields = fields_of(song)
-        if unknown := next((name for name in fields if name not in CURVE), None):
+        if unknown := next((name for name in fields if name not in CURVE_SETTINGS), None):
             raise RequestError(f"unknown setting {unknown[:60]!r}", code="unknown_setting", field=unknown[:60])
         settings = RenderSettings.parse(fields)
         data = await state.probe.waveform(song.path, song.name, settings, state.submission.limits, png=kind == PNG)
@@ -70,7 +70,7 @@ async def waveform(request: Request, state: StateDep, _caller: CallerDep) -> Res
         }
     ),
 )
-async def preview(request: Request, state: StateDep, _caller: CallerDep) -> Response:
+async def render_preview(request: Request, state: StateDep, _caller: CallerDep) -> Response:
     """A few stills of the video, by default four spread over it; or, without a song, what the network makes of seeds.
     One contact sheet, or with `Accept: application/json` {"stills": [{"time", "frame", "seed", "png"}]} in base64.
 
@@ -79,20 +79,20 @@ async def preview(request: Request, state: StateDep, _caller: CallerDep) -> Resp
     curl -F seeds=0-8 -o seeds.png http://127.0.0.1:3000/v1/preview
     ```
     """
-    kind = _wanted(request, PNG, JSON)
+    kind = preferred_type(request, PNG, JSON)
     if state.previews.locked():
         raise RequestError("too many previews are being made: try again later", code="too_many")
     async with state.previews:
         preview_id = new_id()
         try:
-            wish = await _wish(request, state, preview_id)
-            answer = await state.ask("preview", {"id": preview_id, **wish}, PREVIEW_SECONDS)
+            task = await _task(request, state, preview_id)
+            answer = await state.ask("preview", {"id": preview_id, **task}, PREVIEW_SECONDS)
             return await run_in_threadpool(_pictures, state, answer, kind)
         finally:
             await run_in_threadpool(state.storage.delete_prefix, f"previews/{preview_id}/")
 
 
-async def _wish(request: Request, state: State, preview_id: str) -> dict[str, Any]:
+async def _task(request: Request, state: State, preview_id: str) -> dict[str, Any]:
     """The task's request; a song lies in storage then."""
     songless = await _songless(request, state)
     if songless is not None:
@@ -145,23 +145,6 @@ def _pictures(state: State, answer: dict[str, Any], kind: str) -> Response:
         told = {name: still.get(name) for name in ("time", "frame", "seed")}
         stills.append({**told, "png": base64.b64encode(data).decode()})
     return JSONResponse({"stills": stills})
-
-
-def _wanted(request: Request, default: str, other: str) -> str:
-    """Which of two types the client would rather have; RequestError, code not_acceptable, where neither."""
-    weights = dict.fromkeys((default, other), 0.0)
-    offers = [part.split(";") for part in ",".join(request.headers.getlist("accept") or ["*/*"]).lower().split(",")]
-    for vague in ("*/*", "image/*", "application/*", default, other):  # the exact decides, so it comes last
-        for name, *parameters in offers:
-            if name.strip() == vague:
-                weight = next((text.strip()[2:] for text in parameters if text.strip().startswith("q=")), "1")
-                for kind in weights:
-                    if vague in ("*/*", f"{kind.partition('/')[0]}/*", kind):
-                        weights[kind] = float(weight) if re.fullmatch(r"[01](\.\d{0,3})?", weight) else 1.0
-    best = max(weights, key=lambda offer: weights[offer])  # the first of equals
-    if not weights[best]:
-        raise RequestError(f"Accept should allow {default} or {other}", code="not_acceptable", field="Accept")
-    return best
 
 
 def _times(wish: Any, begin: float, end: float) -> list[float]:

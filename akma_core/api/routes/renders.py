@@ -4,16 +4,14 @@ import re
 from typing import Annotated
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from akma_core.api.auth import Caller
+from akma_core.api.dependencies import CallerDep, RenderId, StateDep, find_render
 from akma_core.api.multipart import Limits
 from akma_core.api.openapi import AUDIO, SETTINGS, form, settings_fields
 from akma_core.api.schemas import RenderPage, RenderResponse, render_response
-from akma_core.api.state import State, caller_of, state_of
 from akma_core.api.upload import fields_of, receive
-from akma_core.database import Render
 from akma_core.errors import RequestError
 from akma_core.log import event
 
@@ -27,16 +25,7 @@ WEBHOOK = {
 
 router = APIRouter(prefix="/v1/renders", tags=["renders"])
 
-LOOKS = CapacityLimiter(2)  # threads of their own: uploads may keep all the others busy with a slow disk
-
-
-async def _state(request: Request) -> State:
-    return state_of(request)  # FastAPI sends what is not async to a thread, which costs more than it does
-
-
-StateDep = Annotated[State, Depends(_state)]
-CallerDep = Annotated[Caller, Depends(caller_of)]
-RenderId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hexadecimal digits")]
+STATUS_THREADS = CapacityLimiter(2)  # threads of their own: uploads may keep all the others busy with a slow disk
 
 
 @router.post(
@@ -46,7 +35,7 @@ RenderId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hexadec
         {"audio": AUDIO, **settings_fields(), "settings": SETTINGS, "webhook_url": WEBHOOK}, required=["audio"]
     ),
 )
-async def submit(
+async def create_render(
     request: Request,
     response: Response,
     state: StateDep,
@@ -75,13 +64,13 @@ async def submit(
 
 
 @router.get("")
-def listed(
+def list_renders(
     state: StateDep,
     caller: CallerDep,
     cursor: Annotated[str | None, Query(max_length=80, description="of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> RenderPage:
-    """Your renders, the newest first; an administrator sees everyone's."""
+    """List your renders, the newest first; an administrator sees everyone's."""
     match = CURSOR.fullmatch(cursor) if cursor is not None else None
     if cursor is not None and not match:
         raise RequestError("cursor should be what the page before gave", code="bad_cursor", field="cursor")
@@ -94,32 +83,24 @@ def listed(
 
 
 @router.get("/{render_id}")
-async def one(render_id: RenderId, state: StateDep, caller: CallerDep) -> RenderResponse:
-    """A render and how far it is."""
+async def get_render(render_id: RenderId, state: StateDep, caller: CallerDep) -> RenderResponse:
+    """Get a render: its status and how far it is."""
 
     def look() -> RenderResponse:
-        render = find(state, caller, render_id)
+        render = find_render(state, caller, render_id)
         return render_response(state, render, state.database.progress([render_id])[render_id])
 
-    return await to_thread.run_sync(look, limiter=LOOKS)
+    return await to_thread.run_sync(look, limiter=STATUS_THREADS)
 
 
 @router.delete("/{render_id}")
-def cancel(render_id: RenderId, state: StateDep, caller: CallerDep) -> RenderResponse:
+def cancel_render(render_id: RenderId, state: StateDep, caller: CallerDep) -> RenderResponse:
     """Cancel a render; again is no harm. One that is done or has failed is left as it is: 409."""
-    find(state, caller, render_id)
+    find_render(state, caller, render_id)
     cancelled = state.database.end(render_id, "cancelled")
-    render = find(state, caller, render_id)
+    render = find_render(state, caller, render_id)
     if cancelled:
         event("render_cancelled", render=render_id, by=caller.name)
     elif render.status != "cancelled":
         raise RequestError(f"this render is over already: it is {render.status}", code="already_over")
     return render_response(state, render, state.database.progress([render_id])[render_id])
-
-
-def find(state: State, caller: Caller, render_id: str) -> Render:
-    """A render that `caller` may see; RequestError, code not_found, otherwise."""
-    render = state.database.get(render_id)
-    if render is None or (caller.role == "user" and render.owner != caller.name):
-        raise RequestError("there is no such render, or it is not yours", code="not_found")
-    return render

@@ -14,8 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
+from akma_core.api import watch
 from akma_core.api.routes import events
-from akma_core.api.routes.events import RenderWatcher
+from akma_core.api.watch import RenderWatcher
 from akma_core.database import ChunkProgress, Database
 from tests.support.app import CAPS, KEYS, House, keeping, new_render
 
@@ -25,7 +26,7 @@ Event = dict[str, str]
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with pytest.MonkeyPatch.context() as patch, keeping(tmp_path_factory.mktemp("house")) as house:
-        patch.setattr(events, "EVERY", 0.1)
+        patch.setattr(watch, "EVERY", 0.1)
         yield house
 
 
@@ -121,7 +122,7 @@ def test_nothing_comes_while_nothing_changes_but_comments(house: House, monkeypa
 
 
 def test_at_most_two_events_a_second(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "EVERY", 0.5)
+    monkeypatch.setattr(watch, "EVERY", 0.5)
     render_id = house.accept()
     house.plan(render_id)
     stop, arrived = threading.Event(), []
@@ -211,7 +212,7 @@ def test_two_hundred_listeners_cost_one_query(house: House, monkeypatch: pytest.
     heard, looks, seconds = asyncio.run(main())
     assert all(names[-1] == "cancelled" for names in heard)
     assert len(heard) == 200
-    assert 1 <= looks <= seconds / events.EVERY + 1
+    assert 1 <= looks <= seconds / watch.EVERY + 1
 
 
 def test_nobody_looks_when_nobody_listens(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,9 +220,9 @@ def test_nobody_looks_when_nobody_listens(house: House, monkeypatch: pytest.Monk
     stream = follow(house, render_id)
     next(stream)
     stream.close()  # type: ignore[attr-defined]  # the client goes
-    time.sleep(5 * events.EVERY)
+    time.sleep(5 * watch.EVERY)
     asked = count_queries(monkeypatch)
-    time.sleep(5 * events.EVERY)
+    time.sleep(5 * watch.EVERY)
     assert not asked
 
 
@@ -253,8 +254,8 @@ def test_a_database_that_fails_for_a_while(house: House, monkeypatch: pytest.Mon
         raise ValueError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(events, "see", broken)
-        time.sleep(5 * events.EVERY)
+        patch.setattr(watch, "take_snapshots", broken)
+        time.sleep(5 * watch.EVERY)
     house.database.end(render_id, "cancelled")
     assert [event["event"] for event in stream] == ["cancelled"]
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from akma_core.api.routes.files import byte_range, disposition
+from akma_core.api.responses import byte_range, disposition
 from akma_core.storage import FileStorage
 from tests.support.app import House, keeping
 

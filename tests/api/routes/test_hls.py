@@ -12,9 +12,10 @@ import httpx
 import numpy as np
 import pytest
 
+from akma_core.api import watch
 from akma_core.api.auth import LINKED
 from akma_core.api.cache import SingleFlightCache
-from akma_core.api.routes import events, hls
+from akma_core.api.routes import hls
 from akma_core.media import hls as fragments
 from tests.support.app import House, keeping
 from tests.support.media import decode_video
@@ -23,7 +24,7 @@ from tests.support.media import decode_video
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with pytest.MonkeyPatch.context() as patch, keeping(tmp_path_factory.mktemp("house")) as house:
-        patch.setattr(events, "EVERY", 0.1)
+        patch.setattr(watch, "EVERY", 0.1)
         yield house
 
 

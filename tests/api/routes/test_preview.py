@@ -223,7 +223,7 @@ def test_health(served: Service, monkeypatch: pytest.MonkeyPatch) -> None:
             response = nobody.get("/v1/health")
             assert (response.status_code, response.json()["status"]) == (200, "ready")
             assert response.json()["workers"] >= 1
-            monkeypatch.setattr(health, "SECONDS", 0.2)
+            monkeypatch.setattr(health, "TIMEOUT", 0.2)
             monkeypatch.setattr("akma_core.storage.FileStorage.size", lambda *_: time.sleep(1))
             began = time.monotonic()
             response = nobody.get("/v1/health")

@@ -1,0 +1,133 @@
+"""Watching renders: one look at the database for all that are followed, as long as somebody follows them."""
+
+import asyncio
+import logging
+import signal
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+
+from akma_core.api.auth import Caller
+from akma_core.api.cache import one
+from akma_core.api.dependencies import StateDep, find_render
+from akma_core.api.schemas import render_response
+from akma_core.api.state import State
+from akma_core.database import Progress, Render
+
+EVERY = 0.5  # seconds between two looks at the database, and so between two events
+
+log = logging.getLogger("akma.api")
+
+
+@dataclass(frozen=True)
+class RenderSnapshot:
+    """A render and its progress at one moment."""
+
+    render: Render
+    progress: Progress
+    data: str = field(compare=False)
+    """The same as JSON in one line, as GET /v1/renders/{id} answers."""
+
+
+RenderSnapshots = Mapping[str, RenderSnapshot | None]
+"""By id; None for a render that was forgotten."""
+
+
+class RenderWatcher:
+    """Takes snapshots of all renders that are watched, in a few queries, while somebody watches. One event loop's."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._watched: Counter[str] = Counter()
+        self._snapshots: RenderSnapshots = {}
+        self._turn = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._limiter = CapacityLimiter(1)
+        self._seen = 0.0
+
+    @contextmanager
+    def watching(self, render_id: str) -> Iterator[None]:
+        """Inside the block each look is at that render as well."""
+        self._watched[render_id] += 1
+        if self._task is None:
+            self._task = asyncio.create_task(self._look_again())
+        try:
+            yield
+        finally:
+            self._watched[render_id] -= 1
+            if not self._watched[render_id]:
+                del self._watched[render_id]
+
+    async def next(self) -> float:
+        """Wait for the next look; returns when it was, by the loop's clock."""
+        await self._turn.wait()
+        return self._seen
+
+    def snapshot(self, render_id: str, known: RenderSnapshot) -> RenderSnapshot | None:
+        """The render as it was last seen, `known` where it was not yet; None once it is forgotten."""
+        return self._snapshots.get(render_id, known)
+
+    @property
+    def leaving(self) -> bool:
+        """True when the server is about to stop: uvicorn waits for open streams before it tells the app of it."""
+        server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+        return getattr(server, "should_exit", False) is True
+
+    async def _look_again(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._watched:
+                await asyncio.sleep(EVERY)
+                try:
+                    watched, known = list(self._watched), self._snapshots
+                    self._snapshots = await to_thread.run_sync(
+                        take_snapshots, self._state, watched, known, limiter=self._limiter
+                    )
+                except Exception as error:  # it may pass; until then there is nothing new to tell
+                    log.warning("cannot look at the renders: %s", error)
+                self._seen = loop.time()
+                turn, self._turn = self._turn, asyncio.Event()
+                turn.set()
+        finally:
+            self._task = None
+
+
+def take_snapshots(state: State, ids: Iterable[str], known: RenderSnapshots) -> RenderSnapshots:
+    """Snapshots of renders in a few queries, however many they are; those that did not change are `known`'s."""
+    wanted = set(ids)
+    renders: dict[str, Render | None] = dict.fromkeys(wanted) | state.database.several(wanted)
+    progress = state.database.progress(wanted)  # after the rows: one that is done has all its frames
+    return {
+        key: _snapshot(state, render, progress[key], known.get(key)) if render else None
+        for key, render in renders.items()
+    }
+
+
+async def snapshot_of(state: State, caller: Caller, render_id: str) -> RenderSnapshot:
+    """A render that `caller` may see, now; RequestError, code not_found, otherwise."""
+
+    def look() -> RenderSnapshot:
+        render = find_render(state, caller, render_id)
+        return _snapshot(state, render, state.database.progress([render_id])[render_id], None)
+
+    return await run_in_threadpool(look)
+
+
+def _snapshot(state: State, render: Render, progress: Progress, known: RenderSnapshot | None) -> RenderSnapshot:
+    if known and (known.render, known.progress) == (render, progress):
+        return known  # parts of it may be megabytes of seeds
+    return RenderSnapshot(render, progress, render_response(state, render, progress).model_dump_json())
+
+
+async def watcher_of(request: Request, state: StateDep) -> RenderWatcher:
+    """The app's watcher, as a FastAPI dependency."""
+    return one(request, "watcher", lambda: RenderWatcher(state))
+
+
+WatcherDep = Annotated[RenderWatcher, Depends(watcher_of)]
