@@ -11,24 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .compiled import mkldnn
+from .winograd_tiles import POINTS, STEP, TILE, transformed
 
 LANES = 16  # channels at least: what the compiled form works on at once
-TILE, STEP = 8, 6  # samples of a tile, and from one tile to the next
-POINTS = TILE * TILE
 BLOCK = 512  # tiles that plain torch transforms together
 
-G = np.array(
-    [
-        [1, 0, 0],
-        [-2 / 9, -2 / 9, -2 / 9],
-        [-2 / 9, 2 / 9, -2 / 9],
-        [1 / 90, 1 / 45, 2 / 45],
-        [1 / 90, -1 / 45, 2 / 45],
-        [32 / 45, 16 / 45, 8 / 45],
-        [32 / 45, -16 / 45, 8 / 45],
-        [0, 0, 1],
-    ]
-)  # of the weights, for the points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity
 B = np.array(
     [
         [1, 0, -21 / 4, 0, 21 / 4, 0, -1, 0],
@@ -60,12 +47,6 @@ def transform_weight(weight: Tensor, compiled: bool) -> Tensor:
 
         return winograd_numba.pack(weight)
     return transformed(weight).reshape(-1, weight.shape[1], 1, 1)
-
-
-def transformed(weight: Tensor) -> Tensor:
-    """[C_out, C_in, 3, 3] -> [64, C_out, C_in]."""
-    g = torch.from_numpy(G)
-    return torch.einsum("ai,ocij,bj->aboc", g, weight.double(), g).flatten(0, 1).float()
 
 
 def products(v: Tensor, weight: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from .matmul import COLUMNS, ROWS, product
 from .parallel import run
 from .simd import LANES, fma, jit, load, maximum, minimum, splat, store
-from .winograd import POINTS, STEP, TILE, transformed
+from .winograd_tiles import POINTS, STEP, TILE, transformed
 
 F32 = np.float32
 BLOCK = 64  # tiles at most: what suits the caches
