@@ -1,5 +1,8 @@
 """The two kinds of failure a user sees, each told in one line that says what is wrong and how to mend it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class AkmaError(Exception):
     """Base of both. `message` is one line; `code` a stable snake_case word; `field` the setting at fault, if one is."""
@@ -14,7 +17,19 @@ class AkmaError(Exception):
 
     @property
     def message(self) -> str:
+        """The one line."""
         return str(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it, to cross a process: {"failure", "code", "message", "field"}."""
+        failure = isinstance(self, FailureError)
+        return {"failure": failure, "code": self.code, "message": self.message, "field": self.field}
+
+    @staticmethod
+    def from_dict(error: Mapping[str, Any]) -> "AkmaError":
+        """The error that `to_dict` wrote: a FailureError where "failure" is true, else a RequestError."""
+        kind = FailureError if error.get("failure") else RequestError
+        return kind(error["message"], code=error["code"], field=error.get("field"))
 
 
 class RequestError(AkmaError):

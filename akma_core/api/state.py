@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from akma_core.api.auth import Authenticator
 from akma_core.config import Environment, parse_keys
 from akma_core.database import Database
-from akma_core.errors import FailureError, RequestError
+from akma_core.errors import AkmaError, FailureError
 from akma_core.jobs.submission import Submission
 from akma_core.sandbox.pool import SandboxPool
 from akma_core.storage import Storage, open_storage
@@ -58,8 +58,8 @@ class State:
             await asyncio.sleep(POLL)
         answer: dict[str, Any] = json.loads(row["answer"]) or {}
         if row["error_code"]:
-            error = FailureError if answer.get("failure") else RequestError
-            raise error(row["error_message"] or "it failed", code=row["error_code"], field=answer.get("field"))
+            message = row["error_message"] or "it failed"
+            raise AkmaError.from_dict({**answer, "code": row["error_code"], "message": message})
         return answer
 
     def close(self) -> None:

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 from akma_core.cli.options import Commands, add_settings, settings_of
-from akma_core.errors import FailureError, RequestError
 
 
 def add(commands: Commands) -> None:
@@ -33,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
 
     from akma_core.files import write_whole
     from akma_core.media.contact_sheet import contact_sheet, thumbnail
-    from akma_core.render.output import check_folder
+    from akma_core.render.output import check_folder, make_folder
     from akma_core.settings import parse_seeds
     from runners.device import Device
 
@@ -44,19 +43,10 @@ def run(options: argparse.Namespace) -> None:
     small: list[NDArray[np.uint8]] = []
     for seed, picture in zip(seeds, pictures, strict=True):
         if not small:
-            _make_folder(options.output)
+            make_folder(options.output)
         save = partial(Image.fromarray(picture).save, format="PNG")
         write_whole(options.output / f"seed{seed:04d}.png", save)
         small.append(thumbnail(picture))
     sheet = contact_sheet(small, [str(seed) for seed in seeds])
     write_whole(options.output / "sheet.png", partial(sheet.save, format="PNG"))
     print(f"{options.output / 'sheet.png'}  {len(seeds)} seeds of {settings.model}")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(exist_ok=True)
-    except FileExistsError:
-        raise RequestError(f"{folder} is a file: give the name of a folder", field="output") from None
-    except OSError as error:
-        raise FailureError(f"cannot make folder {folder}: {error.strerror}", code="write_failed") from None

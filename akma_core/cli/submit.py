@@ -134,8 +134,8 @@ def _follow(client: "Client", render_id: str) -> "State":
 
 def _fetch(client: "Client", render_id: str, output: Path) -> None:
     """Video and manifest, both whole and in place at once."""
-    from akma_core.files import sync, writing
-    from akma_core.render.manifest import manifest_path
+    from akma_core.files import temporary
+    from akma_core.render.manifest import publish
 
     text = client.manifest(render_id)
     try:
@@ -143,20 +143,12 @@ def _fetch(client: "Client", render_id: str, output: Path) -> None:
         size, sha256 = int(video["bytes"]), str(video["sha256"])
     except (ValueError, KeyError, TypeError):
         raise FailureError("the server's manifest says nothing of the video", code="bad_answer") from None
-    mark = f"{os.getpid()}.{uuid4().hex[:8]}.tmp"
-    whole, manifest = (output.with_name(f".{output.name}.{kind}.{mark}") for kind in ("video", "manifest"))
+    whole = temporary(output.with_name(f".{output.name}"))
     try:
         client.fetch(render_id, whole, size, sha256)
-        with writing(output):
-            manifest.write_bytes(text)
-            sync(manifest)
-            # In this order: a crash in between leaves no video under the name, never one with another's manifest.
-            output.unlink(missing_ok=True)
-            manifest.replace(manifest_path(output))
-            whole.replace(output)
+        publish(output, whole, text)
     finally:
-        for leftover in (whole, manifest):
-            leftover.unlink(missing_ok=True)
+        whole.unlink(missing_ok=True)
 
 
 def _leave(client: "Client", render_id: str | None, *, detach: bool) -> str:

@@ -55,12 +55,10 @@ def run(options: argparse.Namespace) -> None:
     """Upscale one video after another. What is wrong with one is said in a line, and the others go on."""
     settings = settings_of(options)
     videos = list(_videos(options.videos))
-    try:
-        options.output.mkdir(exist_ok=True)
-    except FileExistsError:
-        raise RequestError(f"{options.output} is a file: give the name of a folder", field="output") from None
-    except OSError as error:
-        raise RequestError(f"cannot make folder {options.output}: {error.strerror}", field="output") from None
+
+    from akma_core.render.output import make_folder
+
+    make_folder(options.output)
 
     from runners.realesrgan import open_upscaler
     from runners.stylegan3 import choose_device

@@ -4,7 +4,6 @@ SQLite means one machine: a lock on a file. On Postgres a session's advisory loc
 executors live: a process that dies, or loses its network, loses its lock.
 """
 
-import fcntl
 import hashlib
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 
 from akma_core.database.engine import CONNECT_OPTIONS
 from akma_core.errors import FailureError
+from akma_core.files import lock_file
 
 SPACE = 0x616B6D61  # "akma": our half of Postgres' two-part lock numbers
 
@@ -29,14 +29,8 @@ class FileLock:
     def take(self) -> bool:
         """Hold it, from now until the process ends or lets go; False while another does."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = self._path.open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            return False
-        self._file = file
-        return True
+        self._file = lock_file(self._path)
+        return self._file is not None
 
     def held(self) -> bool:
         """Whether it is still ours."""

@@ -15,6 +15,24 @@ from akma_core.timeline import crop
 FORMATS = (".png", ".json", ".csv", ".npy")
 
 
+def curve_json(curve: Curve, settings: RenderSettings, duration: float) -> bytes:
+    """`curve` as JSON, one value a frame that `settings` show, of a song of `duration` seconds."""
+    first, frames = crop(settings.start, settings.duration, settings.fps, len(curve.values), duration)
+    facts = {
+        "fps": str(settings.fps),
+        "duration": duration,
+        "window_length": curve.window_length,
+        "polyorder": curve.polyorder,
+        "compression": settings.compression,
+        "original": settings.original,
+        "first_frame": first,
+        "frames": frames,
+        "notes": list(curve.notes),
+        "curve": curve.values[first : first + frames].tolist(),
+    }
+    return (json.dumps(facts) + "\n").encode()
+
+
 def write_curve(
     path: Path, suffix: str, curve: Curve, peaks: NDArray[np.float64], settings: RenderSettings, reader: AudioReader
 ) -> None:
@@ -31,17 +49,7 @@ def write_curve(
             text.write("frame,second,curve\n")
             text.writelines(rows)
     elif suffix == ".json":
-        facts = {
-            "fps": str(settings.fps),
-            "window_length": curve.window_length,
-            "polyorder": curve.polyorder,
-            "compression": settings.compression,
-            "original": settings.original,
-            "first_frame": first,
-            "notes": list(curve.notes),
-            "curve": values.tolist(),
-        }
-        path.write_text(json.dumps(facts) + "\n", encoding="utf-8")
+        path.write_bytes(curve_json(curve, settings, reader.info.duration))
     elif suffix == ".png":
         from akma_core.modulation.plot import plot_curve
 

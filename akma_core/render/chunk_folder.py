@@ -3,7 +3,6 @@
 Under the final name there is a whole video or none; whatever stops a render, the same command goes on where it was.
 """
 
-import fcntl
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,10 +10,10 @@ from pathlib import Path
 
 from akma_core.audio.reader import AudioReader
 from akma_core.errors import RequestError
-from akma_core.files import sync, writing
+from akma_core.files import lock_file, writing
 from akma_core.media.mux import AudioTrack, finish
 from akma_core.media.segment import segment_info
-from akma_core.render.manifest import Plan, manifest, manifest_path
+from akma_core.render.manifest import Plan, manifest, publish
 from akma_core.render.plan import RenderPlan
 from akma_core.timeline import Chunk
 
@@ -33,19 +32,17 @@ class ChunkFolder:
         """Hold the folder; RequestError while another process does."""
         with writing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-            lock = (self._root / "lock").open("w")
+            lock = lock_file(self._root / "lock")
+        if lock is None:
+            message = f"another akma render is writing {self.video}: wait for it"
+            raise RequestError(message, code="output_busy", field="output")
         with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                message = f"another akma render is writing {self.video}: wait for it"
-                raise RequestError(message, code="output_busy", field="output") from None
             for leftover in self._folder.glob("*.tmp"):
                 leftover.unlink()
             yield
 
     def path(self, chunk: Chunk) -> Path:
-        """Where the segment of a chunk goes."""
+        """Path of a chunk's segment."""
         return self._folder / f"chunk{chunk.index:05d}.mp4"
 
     def missing(self) -> list[Chunk]:
@@ -60,21 +57,13 @@ class ChunkFolder:
 
     def publish(self, whole: Path, notes: Iterable[str]) -> Path:
         """Put the finished video and its manifest in place; returns the manifest. `notes` are on top of the plan's."""
-        final = manifest_path(self.video)
-        written = self._folder / "manifest.json"
-        with writing(self._folder):
-            written.write_bytes(manifest(self.plan, notes, whole))
-            sync(written)
-            # In this order: a crash in between leaves no video under the name, never one with another's manifest.
-            self.video.unlink(missing_ok=True)
-            written.replace(final)
-            whole.replace(self.video)
+        final = publish(self.video, whole, manifest(self.plan, notes, whole))
         shutil.rmtree(self._root, ignore_errors=True)
         return final
 
     @property
     def whole(self) -> Path:
-        """Where the whole video is written, beside its chunks."""
+        """Path that the whole video is written to, beside its chunks."""
         return self._folder / f"video{self.video.suffix}"
 
 

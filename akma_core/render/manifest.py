@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from akma_core.errors import RequestError
-from akma_core.files import sha256_of
+from akma_core.files import sha256_of, sync, temporary, writing
 from akma_core.media.mux import CONTAINERS
 from akma_core.render.plan import RenderPlan
 from akma_core.settings import request_error
@@ -45,6 +45,25 @@ def manifest(plan: Plan, notes: Iterable[str], whole: Path) -> bytes:
         "video": {"bytes": whole.stat().st_size, "sha256": sha256_of(whole), "frames": plan.frames},
     }
     return (json.dumps(written, indent=1) + "\n").encode()
+
+
+def publish(video: Path, whole: Path, manifest: bytes) -> Path:
+    """Put the finished video `whole`, on the same disk, and its manifest in place; returns the manifest's path.
+
+    FailureError where the disk does not take them: `whole` is then still there.
+    """
+    final, written = manifest_path(video), temporary(whole)
+    try:
+        with writing(video):
+            written.write_bytes(manifest)
+            sync(written)
+            # In this order: a crash in between leaves no video under the name, never one with another's manifest.
+            video.unlink(missing_ok=True)
+            written.replace(final)
+            whole.replace(video)
+    finally:
+        written.unlink(missing_ok=True)
+    return final
 
 
 def is_done(video: Path, plan: Plan, *, overwrite: bool) -> bool:

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from akma_core.errors import RequestError
+from akma_core.errors import FailureError, RequestError
+from akma_core.files import FULL
 from akma_core.media.mux import container_format
 from akma_core.render.manifest import manifest_path
 
@@ -21,6 +22,18 @@ def check_folder(path: Path, field: str = "output") -> None:
         raise RequestError(f"folder {folder} cannot be written to: choose another", code="no_folder", field=field)
     if path.is_dir():
         raise RequestError(f"{path} is a folder: give the name of a file", code="bad_output", field=field)
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` where it is missing; RequestError where it cannot be there, FailureError where the disk is full."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise RequestError(f"{folder} is a file: give the name of a folder", field="output") from None
+    except OSError as error:
+        if error.errno in FULL:
+            raise FailureError(f"no room left to make folder {folder}: free some space", code="disk_full") from None
+        raise RequestError(f"cannot make folder {folder}: {error.strerror}", field="output") from None
 
 
 def check_output(video: Path, codec: str) -> None:

@@ -86,7 +86,7 @@ def _warm() -> None:
 
     from akma_core.modulation.envelope import Curve
     from akma_core.modulation.plot import plot_curve
-    from akma_core.render import plan  # noqa: F401
+    from akma_core.render import planner  # noqa: F401
 
     plot_curve(Curve(np.zeros(2), 1, 0), np.zeros((2, 2)), name="", fps=Fraction(30), duration=1.0)
 
@@ -110,13 +110,8 @@ def _do(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         error = unreadable(name, "needs more memory to read than there is for a song")
     except Exception as caught:
         error = FailureError(f"internal error ({type(caught).__name__}: {str(caught)[:200]})", code="probe_failed")
-    told = {
-        "request": isinstance(error, RequestError),
-        "message": error.message.replace(song.name, _short(name)),
-        "code": error.code,
-        "field": error.field,
-    }
-    return {"error": told}, b""
+    told = error.to_dict()
+    return {"error": {**told, "message": told["message"].replace(song.name, _short(name))}}, b""
 
 
 def _inspect(
@@ -178,6 +173,7 @@ def _check_length(reader: Any, name: str, settings: RenderSettings, limits: Limi
 def _waveform(song: Path, name: str, settings: str, limits: dict[str, Any], png: bool) -> tuple[dict[str, Any], bytes]:
     from akma_core.audio.reader import open_audio, scan
     from akma_core.modulation.envelope import curve_of
+    from akma_core.modulation.export import curve_json
     from akma_core.modulation.plot import COLUMNS, plot_curve
     from akma_core.timeline import crop
 
@@ -187,23 +183,13 @@ def _waveform(song: Path, name: str, settings: str, limits: dict[str, Any], png:
     loudness, peaks = scan(reader, wish.fps, COLUMNS)
     curve = curve_of(loudness, wish)
     duration, fps = reader.info.duration, float(wish.fps)
-    first, frames = crop(wish.start, wish.duration, wish.fps, len(curve.values), duration)
     if png:
+        first, frames = crop(wish.start, wish.duration, wish.fps, len(curve.values), duration)
         shown = (first / fps, (first + frames) / fps) if frames < len(curve.values) else None
         return {}, plot_curve(
             curve, peaks, name=name, fps=wish.fps, duration=duration, compression=wish.compression, crop=shown
         )
-    told = {
-        "fps": str(wish.fps),
-        "duration": duration,
-        "window_length": curve.window_length,
-        "polyorder": curve.polyorder,
-        "first_frame": first,
-        "frames": frames,
-        "notes": list(curve.notes),
-        "values": curve.values[first : first + frames].tolist(),
-    }
-    return {}, json.dumps(told).encode()
+    return {}, curve_json(curve, wish, duration)
 
 
 def _plot(song: Path, plan: str, name: str) -> tuple[dict[str, Any], bytes]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 
-from akma_core.errors import FailureError, RequestError
+from akma_core.errors import AkmaError, FailureError
 from akma_core.networks.card import NetworkCard
 from akma_core.sandbox.child import SECONDS, Limits, RenderEstimate, unreadable
 from akma_core.settings import RenderSettings
@@ -111,8 +111,7 @@ class SandboxPool:
             with self._lock:
                 self._idle.append(child)
         if error := answer.get("error"):
-            kind = RequestError if error["request"] else FailureError
-            raise kind(error["message"], code=error["code"], field=error["field"])
+            raise AkmaError.from_dict(error)
         return answer, data
 
     def _replaced(self, child: "_Child | None") -> "_Child | None":

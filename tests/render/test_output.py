@@ -11,7 +11,7 @@ from akma_core.audio.reader import AudioReader, digest, open_audio
 from akma_core.errors import FailureError, RequestError
 from akma_core.files import sha256_of, write_whole
 from akma_core.networks.card import NetworkCard
-from akma_core.render import chunk_folder
+from akma_core.render import manifest
 from akma_core.render.chunk_folder import RenderFolder
 from akma_core.render.manifest import is_done, manifest_path, read_plan
 from akma_core.render.output import MAX_NAME, check_folder, check_output
@@ -152,7 +152,7 @@ def test_a_full_disk_at_the_end_keeps_the_chunks(
     with work.owned():
         fill(work)
         with monkeypatch.context() as patch:
-            patch.setattr(chunk_folder, "sync", full)
+            patch.setattr(manifest, "sync", full)
             with pytest.raises(FailureError, match="no room left") as caught:
                 work.finish(reader)
         assert caught.value.code == "disk_full"

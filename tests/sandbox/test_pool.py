@@ -120,7 +120,7 @@ def test_the_waveform_is_the_curve(portal: BlockingPortal, probe: SandboxPool, s
     told = json.loads(portal.call(partial(draw, png=False)))
     whole = reactive_curve(loudness(open_audio(song), settings.fps), window_length=9).values
     assert (told["fps"], told["first_frame"], told["frames"], told["window_length"]) == ("25", 25, 25, 9)
-    assert told["values"] == whole[25:50].tolist()
+    assert told["curve"] == whole[25:50].tolist()
     picture = Image.open(io.BytesIO(portal.call(partial(draw, png=True))))
     assert (picture.size, picture.format) == ((1600, 500), "PNG")
 
@@ -265,7 +265,8 @@ def test_a_child_has_limits_and_no_secrets(portal: BlockingPortal, song: Path, m
 @LINUX
 def test_children_end_with_their_parent(tmp_path: Path) -> None:
     script = (
-        "import os, signal\nfrom akma_core.sandbox.pool import Probe\nprobe = SandboxPool(children=1)\nprobe.start()\n"
+        "import os, signal\nfrom akma_core.sandbox.pool import SandboxPool\n"
+        "probe = SandboxPool(children=1)\nprobe.start()\n"
         "print(probe._idle[0]._process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
     (tmp_path / "parent.py").write_text(script)

@@ -39,7 +39,7 @@ router = APIRouter(prefix="/v1", tags=["preview"])
     openapi_extra=form({"audio": AUDIO, **settings_fields(CURVE_SETTINGS), "settings": SETTINGS}, required=["audio"]),
 )
 async def compute_waveform(request: Request, state: StateDep, _caller: CallerDep) -> Response:
-    """The curve that will move the picture, one value a frame: JSON {fps, first_frame, frames, values, ...}, or a
+    """The curve that will move the picture, one value a frame, as the JSON that `akma waveform` writes, or a
     picture with `Accept: image/png`.
 
     ```

@@ -65,7 +65,7 @@ def test_the_curve(served: Service, ann: httpx.Client, song: Path) -> None:
     told = response.json()
     curve = reactive_curve(loudness(open_audio(song), RenderSettings.parse({"fps": 8}).fps), window_length=5)
     assert (told["fps"], told["first_frame"], told["frames"]) == ("8", 8, 16)
-    assert told["values"] == curve.values[8:].tolist()
+    assert told["curve"] == curve.values[8:].tolist()
     assert size(post(ann, "waveform", song, PNG)) == (1600, 500)
     assert post(ann, "waveform", song, settings='{"fps": 9}').json()["frames"] == 27
     assert served.leftovers == []
