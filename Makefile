@@ -38,12 +38,13 @@ serve: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	@echo "== tests =="
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TEST_ARGS)
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
 lint-deploy: $(VENV)/.installed
 	@$(BIN)/hadolint Dockerfile
