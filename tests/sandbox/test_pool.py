@@ -28,8 +28,7 @@ from akma_core.render.planner import make_plan
 from akma_core.sandbox.child import Limits, RenderEstimate
 from akma_core.sandbox.pool import SandboxPool
 from akma_core.settings import RenderSettings
-from tests.cli.test_main import bad_song
-from tests.support.songs import write_song
+from tests.support.songs import bad_song, write_song
 
 CARD = builtin.find("ink")[1]
 CPU = DevicePart(kind="cpu", dtype="float32", batch=1)

@@ -28,3 +28,23 @@ def reader(seconds: float, rate: int = RATE, channels: int = 2) -> AudioReader:
     """A song of which only the facts are there: whoever reads its samples fails."""
     info = AudioInfo(rate, channels, max(1, round(seconds * rate)), 16, "WAV/PCM_16", True)
     return AudioReader(Path("song.wav"), info, _no_samples)
+
+
+def bad_song(name: str, folder: Path) -> Path:
+    path = folder / f"{name}.wav"
+    match name:
+        case "text":
+            path.write_text("These are no samples.\n" * 50)
+        case "empty":
+            path.touch()
+        case "truncated header":
+            path.write_bytes(write_song(path, 1).read_bytes()[:20])
+        case "zero frames":
+            soundfile.write(path, np.zeros((0, 2)), RATE)
+        case "NaN":
+            samples = np.full(3 * RATE, 0.1)
+            samples[2 * RATE] = np.nan
+            soundfile.write(path, samples, RATE, subtype="FLOAT")
+        case "folder":
+            path.mkdir()
+    return path

@@ -17,8 +17,8 @@ from akma_core.audio.reader import loudness, open_audio
 from akma_core.errors import FailureError, RequestError
 from akma_core.modulation.envelope import reactive_curve
 from akma_core.settings import RenderSettings
-from tests.cli.test_main import bad_song
 from tests.support.api_service import Service, error, hand, service
+from tests.support.songs import bad_song
 
 PNG, JSON = {"Accept": "image/png"}, {"Accept": "application/json"}
 

@@ -1,0 +1,17 @@
+"""Fixtures of the commands' tests."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import akma
+
+__all__ = ["akma"]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """An empty folder for outputs."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
