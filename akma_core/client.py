@@ -24,7 +24,7 @@ TRANSIENT = {502, 503, 504}  # what a service that starts, or a proxy before it,
 TERMINAL = ("done", "failed", "cancelled")
 
 State = dict[str, Any]
-"""What GET /v1/renders/{id} answers."""
+"""The JSON of GET /v1/renders/{id}."""
 
 
 class Client:
@@ -155,7 +155,7 @@ class Client:
             sync(path)
 
     def _events(self, render_id: str) -> Iterator[State]:
-        """What the server tells by itself; ends, or raises TransportError or ValueError, where it does not."""
+        """Follow the server's events; ends, or raises TransportError or ValueError, where it does not."""
         timeout = httpx.Timeout(30, connect=10, read=SILENCE)
         with self._http.stream("GET", self._path(render_id, "/events"), timeout=timeout) as answer:
             if answer.status_code != 200 or not answer.headers["content-type"].startswith("text/event-stream"):

@@ -33,7 +33,7 @@ class AkmaError(Exception):
 
 
 class RequestError(AkmaError):
-    """What was asked for cannot be done as asked: a bad file, a bad setting. Exit code 2, HTTP 4xx."""
+    """A request that cannot be done as asked: a bad file, a bad setting. Exit code 2, HTTP 4xx."""
 
     code = "bad_request"
     exit_code = 2

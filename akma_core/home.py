@@ -1,4 +1,4 @@
-"""Where AKMA keeps what is its own on a machine: AKMA_HOME, or .akma in the user's home."""
+"""The folder of AKMA's own on a machine: AKMA_HOME, or .akma in the user's home."""
 
 import os
 from collections.abc import Mapping

@@ -47,7 +47,7 @@ def failure(code: str) -> None:
 
 
 def exposition(database: Database) -> str:
-    """What the database knows, in Prometheus' text format; a few small queries.
+    """Metrics of the database in Prometheus' text format; a few small queries.
 
     Without an answer from the database only akma_ledger_up 0: the other metrics of the process are worth having then.
     """

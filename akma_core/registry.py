@@ -1,4 +1,4 @@
-"""What users bring: networks and upscalers, canonical in storage, so that every node has them.
+"""Registry of imported networks and upscalers, canonical in storage, so that every node has them.
 
 Each is a folder by its digest, `models/DIGEST/` or `upscalers/DIGEST/`, in which the card is written last: it is there
 when its card is. `sheet.png` shows what a network makes.
@@ -53,10 +53,10 @@ class Registry(Generic[Card]):
     weights: str
     word: str
     field: str
-    """What people call one, and the setting that takes its name."""
+    """Word that people call one by, and the setting that takes its name."""
     built_in: tuple[str, ...]
     also: str
-    """What that setting takes besides a name."""
+    """Other values that the setting takes."""
 
     def add(self, storage: Storage, folder: Path, card: Card) -> Card:
         """Keep what is in `folder`; again is no harm. RequestError where its name is another one's."""

@@ -1,4 +1,4 @@
-"""What a user may ask of a render: one model for the command line, for HTTP and for the plan."""
+"""Settings of a render: one model for the command line, for HTTP and for the plan."""
 
 import re
 from fractions import Fraction

@@ -130,7 +130,7 @@ def verify(
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the internet's: none of a machine's own, a network's own, or a cloud's inside."""
+    """True where an IP address is the internet's: none of a machine's own, a network's own, or a cloud's inside."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -207,7 +207,7 @@ def _parse(url: str, hosts: Collection[str], allow_private: Collection[str]) -> 
 
 
 def _matches(host_port: str, entry: str) -> bool:
-    """Whether an entry of the allow-list means this host:port."""
+    """True where an entry of the allow-list means this host:port."""
     entry = entry if re.search(":[0-9]+$", entry) else f"{entry}:443"
     return host_port == entry or (entry.startswith("*.") and host_port.endswith(entry[1:]))
 

@@ -1,4 +1,4 @@
-"""How chunks spread over many workers: the real queue, database and Postgres, with STAND-IN devices of a fixed speed.
+"""Measure how chunks spread over many workers: real queue, database and Postgres, STAND-IN devices of a fixed speed.
 
     python benchmarks/fleet.py --workers 1 4 16 64      throughput against ideal, one-second chunks with stragglers
     python benchmarks/fleet.py --ceiling --workers 4    chunks of no length: what queue and database can do in a second
@@ -49,7 +49,7 @@ class StandIn(Stages):
         self._device = threading.Lock()
 
     def clean(self) -> None:
-        """It keeps nothing."""
+        """A storage that keeps nothing."""
 
     def forget(self, render_id: str) -> None:
         """Nor here."""

@@ -56,7 +56,7 @@ MUTATIONS: tuple[Mutation, ...] = (flip_bits, truncate, splice, insert_opcodes, 
 
 
 def opcode_starts(data: bytes) -> list[int]:
-    """Where opcodes start, and the heads of nested streams; changes of weights reach less far."""
+    """Offsets of opcodes and of the heads of nested streams; changes of weights reach less far."""
     starts: list[int] = []
     for opcode, _, position in pickletools.genops(data):
         assert position is not None

@@ -1,4 +1,4 @@
-"""What a running service stands: many clients at once, a huge upload, a slow one. Real HTTP against `--server`.
+"""Load on a running service: many clients at once, a huge upload, a slow one. Real HTTP against `--server`.
 
     python benchmarks/load.py clients --clients 200 --seconds 30   submit, poll and stream while a render runs
     python benchmarks/load.py upload --gigabytes 2 --pid PID       memory of the API's process (Linux)
@@ -145,7 +145,7 @@ def percentiles(times: list[float]) -> dict[str, float]:
 
 
 def header(data_bytes: int, rate: int = 192_000, channels: int = 8) -> bytes:
-    """Of a WAV of 32-bit integers."""
+    """Header of a WAV of 32-bit integers."""
     frame = 4 * channels
     form = struct.pack("<HHIIHH", 1, channels, rate, rate * frame, frame, 32)
     return b"RIFF" + struct.pack("<I", 36 + data_bytes) + b"WAVEfmt " + struct.pack("<I", 16) + form + (

@@ -1,4 +1,4 @@
-"""How much the demo video moves where its song is quiet and where it is loud.
+"""Measure how much the demo video moves where its song is quiet and where it is loud.
 
     python benchmarks/motion.py build/demo/song.mp4 [--strip docs/demo.jpg]
 

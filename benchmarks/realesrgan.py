@@ -1,4 +1,4 @@
-"""How fast a Real-ESRGAN upscaler is: frames a second, share of the roofline, the stage that limits the whole pass.
+"""Measure a Real-ESRGAN upscaler: frames a second, share of the roofline, the stage that limits the whole pass.
 
     python benchmarks/realesrgan.py realesr-animevideov3 --size 256 --threads 2 [--pass 48] [--json]
 

@@ -17,7 +17,7 @@ MOST_PICTURES = 32
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether `error` says that memory ran out, of a card or of the machine."""
+    """True where `error` says that memory ran out, of a card or of the machine."""
     # torch raises a plain RuntimeError where malloc fails: "DefaultCPUAllocator: can't allocate memory: ..."
     allocator = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
     return allocator or isinstance(error, MemoryError | torch.OutOfMemoryError)
@@ -34,7 +34,7 @@ def batch_for(picture_bytes: int, pixels: int, total_bytes: int) -> int:
 
 
 class BatchSplitter:
-    """How many pictures are computed at once, from `size` down to 1; `notes` gets a line when that changes."""
+    """Splits batches that memory does not hold, from `size` down to 1; `notes` gets a line when that changes."""
 
     def __init__(self, size: int, notes: list[str]) -> None:
         self.size = size

@@ -23,7 +23,7 @@ class Graph:
         """`compute`: [batch, w_dim] on the device -> uint8 RGB [batch, H, W, 3]. Raises what it raises."""
         self.batch = batch
         self.w = torch.zeros(batch, w_dim, device=device)
-        """Where the next w goes."""
+        """Buffer for the next w."""
         self._compute = compute
         self._graph: torch.cuda.CUDAGraph | None = None
         aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

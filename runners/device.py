@@ -53,7 +53,7 @@ class PriorityLock:
                 self._condition.notify_all()
 
     def yield_to_urgent(self) -> None:
-        """Of whoever has it: let those in that are urgent, and go on."""
+        """Let urgent callers in, and go on; called by the holder."""
         with self._condition:
             if not self._urgent:
                 return
@@ -68,7 +68,7 @@ class PriorityLock:
 
 @dataclass(frozen=True)
 class Key:
-    """What makes two plans use the same loaded network."""
+    """Key of a loaded network: plans with the same key share it."""
 
     network: str
     upscaler: str | None

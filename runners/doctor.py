@@ -1,4 +1,4 @@
-"""What `akma doctor` asks of the device: is it there, is it fast, do the encoders open."""
+"""Checks of the device for `akma doctor`: is it there, is it fast, do the encoders open."""
 
 import importlib.util
 import os
@@ -108,7 +108,7 @@ def _on_gpu(wish: CheckContext) -> bool:
 
 
 def compiled(wish: CheckContext) -> CheckResult:
-    """Whether a CPU has the fast kernels."""
+    """Check that a CPU has the fast kernels."""
     if _on_gpu(wish):
         return ok("not needed: a GPU renders")
     if os.environ.get("AKMA_COMPILED") == "0":
@@ -151,7 +151,7 @@ def picture(wish: CheckContext) -> CheckResult:
 
 
 def encoders(wish: CheckContext) -> CheckResult:
-    """Whether H.264 and each sound open, and NVENC where it is asked for."""
+    """Check that H.264 and each sound open, and NVENC where it is asked for."""
     import av
 
     from akma_core.media.encoder import NVENC, Encoder, choose
@@ -171,7 +171,7 @@ def encoders(wish: CheckContext) -> CheckResult:
 
 
 def upscalers(_wish: CheckContext) -> CheckResult:
-    """Which of the upscalers that have a name are installed, and whole."""
+    """Check that the upscalers that have a name are installed, and whole."""
     here, missing, troubles = [], [], []
     for name, card in upscaling.cards().items():
         if not upscaling.installed(card):

@@ -32,7 +32,7 @@ def open_upscaler(wish: str, device: torch.device) -> Upscaler:
 
 
 def upscale_part(upscaler: Upscaler | None) -> UpscalePart | None:
-    """What the plan records of it."""
+    """Make the plan's record of an upscaler."""
     return UpscalePart(name=upscaler.name, digest=upscaler.digest, scale=upscaler.scale) if upscaler else None
 
 

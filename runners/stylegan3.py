@@ -36,7 +36,7 @@ def choose_device(wish: str) -> torch.device:
 
 
 def device_part(device: torch.device, card: NetworkCard) -> DevicePart:
-    """How this device computes this network: what the plan records.
+    """Decide how this device computes this network, for the plan.
 
     On a CPU every picture is computed by itself, so that neither batch nor number of threads changes a bit of it.
     """
@@ -49,7 +49,7 @@ def device_part(device: torch.device, card: NetworkCard) -> DevicePart:
 
 
 def _layer_bytes(layer: Layer) -> int:
-    """Of one picture's input, convolution and result, which are there together."""
+    """Bytes of one picture's input, convolution and result, which are there together."""
     numbers = layer.in_channels * layer.in_size**2 + layer.out_channels * (layer.conv_size**2 + layer.out_size**2)
     return numbers * (2 if layer.use_fp16 else 4)
 
@@ -73,7 +73,7 @@ class StyleGAN3Runner:
         self.device = device
         self.batch = batch
         self.notes: list[str] = []
-        """What went otherwise than planned, for the manifest."""
+        """Notes on what went otherwise than planned, for the manifest."""
         generator = file.load(folder)
         # The mapping stays on the CPU and takes one seed at a time: w is then the same on every device.
         self._mapping = generator.mapping

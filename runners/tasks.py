@@ -1,4 +1,4 @@
-"""What a worker is asked for in passing: stills before a render, networks to import."""
+"""Worker tasks: stills before a render, networks to import."""
 
 import io
 import tempfile

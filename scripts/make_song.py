@@ -216,7 +216,7 @@ def ducking() -> Sound:
 
 
 def is_loud(beat: float) -> bool:
-    """Whether a loud passage plays at `beat`."""
+    """True where a loud passage plays at `beat`."""
     return any(section.loud for section in SECTIONS if section.start <= beat * BEAT < section.stop)
 
 

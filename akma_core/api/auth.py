@@ -1,4 +1,4 @@
-"""Who may do what: API keys; without any, only this machine; and links that a browser opens by itself."""
+"""Authorisation: API keys; without any, only this machine; and links that a browser opens by itself."""
 
 import hmac
 import ipaddress
@@ -31,7 +31,7 @@ MAX_LINK = 10**11  # seconds since 1970, the year 5138: no token says more
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request. A link's caller may read one render, and passed the check that it is this one."""
+    """The sender of a request. A link's caller may read one render, and passed the check that it is this one."""
 
     name: str
     """of the key; "local" for this machine, "link" for a signed link"""
@@ -57,7 +57,7 @@ class Authenticator:
         self._keys, self._secret, self._clock = tuple(keys), link_secret, clock
 
     def caller(self, headers: Headers, peer: str | None, method: str = "GET") -> Caller:
-        """Who sends a request with `headers` from the address `peer`; RequestError, code unauthorized or forbidden."""
+        """Find who sends a request with `headers` from `peer`; RequestError, code unauthorized or forbidden."""
         if not self._keys:
             _check_local(headers, peer)
             if method not in SAFE:
@@ -95,7 +95,7 @@ class Authenticator:
         return Caller("link", "link")
 
     def admit(self, scope: Scope) -> Caller:
-        """Who sends the HTTP request of `scope`. RequestError, code unauthorized or forbidden."""
+        """Find who sends the HTTP request of `scope`. RequestError, code unauthorized or forbidden."""
         headers, peer = Headers(scope=scope), (scope.get("client") or (None,))[0]
         if not self._keys:  # a token takes nothing away from where a request must come from
             local = self.caller(headers, peer, scope["method"])
@@ -130,7 +130,7 @@ class AccessMiddleware:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether `address`, without port or brackets, is this machine's own: 127.0.0.0/8, ::1, or IPv4-mapped."""
+    """True where `address`, without port or brackets, is this machine's own: 127.0.0.0/8, ::1, or IPv4-mapped."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

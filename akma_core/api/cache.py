@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def one(request: Request, name: str, make: Callable[[], T]) -> T:
-    """What the app has one of under that name, made when first asked for. Called on the event loop."""
+    """Get the app's one object of that name, made when first asked for. Called on the event loop."""
     state = request.app.state
     if not hasattr(state, name):
         setattr(state, name, make())
@@ -29,7 +29,7 @@ class SingleFlightCache:
         """Bytes that are kept."""
 
     async def get(self, key: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
-        """What is kept under `key`, or what `make` gives: once, however many ask at a time. Errors are not kept."""
+        """Get what is kept under `key`, or what `make` gives: once, however many ask at a time. Errors are not kept."""
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]

@@ -1,4 +1,4 @@
-"""What went wrong, as an answer: `{"error": {"code", "message", "field"?}}`, one line, never a stack trace."""
+"""Errors as responses: `{"error": {"code", "message", "field"?}}`, one line, never a stack trace."""
 
 import json
 import logging
@@ -127,7 +127,7 @@ def _validation(_request: Request, error: Exception) -> Response:
 
 
 def _http(request: Request, error: Exception) -> Response:
-    """What Starlette and FastAPI refuse by themselves: unknown paths, methods, bodies."""
+    """Handle what Starlette and FastAPI refuse by themselves: unknown paths, methods, bodies."""
     assert isinstance(error, HTTPException)
     status, headers = error.status_code, dict(error.headers or {})
     phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "error"

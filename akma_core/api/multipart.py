@@ -15,7 +15,7 @@ UNFIT = re.compile("[\0\ud800-\udfff]")  # characters that databases and UTF-8 d
 
 @dataclass(frozen=True)
 class Limits:
-    """What one form may hold."""
+    """Limits of one form."""
 
     file_bytes: int = 4 << 30
     """the file"""
@@ -34,7 +34,7 @@ class Limits:
 
 
 class FormParser:
-    """What came of a form so far: its fields, and the bytes of its one file that nobody has taken yet."""
+    """Parser of a form: its fields so far, and the bytes of its one file that nobody has taken yet."""
 
     def __init__(self, headers: Headers, file_field: str, limits: Limits) -> None:
         """RequestError, code unsupported_type or bad_body, where a request with `headers` carries no form."""

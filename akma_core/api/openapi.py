@@ -37,7 +37,7 @@ CHANGED: dict[str, Schema] = {  # what is narrower over HTTP than on the command
 
 
 class ErrorDetail(BaseModel):
-    """What is wrong and how to mend it."""
+    """An error: what is wrong and how to mend it."""
 
     code: str = Field(examples=["bad_setting"])
     message: str = Field(examples=["fps should be between 1 and 240 frames a second"])

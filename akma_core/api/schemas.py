@@ -1,4 +1,4 @@
-"""What the routes answer, as OpenAPI shows it."""
+"""Responses of the routes, as OpenAPI shows them."""
 
 import json
 from datetime import UTC, datetime
@@ -104,7 +104,7 @@ class ModelList(BaseModel):
 
 
 class HealthResponse(BaseModel):
-    """Whether renders are accepted and made."""
+    """Health: are renders accepted and made?"""
 
     status: Literal["ready", "unready"]
     workers: int = Field(description="heard of in the last 10 seconds")
@@ -112,7 +112,7 @@ class HealthResponse(BaseModel):
 
 
 def render_response(state: State, render: Render, progress: Progress) -> RenderResponse:
-    """What is told of a render."""
+    """Make the response about a render."""
     done = render.frames if render.status == "done" else min(progress.frames_done, render.frames)
     running = render.status == "running"
     speed = round(progress.rate, 3) if running and progress.rate > 0 else None

@@ -1,4 +1,4 @@
-"""What the routes share: one object, made when the service starts."""
+"""The state that the routes share: one object, made when the service starts."""
 
 import asyncio
 import fcntl
@@ -39,7 +39,7 @@ class State:
     lock: IO[str]
     """Held as long as that folder is in use."""
     previews: asyncio.Semaphore
-    """How many more may be made at a time."""
+    """Limits the previews that are made at a time."""
 
     async def ask(self, kind: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Have a worker do something short and return its answer.

@@ -51,7 +51,7 @@ GIVE = "give a WAV, FLAC, AIFF, MP3, OGG, Opus or M4A file"
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What an audio file holds."""
+    """Facts of an audio file."""
 
     sample_rate: int
     """Samples a second, 1000 to 768000."""
@@ -64,7 +64,7 @@ class AudioInfo:
     format: str
     """Container and codec, such as "WAV/PCM_24" or "mp4/aac"."""
     lossless: bool
-    """Whether the file holds its samples without loss."""
+    """True where the file holds its samples without loss."""
 
     @property
     def duration(self) -> float:
@@ -73,7 +73,7 @@ class AudioInfo:
 
 
 def probe_soundfile(path: Path) -> tuple[AudioInfo, Decode] | None:
-    """What libsndfile makes of the file and how to decode it, or None where it refuses the file."""
+    """Facts of the file by libsndfile and how to decode it, or None where it refuses the file."""
     with opened(path) as file:
         try:
             with _sound(file) as sound:
@@ -113,7 +113,7 @@ def probe_soundfile(path: Path) -> tuple[AudioInfo, Decode] | None:
 
 
 def _reaches(path: Path, samples: int) -> bool:
-    """Whether the last sample that the header promises is there."""
+    """True where the last sample that the header promises is there."""
     with opened(path) as file:
         try:
             with _sound(file) as sound:
@@ -157,7 +157,7 @@ def _stderr_dropped() -> Iterator[None]:
 
 
 def probe_av(path: Path) -> tuple[AudioInfo, Decode]:
-    """What FFmpeg makes of the file and how to decode it."""
+    """Facts of the file by FFmpeg and how to decode it."""
     samples, first = 0, None
     for frame in _av_frames(path):
         first = first or frame

@@ -1,4 +1,4 @@
-"""What AKMA needs of an audio file: its samples in blocks, its loudness per frame, its peaks, its digest.
+"""Reading an audio file: its samples in blocks, its loudness per frame, its peaks, its digest.
 
 Nothing here holds a whole song: three hours cost the memory of three seconds. Whatever a file is or claims,
 the worst it causes is a `RequestError` of one line.

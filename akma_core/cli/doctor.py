@@ -33,15 +33,15 @@ FIRST = "settings"  # without them nothing else makes sense
 
 @dataclass(frozen=True)
 class Check:
-    """Where a check is, and when it makes sense."""
+    """A check: its module, its time limit, and when it makes sense."""
 
     module: str
     seconds: float
-    """It may take."""
+    """Time limit of the check, seconds."""
     after: str = ""
     """Another one: where that is bad, this would only say the same."""
     worker: bool = False
-    """Of use only where pictures are made."""
+    """True for checks that make sense only where frames are rendered."""
 
 
 MACHINE, SERVICES, DEVICE = "akma_core.doctor.machine", "akma_core.doctor.services", "runners.doctor"
@@ -160,7 +160,7 @@ class CheckProcess:
         self._end()
 
     def ask(self, name: str) -> CheckReport:
-        """What that check finds; that it took too long, or crashed, is a finding too."""
+        """Run that check; taking too long, or crashing, is a result too."""
         limit, began = CHECKS[name].seconds, time.monotonic()
         process = self._process or self._start()
         with suppress(OSError):  # it is gone: an empty answer says so

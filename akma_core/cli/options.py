@@ -1,4 +1,4 @@
-"""What the commands share: a parser of one-line errors, and options made from the settings."""
+"""Options that the commands share: a parser of one-line errors, and options made from the settings."""
 
 import argparse
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ def add_settings(parser: Parser, names: Iterable[str] = ()) -> None:
 
 
 def settings_of(options: argparse.Namespace) -> RenderSettings:
-    """What was given, checked; RequestError where it makes no sense."""
+    """Check the settings that were given; RequestError where they make no sense."""
     return RenderSettings.parse(given(options))
 
 

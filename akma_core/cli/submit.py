@@ -152,7 +152,7 @@ def _fetch(client: "Client", render_id: str, output: Path) -> None:
 
 
 def _leave(client: "Client", render_id: str | None, *, detach: bool) -> str:
-    """What becomes of the render after Ctrl-C, in words."""
+    """Words on what becomes of the render after Ctrl-C."""
     if render_id is None:
         return "interrupted before the server had accepted the song"
     if detach:

@@ -1,4 +1,4 @@
-"""What the service knows of its renders: one row a render, one a chunk, in SQLite or Postgres.
+"""Database of the service: one row a render, one a chunk, in SQLite or Postgres.
 
 The API writes wishes here (a render, a cancellation, an task) and reads how far they are; workers find them, and
 write what they did. The pictures themselves are in storage, and who does what next is for `akma_core.jobs.workflows`.

@@ -40,7 +40,7 @@ class Chunks(Engine):
                 )
 
     def alive(self, ids: Iterable[str], version: str | None = None) -> set[str]:
-        """Those of `ids` that are neither over nor forgotten, nor another version's."""
+        """Filter `ids`: those that are neither over nor deleted, nor another version's."""
         query = sa.select(renders.c.id).where(renders.c.id.in_(set(ids)), renders.c.status.in_(WAITING))
         if version is not None:
             query = query.where(renders.c.version == version)
@@ -74,7 +74,7 @@ class Chunks(Engine):
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def floor(self) -> int:
-        """Where a new render's chunks stand in the queue: beside the next ones of those that run, not behind them all.
+        """Fair start tag: a new render's first chunk stands beside the next ones of those that run, not behind all.
 
         This is start-time fair queueing (Goyal et al. 1996) with a chunk as the unit; a render that stands still for a
         minute is not waited for.

@@ -98,7 +98,7 @@ def use_wal(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def _reached() -> Iterator[None]:
-    """What goes wrong between here and the database as one line, without its URL: that holds a password."""
+    """Turn errors of the database into one line, without its URL: that holds a password."""
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:

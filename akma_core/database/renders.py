@@ -81,7 +81,7 @@ class Renders(Engine):
         return self._all(query)
 
     def several(self, ids: Iterable[str]) -> dict[str, Render]:
-        """Those of `ids` that are known."""
+        """Get those of `ids` that are known."""
         query = sa.select(renders).where(renders.c.id.in_(set(ids)))
         return {render.id: render for render in self._all(query)}
 
@@ -141,7 +141,7 @@ class Renders(Engine):
             connection.execute(sa.delete(renders).where(renders.c.id == render_id))
 
     def progress(self, ids: Iterable[str]) -> dict[str, Progress]:
-        """How far each of them is; renders without chunks yet are at 0."""
+        """Get the progress of each of them; renders without chunks yet are at 0."""
         wanted = list(ids)
         with self._read() as connection:
             sums = connection.execute(FAR, {"ids": wanted, "recent": time.time() - FRESH})

@@ -106,23 +106,23 @@ class Render:
     owner: str
     idempotency_key: str | None = None
     fingerprint: str
-    """Of what was asked for: the same key with another is a mistake."""
+    """Digest of what was asked for: the same key with another is a mistake."""
     status: str = "queued"
     """queued, running, done, failed or cancelled."""
     stage: str = "waiting"
     """waiting, planning, rendering, joining, done."""
     version: str = ""
-    """Of the workers that it is for: see jobs.version."""
+    """Version of the workers that it is for: see workflows.version."""
     adopted: int = 0
     """By how many versions so far, one after the other: each begins it again."""
     settings: str
     """RenderSettings as JSON."""
     name: str
-    """Of the song, as the client called it; never a path."""
+    """Name of the song, as the client called it; never a path."""
     audio: str
     """Key of the song in storage."""
     seconds: float
-    """Of video."""
+    """Seconds of video."""
     frames: int
     chunks: int | None = None
     width: int | None = None
@@ -138,7 +138,7 @@ class Render:
     error_message: str | None = None
     webhook_url: str | None = None
     webhook: str | None = None
-    """What became of it: sent, or why not."""
+    """Outcome of the webhook: sent, or why not."""
 
     @property
     def is_over(self) -> bool:
@@ -147,7 +147,7 @@ class Render:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a render is."""
+    """Progress of a render."""
 
     frames_done: int = 0
     rate: float = 0.0
@@ -160,7 +160,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class ChunkProgress:
-    """What a worker tells of a chunk that it is busy with."""
+    """Progress of a chunk, as its worker reports it."""
 
     render: str
     index: int
@@ -170,7 +170,7 @@ class ChunkProgress:
 
 @dataclass(frozen=True)
 class Caps:
-    """How much may wait at a time; `key`: renders of one owner."""
+    """Limits of what may wait at a time; `key`: renders of one owner."""
 
     jobs: int
     seconds: float

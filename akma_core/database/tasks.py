@@ -52,7 +52,7 @@ class WorkerTasks(Engine):
         return (row.id, row.kind, json.loads(row.request)) if taken else None
 
     def answer(self, task: str, answer: Row | None, code: str | None = None, message: str | None = None) -> None:
-        """What came of an task: an answer, or an error."""
+        """Store the outcome of a task: an answer, or an error."""
         values = {"answer": json.dumps(answer), "error_code": code, "error_message": message}
         with self._write() as connection:
             connection.execute(sa.update(tasks).where(tasks.c.id == task).values(values))
@@ -81,7 +81,7 @@ class WorkerTasks(Engine):
             return [(row.at, row.text) for row in connection.execute(query)][::-1]
 
     def fact(self, key: str, value: str) -> str:
-        """What is kept under `key`: `value` unless somebody was faster."""
+        """Get what is kept under `key`: `value` unless somebody was faster."""
         with self._write() as connection:
             self._serialize(connection)
             known = connection.execute(sa.select(facts.c.value).where(facts.c.key == key)).scalar()
@@ -90,7 +90,7 @@ class WorkerTasks(Engine):
         return value if known is None else str(known)
 
     def count(self, key: str) -> int:
-        """How often this was called with `key`, this time among them."""
+        """Count this call and return how often it was made with `key`."""
         with self._write() as connection:
             self._serialize(connection)
             known = connection.execute(sa.select(facts.c.value).where(facts.c.key == key)).scalar()

@@ -1,4 +1,4 @@
-"""What `akma doctor` asks: can this machine do it, and what is to be done about what is wrong.
+"""Results of `akma doctor`: can this machine do it, and what is to be done about what is wrong.
 
 A check is a function of a Wish that returns a Finding or raises an AkmaError. It may take its time, hang or crash:
 `akma_core.cli.doctor` runs it in a process of its own, within a limit. `machine` has the checks of this machine,
@@ -18,7 +18,7 @@ from akma_core.errors import AkmaError
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What the machine is to do."""
+    """What a check is told: the service's settings and what the machine is to do."""
 
     environment: Environment
     encoder: str = "auto"
@@ -28,12 +28,12 @@ class CheckContext:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found, in one line."""
+    """Result of a check, in one line."""
 
     state: Literal["ok", "warn", "bad"]
     message: str
     advice: str = ""
-    """What to do about it; empty where all is well."""
+    """Advice; empty where all is well."""
 
 
 def ok(message: str) -> CheckResult:
@@ -58,7 +58,7 @@ def summary(fine: str, troubles: Iterable[CheckResult]) -> CheckResult:
 
 
 def failed(error: Exception) -> CheckResult:
-    """What an exception says of the machine."""
+    """Turn an exception into a result."""
     if isinstance(error, AkmaError):
         if advice := ADVICE.get(error.code):
             return bad(error.message, advice)

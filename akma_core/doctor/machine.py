@@ -105,7 +105,7 @@ def _places(environment: Environment) -> dict[str, Path]:
 
 
 def folders(wish: CheckContext) -> CheckResult:
-    """Whether AKMA's own folders may be written to; those that are missing are made, as the service would."""
+    """Check that AKMA's own folders may be written to; those that are missing are made, as the service would."""
     places = {name: path for name, path in _places(wish.environment).items() if name != "AKMA_STORAGE"}
     troubles = []
     for name, path in places.items():
@@ -164,7 +164,7 @@ def limits(_wish: CheckContext) -> CheckResult:
 
 
 def port(wish: CheckContext) -> CheckResult:
-    """Whether the service's port is free; it is AKMA's own where the service runs."""
+    """Check that the service's port is free; it is AKMA's own where the service runs."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -46,7 +46,7 @@ REASONS = (  # what Postgres and its library say when they refuse, and what help
 
 
 def database(wish: CheckContext) -> CheckResult:
-    """Whether it answers, may be written to, and keeps a session's locks."""
+    """Check that the database answers, may be written to, and keeps a session's locks."""
     environment = wish.environment
     if not environment.is_postgres:
         return _sqlite(Path(environment.database("akma").removeprefix("sqlite:///")))
@@ -176,7 +176,7 @@ def storage(wish: CheckContext) -> CheckResult:
 
 
 def models(wish: CheckContext) -> CheckResult:
-    """Whether what was imported is whole in storage: cards that can be read, weights of the length that they tell.
+    """Check that what was imported is whole in storage: cards that can be read, weights of the length that they tell.
 
     A bit that flipped is found by whoever loads them: that takes all their bytes.
     """
@@ -199,7 +199,7 @@ def models(wish: CheckContext) -> CheckResult:
 
 
 def _damage(opened: Storage, shelf: registry.Registry[Any], digest: str, sizes: dict[str, int]) -> str:
-    """What is wrong with an imported network; "" where nothing is."""
+    """Describe what is wrong with an imported network; "" where nothing is."""
     prefix = f"{shelf.prefix}/{digest}"
     try:
         card = shelf.kind.model_validate_json(opened.get_bytes(f"{prefix}/{shelf.card}", registry.MAX_CARD))
@@ -226,7 +226,7 @@ def _bytes(opened: Storage, key: str, start: int, stop: int) -> bytes:
 
 
 def clock(wish: CheckContext, now: Callable[[], float] = time.time) -> CheckResult:
-    """Whether the clock is plausible, and the database's and the bucket's say the same. `now`: seconds since 1970."""
+    """Check that the clock is plausible, and agrees with the database's and the bucket's. `now`: seconds since 1970."""
     here = datetime.fromtimestamp(now(), UTC)
     if not EARLIEST < here < LATEST:
         return bad(f"the clock says {here:%Y-%m-%d}", NTP)
@@ -249,7 +249,7 @@ def clock(wish: CheckContext, now: Callable[[], float] = time.time) -> CheckResu
 
 
 def _bucket_date() -> float | None:
-    """What the storage's server takes the time to be, to half a second; None where it does not say."""
+    """Get the time of the storage's server, to half a second; None where it does not say."""
     import requests
 
     host = os.environ.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com"
@@ -260,7 +260,7 @@ def _bucket_date() -> float | None:
 
 
 def lock(wish: CheckContext) -> CheckResult:
-    """Whether another process works under this node's name."""
+    """Check that no other process works under this node's name."""
     environment = wish.environment
     name = f"{environment.node}-0"
     advice = "well if that is your service; else give each node an AKMA_NODE of its own"

@@ -33,11 +33,11 @@ class FileLock:
         return self._file is not None
 
     def held(self) -> bool:
-        """Whether it is still ours."""
+        """True where it is still ours."""
         return self._file is not None
 
     def free(self, _executor: str, *, silent: bool = False) -> bool:  # noqa: ARG002
-        """Whether nobody holds another executor's: on one machine it comes back by itself and sees to its own work."""
+        """True where nobody holds another executor's: never on one machine, where it comes back by itself."""
         return False
 
     def release(self) -> None:
@@ -75,7 +75,7 @@ class PostgresLock:
         return True
 
     def held(self) -> bool:
-        """Whether the session that holds it still lives."""
+        """True where the session that holds it still lives."""
         if self._connection is None:
             return False
         try:
@@ -86,7 +86,7 @@ class PostgresLock:
         return True
 
     def free(self, executor: str, *, silent: bool = False) -> bool:
-        """Whether no living process is that executor; one that is `silent`, frozen or cut off, loses its session."""
+        """True where no living process is that executor; one that is `silent`, frozen or cut off, loses its session."""
         numbers = [number % 2**32 for number in _numbers(executor)]
         try:
             with psycopg.connect(self._address, autocommit=True, connect_timeout=10) as connection:

@@ -1,4 +1,4 @@
-"""What a worker does beside its work: tells how far it is, hears what is cancelled, takes what is new, keeps house."""
+"""Periodic tasks of a worker: report progress, notice cancellation, dispatch what is new, clean up."""
 
 import threading
 import time

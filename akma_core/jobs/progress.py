@@ -44,12 +44,12 @@ class ProgressTracker:
                 self.marks.pop(render_id, None)
 
     def stands_still(self, seconds: float) -> bool:
-        """Whether there are chunks in work, and none has moved for so long: a device that hangs."""
+        """True where there are chunks in work, and none has moved for so long: a device that hangs."""
         with self.lock:
             return bool(self.chunks) and time.monotonic() - self.touched > seconds
 
     def progress_rows(self) -> list[ChunkProgress]:
-        """What the database should hear; a render's speed stands with the first of its chunks in work."""
+        """Rows for the database; a render's speed stands with the first of its chunks in work."""
         with self.lock:
             told, progress_rows = set(), []
             for (render_id, index), done in sorted(self.chunks.items()):

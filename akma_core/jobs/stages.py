@@ -1,4 +1,4 @@
-"""What a worker does for a render: plan it, encode its sound, render a chunk, join everything.
+"""Stages of a render: plan it, encode its sound, render a chunk, join everything.
 
 Every stage may be begun again at any point, by any worker: it looks in storage for what is there, and what it puts
 there is the same each time. So a process may be killed anywhere in here.

@@ -112,7 +112,7 @@ class Submission:
         return accepted, accepted.id == render_id
 
     async def inspect(self, song: Song, settings: RenderSettings) -> RenderEstimate:
-        """What a render of `song` would be; RequestError where there can be none."""
+        """Estimate a render of `song`; RequestError where there can be none."""
         card, upscale = await to_thread.run_sync(self.networks, settings)
         return await self._probe.inspect(song.path, song.name, song.sha256, settings, card, upscale, self.limits)
 

@@ -1,4 +1,4 @@
-"""What a render's webhook is told when it is over."""
+"""Payload of a render's webhook, sent when the render is over."""
 
 import json
 

@@ -53,7 +53,7 @@ SHUTDOWN_GRACE = 20  # seconds that work in flight may take when the process is 
 
 
 def version(profile: str) -> str:
-    """What decides the bytes of a render: workers of another version, or kind of device, do not take its chunks."""
+    """Version of what decides the bytes of a render: workers of another, or kind of device, do not take its chunks."""
     known = "\n".join([__version__, *(f"{name} {number}" for name, number in sorted(libraries().items()))])
     return f"{__version__}-{hashlib.sha256(known.encode()).hexdigest()[:8]}-{profile}"
 

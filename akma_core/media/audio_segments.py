@@ -91,7 +91,7 @@ class AudioSegments:
 
     @cached_property
     def format(self) -> SoundFormat:
-        """That of the first segment that has a track."""
+        """Format of the first segment that has a track."""
         for path in self.paths:
             if form := segment_format(path):
                 return form
@@ -130,7 +130,7 @@ def _format(track: AudioStream) -> SoundFormat:
 
 
 def _new_headers(stream: AudioStream, headers: bytes, time: int | None) -> AnyPacket:
-    """What FLAC's encoder ends with: no sound, but headers that count and check all samples."""
+    """The packet that FLAC's encoder ends with: no sound, but headers that count and check all samples."""
     data = cast(Any, PacketSideData)(packet_sidedata_type_from_literal("new_extradata"), len(headers))
     data.update(headers)
     packet: AnyPacket = Packet()

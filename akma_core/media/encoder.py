@@ -1,4 +1,4 @@
-"""How frames become H.264: codec, quality and size, and which encoder there is."""
+"""Encoders of H.264: codec, quality and size, and which there are on this machine."""
 
 import math
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ TABLE = {
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder:
-    """How frames become H.264; part of a plan, since each of these changes the bytes. Raises RequestError."""
+    """Settings of the encoder; part of a plan, since each of these changes the bytes. Raises RequestError."""
 
     width: int
     height: int

@@ -39,7 +39,7 @@ DTYPES = {"flt": "float32", "s16": "int16", "s32": "int32"}
 
 
 class AudioInfo(Protocol):
-    """What AudioTrack asks about a song."""
+    """Facts of a song that AudioTrack needs."""
 
     @property
     def sample_rate(self) -> int: ...
@@ -105,7 +105,7 @@ class SoundFormat:
 
 
 class Sound(Protocol):
-    """What `finish` puts beside the pictures."""
+    """The sound that `finish` puts beside the pictures."""
 
     @property
     def format(self) -> SoundFormat: ...
@@ -156,14 +156,14 @@ class AudioTrack:
 
     @property
     def format(self) -> SoundFormat:
-        """What it is in the video; channels that have no known places become stereo."""
+        """Format in the video; channels that have no known places become stereo."""
         info = self.reader.info
         sample = "flt" if self.codec == "aac" else "s32" if info.bits > 16 else "s16"
         return SoundFormat(self.codec, self.rate, info.channels if info.channels in LAYOUTS else 2, sample)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the video's audio is not the song's in, one sentence each, for the manifest."""
+        """Differences of the video's audio from the song's, one sentence each, for the manifest."""
         info, notes = self.reader.info, []
         if self.rate != info.sample_rate:
             notes.append(f"audio resampled from {info.sample_rate} Hz to {self.rate} Hz for {self.codec}")

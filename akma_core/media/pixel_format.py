@@ -1,4 +1,4 @@
-"""How a video stores its pictures, and those pictures as full-range RGB of 8 bits."""
+"""Pixel formats of videos, and their pictures as full-range RGB of 8 bits."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ Picture = NDArray[np.uint8]  # [h, w, 3]
 
 @dataclass(frozen=True, kw_only=True)
 class PixelFormat:
-    """How the pictures of a clip are stored."""
+    """Pixel format of a video's pictures."""
 
     width: int
     height: int
@@ -62,7 +62,7 @@ def to_rgb(frame: VideoFrame, look: PixelFormat) -> Picture:
 
 
 def pixel_format_of(frame: VideoFrame, stream: VideoStream) -> PixelFormat:
-    """How a clip stores its pictures, by its first; ValueError, whose text says why, where they cannot be read."""
+    """Find a video's pixel format by its first picture; ValueError, whose text says why, if it cannot be read."""
     rgb = frame.format.is_rgb
     matrix = 0 if rgb else _matrix(frame)
     if not rgb and matrix not in MATRICES:
@@ -96,7 +96,7 @@ def _display(frame: VideoFrame) -> tuple[int, ...] | None:
 
 
 def notes_of(frame: VideoFrame) -> Iterator[str]:
-    """What an 8-bit BT.709 copy will not have, one sentence each."""
+    """Describe what an 8-bit BT.709 copy will not have, one sentence each."""
     bits = max(component.bits for component in frame.format.components)
     if frame.color_trc in HDR:
         yield f"HDR ({HDR[frame.color_trc]}) kept in 8 bits of {bits}: its tags stay, fine gradients may show steps"

@@ -79,7 +79,7 @@ class SegmentWriter:
 
 @dataclass(frozen=True)
 class SegmentInfo:
-    """What a finished segment holds."""
+    """Facts of a finished segment."""
 
     frames: int
     extradata: bytes

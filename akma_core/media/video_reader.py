@@ -37,7 +37,7 @@ BUFFER = 1 << 18  # bytes read at once
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class VideoFile:
-    """What a video file holds."""
+    """Facts of a video file."""
 
     path: Path
     format: str
@@ -50,15 +50,15 @@ class VideoFile:
     times: NDArray[np.int64]
     """When each picture shows, rising; int64 [frames]."""
     keys: NDArray[np.int64]
-    """Those times from which decoding can start; empty where it can only start at the beginning."""
+    """Times from which decoding can start; empty where it can only start at the beginning."""
     last: int
-    """How long the last picture shows, in units of `time_base`."""
+    """Time that the last picture shows, in units of `time_base`."""
     fps: Fraction
     """Pictures a second; their mean where the rate varies."""
     ordinal: bool
     """The file has no times for pictures: they are counted."""
     notes: tuple[str, ...]
-    """What will be otherwise in an 8-bit copy, one sentence each."""
+    """Notes on what will be otherwise in an 8-bit copy, one sentence each."""
 
     @property
     def frames(self) -> int:

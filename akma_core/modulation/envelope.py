@@ -25,7 +25,7 @@ class Curve:
     polyorder: int
     """The order that was used, below window_length."""
     notes: tuple[str, ...] = ()
-    """What a user should know about it, a sentence each."""
+    """Notes for the user, a sentence each."""
 
 
 def reactive_curve(
@@ -61,7 +61,7 @@ def reactive_curve(
 
 
 class CurveSettings(Protocol):
-    """How a curve should be: the settings, or what a plan made of them."""
+    """Settings of a curve: a render's, or what a plan made of them."""
 
     @property
     def window_length(self) -> int: ...

@@ -1,4 +1,4 @@
-"""Which networks there are: the one that AKMA carries, and folders on disk. No torch here."""
+"""Networks that AKMA carries, and folders on disk. No torch here."""
 
 from pathlib import Path
 

@@ -17,7 +17,7 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
 class NetworkCard(BaseModel):
-    """What a network is. Frozen; unknown fields refused."""
+    """Description of a network. Frozen; unknown fields refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,7 +28,7 @@ class NetworkCard(BaseModel):
     config: dict[str, Any]
     """Constructor arguments of the network's own configuration class."""
     width: Annotated[int, Field(ge=1, le=16384)]
-    """Of a picture, in pixels."""
+    """Width of a picture, in pixels."""
     height: Annotated[int, Field(ge=1, le=16384)]
     classes: Annotated[int, Field(ge=0)] = 0
     """Number of classes; 0 for an unconditional network."""

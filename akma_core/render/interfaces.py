@@ -21,7 +21,7 @@ class FrameSource(Protocol):
     step: int
     """Pictures worth asking for at once."""
     notes: list[str]
-    """What went otherwise than planned so far, for the manifest."""
+    """Notes on what went otherwise than planned so far, for the manifest."""
 
     def mapping(self, network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
         """Seeds -> w [n, w_dim], of the plan's class, truncated once."""
@@ -46,7 +46,7 @@ class Device(Protocol):
 
     @property
     def profile(self) -> str:
-        """What kind of device it is: workers of one profile make the same bytes. Small letters, digits and -."""
+        """Kind of the device: workers of one profile make the same bytes. Small letters, digits and -."""
 
     def plan(self, settings: RenderSettings, reader: AudioReader, song: str) -> RenderPlan:
         """Decide a render of the song with SHA-256 `song` for this device. RequestError where that cannot be."""

@@ -29,7 +29,7 @@ from akma_core.timeline import Chunk, chunk_borders, cut, frame_count, sample_at
 
 
 class AudioPart(PlanPart):
-    """Which song."""
+    """The song."""
 
     sha256: Digest
     samples: Count
@@ -37,11 +37,11 @@ class AudioPart(PlanPart):
     channels: Count
     format: str
     codec: Literal["aac", "alac", "flac"]
-    """Of the sound in the video."""
+    """Codec of the sound in the video."""
 
 
 class NetworkPart(PlanPart):
-    """Which network."""
+    """The network."""
 
     name: str
     digest: Digest
@@ -52,7 +52,7 @@ class NetworkPart(PlanPart):
 
 
 class UpscalePart(PlanPart):
-    """Which upscaler comes after the network."""
+    """The upscaler that comes after the network."""
 
     name: str
     digest: Digest
@@ -60,7 +60,7 @@ class UpscalePart(PlanPart):
 
 
 class CurvePart(PlanPart):
-    """How loudness becomes the curve; window and order as they fit the song."""
+    """Settings that make loudness the curve; window and order as they fit the song."""
 
     window_length: Count
     polyorder: Annotated[int, Field(ge=0)]
@@ -80,7 +80,7 @@ class RenderPlan(PlanPart):
     network: NetworkPart
     upscale: UpscalePart | None = None
     width: Count
-    """Of the video, in pixels, even."""
+    """Width of the video, in pixels, even."""
     height: Count
     curve: CurvePart
     fps: FrameRate
@@ -95,7 +95,7 @@ class RenderPlan(PlanPart):
     encoder: EncoderPart
     libraries: dict[str, str]
     notes: tuple[str, ...] = ()
-    """What was decided otherwise than asked, for people."""
+    """Notes on what was decided otherwise than asked, for people."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "RenderPlan":

@@ -26,7 +26,7 @@ ADDRESS_SPACE = 4 << 30  # bytes; x264 reserves 1.7 GB for the largest video
 
 @dataclass(frozen=True)
 class Limits:
-    """How large a wish may be."""
+    """Limits of a request."""
 
     seconds: float
     """of song"""
@@ -38,7 +38,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class RenderEstimate:
-    """What a render will be."""
+    """Estimate of a render."""
 
     frames: int
     seconds: float
@@ -53,7 +53,7 @@ class RenderEstimate:
 
 
 def unreadable(name: str, reason: str) -> RequestError:
-    """What is told of a song that no job survives."""
+    """Make the error about a song that no job survives."""
     message = f"{_short(name)}: {reason}; export it again, as WAV or FLAC"
     return RequestError(message, code="audio_unreadable", field="audio")
 

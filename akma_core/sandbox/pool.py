@@ -1,4 +1,4 @@
-"""What strangers upload is read in child processes only: whatever crashes, hangs or swells there is one line here.
+"""Sandbox: untrusted songs are read in child processes only; whatever crashes, hangs or swells there is one line here.
 
 A child does one job at a time, within limits of memory and time, without the service's secrets in its environment.
 One that dies takes nobody else's job with it, and is replaced; one that did its share is replaced as well.

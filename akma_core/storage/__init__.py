@@ -1,4 +1,4 @@
-"""Where renders and imported networks are kept: a folder (`file:///data/akma`) or a bucket (`gs://bucket/prefix`).
+"""Storage of renders and imported networks: a folder (`file:///data/akma`) or a bucket (`gs://bucket/prefix`).
 
 What lies where, below the URL; `gcloud storage cp gs://bucket/prefix/renders/ID/video.mp4 .` fetches a video by hand:
 

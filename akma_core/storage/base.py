@@ -1,4 +1,4 @@
-"""What every storage does, and what a key may be."""
+"""Interface of every storage, and the rules of its keys."""
 
 import re
 from abc import ABC, abstractmethod
@@ -49,7 +49,7 @@ class Storage(ABC):
 
     @abstractmethod
     def url(self, key: str) -> str:
-        """Where a person finds it: file:///... or gs://..."""
+        """Address for people: file:///... or gs://..."""
 
     @abstractmethod
     def put_file(self, key: str, path: Path, content_type: str | None = None) -> None:
@@ -94,7 +94,7 @@ class Storage(ABC):
 
     @abstractmethod
     def list(self, prefix: str = "") -> Iterator[Entry]:
-        """What is below `prefix`, which is empty or ends with "/", in the order of the keys, fetched as it is used."""
+        """List what is below `prefix`, empty or ending with "/", in the order of the keys, fetched as it is used."""
 
     @abstractmethod
     def delete(self, key: str) -> None:

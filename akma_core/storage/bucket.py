@@ -158,7 +158,7 @@ class BucketStorage(Storage):
 
     @contextmanager
     def _told(self, key: str, *, missing: bool = False) -> Iterator[None]:
-        """What the library raises, in one line of ours: its own have URLs in them that let others write.
+        """Turn the library's errors into one line of ours: its own have URLs in them that let others write.
 
         `missing`: 404 is the key's, not the bucket's."""
         try:

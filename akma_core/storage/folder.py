@@ -115,7 +115,7 @@ class FileStorage(Storage):
         return path
 
     def _folders(self, path: Path) -> Iterator[Path]:
-        """Those that `path` is in, from the inner ones on, without the root."""
+        """Folders that `path` is in, from the inner ones on, without the root."""
         return takewhile(lambda folder: folder != self._root, path.parents)
 
     @contextmanager

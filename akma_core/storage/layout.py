@@ -2,10 +2,10 @@
 
 
 def chunk_key(render_id: str, index: int) -> str:
-    """Of a chunk's segment."""
+    """Key of a chunk's segment."""
     return f"renders/{render_id}/chunks/{index:05d}.mp4"
 
 
 def sound_key(render_id: str, index: int) -> str:
-    """Of the sound of a chunk."""
+    """Key of the sound of a chunk."""
     return f"renders/{render_id}/sound/{index:05d}.mp4"

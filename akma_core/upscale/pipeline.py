@@ -44,7 +44,7 @@ Aspect = Annotated[Fraction, PlainSerializer(str, return_type=str)]
 
 
 class Network(Protocol):
-    """What upscaling asks of a network: networks.realesrgan.upscaler.Upscaler has it."""
+    """A network as upscaling needs it: networks.realesrgan.upscaler.Upscaler."""
 
     scale: int
     name: str
@@ -61,7 +61,7 @@ class _Part(BaseModel):
 
 
 class SourcePart(_Part):
-    """Which clip."""
+    """The video that is upscaled."""
 
     sha256: Digest
     format: str
@@ -71,7 +71,7 @@ class SourcePart(_Part):
 
 
 class NetworkPart(_Part):
-    """Which network."""
+    """The network."""
 
     name: str
     digest: Digest
@@ -88,7 +88,7 @@ class UpscalePlan(_Part):
     network: NetworkPart
     width: Count
     height: Count
-    """Of the result, in pixels, before any rotation."""
+    """Height of the result, in pixels, before any rotation."""
     frames: Count
     fps: FrameRate
     """For the encoder; every frame keeps its own time."""
@@ -106,7 +106,7 @@ class UpscalePlan(_Part):
     encoder: EncoderPart
     libraries: dict[str, str]
     notes: tuple[str, ...] = ()
-    """What of the clip is otherwise in the result, for people."""
+    """Notes on what is otherwise in the result, for people."""
 
     @property
     def digest(self) -> str:

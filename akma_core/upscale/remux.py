@@ -40,16 +40,16 @@ OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", "
 
 @dataclass(frozen=True)
 class Fit:
-    """Where a clip's tracks go."""
+    """Container and tracks of the result."""
 
     suffix: str
     """.mp4, .mkv or .mov."""
     copied: tuple[int, ...]
     """Indices of the tracks of sound and subtitles that go there as they are."""
     encoded: tuple[int, ...]
-    """Those of sound that this container does not hold, and that become AAC."""
+    """Tracks of sound that this container does not hold, and that become AAC."""
     notes: tuple[str, ...]
-    """What is otherwise, one sentence each."""
+    """Notes on what is otherwise, one sentence each."""
 
 
 def fit(clip: VideoFile) -> Fit:
@@ -132,7 +132,7 @@ class Recoder:
         self._samples = self._next = 0
 
     def packets(self, packet: AnyPacket) -> Iterator[AnyPacket]:
-        """What follows from one more packet, on the clip's clock; an empty one is the last."""
+        """Encode one more packet, on the clip's clock; an empty one is the last."""
         try:
             frames: list[av.AudioFrame | None] = [*cast("Packet[AudioStream]", packet).decode()]
         except av.InvalidDataError:
@@ -162,7 +162,7 @@ def _tracks(source: InputContainer) -> list[Stream]:
 
 
 def _holds(suffix: str, tracks: Sequence[Stream]) -> bool:
-    """Whether the container takes these tracks: its header is tried in memory."""
+    """True where the container takes these tracks: its header is tried in memory."""
     try:
         with av.open(io.BytesIO(), "w", format=CONTAINERS[suffix]) as container:
             for track in tracks:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a VM does beside the container: fetches the secrets, tells Cloud Monitoring how long the queue is. No packages.
+"""Tasks of a VM beside the container: fetches the secrets, tells Cloud Monitoring how long the queue is. No packages.
 
     node.py login              sign Docker in to the registry of IMAGE
     node.py secrets FOLDER     each of SECRETS into a file of its own
@@ -70,7 +70,7 @@ def secrets(folder: Path) -> None:
 
 
 def samples(text: str) -> Iterator[tuple[str, float]]:
-    """Of AKMA's metrics what dashboard, alerts and autoscaler look at: sums over labels, failed renders apart."""
+    """Read the metrics that dashboard, alerts and autoscaler look at: sums over labels, failed renders apart."""
     found: dict[str, float] = {}
     for name, labels, value in SAMPLE.findall(text):
         if 'status="failed"' in labels:

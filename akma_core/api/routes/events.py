@@ -1,4 +1,4 @@
-"""How far a render is, told as it happens: server-sent events."""
+"""Server-sent events: how far a render is, as it happens."""
 
 import asyncio
 import time

@@ -55,7 +55,7 @@ async def get_video(request: Request, render_id: RenderId, state: StateDep, call
 )
 @router.head("/{render_id}/manifest", include_in_schema=False)
 async def get_manifest(request: Request, render_id: RenderId, state: StateDep, caller: CallerDep) -> Response:
-    """What `akma render --manifest` makes the video again from, once the render is done."""
+    """Get the manifest, once the render is done: `akma render --manifest` makes the video again from it."""
     render = (await snapshot_of(state, caller, render_id)).render
     _check_done(render, "manifest")
     return await stored_file(request, state.storage, render, f"renders/{render.id}/manifest.json", "application/json")
@@ -85,7 +85,7 @@ async def get_waveform(request: Request, render_id: RenderId, state: StateDep, c
 
 @router.get("/{render_id}/log", response_class=PlainTextResponse)
 async def get_log(request: Request, render_id: RenderId, state: StateDep, caller: CallerDep) -> Response:
-    """What was noted while it was rendered, the latest 500 lines; as JSON where `Accept` says application/json."""
+    """Get the notes of the render, the latest 500 lines; as JSON where `Accept` says application/json."""
     render = (await snapshot_of(state, caller, render_id)).render
     notes = await run_in_threadpool(state.database.notes, render.id)
     lines = [(datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), text) for at, text in notes]

@@ -1,4 +1,4 @@
-"""Whether kernels can be compiled here. Where not, plain torch does the same, slower."""
+"""Availability of compiled kernels. Where there are none, plain torch does the same, slower."""
 
 import os
 from functools import cache

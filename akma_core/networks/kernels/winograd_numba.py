@@ -32,7 +32,7 @@ class Flat(NamedTuple):
 
 
 def _flat(picture: Tensor) -> Flat:
-    """Of [C, H, W], channels last, where it may be a slice of more channels."""
+    """Strides of [C, H, W], channels last, where it may be a slice of more channels."""
     channels, height, width = picture.shape
     pixel = picture.stride(1) // width if height > 1 else picture.stride(2)
     numbers = picture.as_strided(((height * width - 1) * pixel + channels,), (1,)).numpy()

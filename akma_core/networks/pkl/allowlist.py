@@ -72,7 +72,7 @@ class Array:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Constructor:
-    """What an allowed name stands for: `build(budget, *arguments)` makes a record or a plain value."""
+    """Builder of an allowed name: `build(budget, *arguments)` makes a record or a plain value."""
 
     build: Callable[..., object]
 

@@ -1,4 +1,4 @@
-"""What the data of an official StyleGAN3 container mean: the generator's configuration and its weights.
+"""Official StyleGAN3 containers: the generator's configuration and its weights.
 
 container = read_pkl(path)
 config = GeneratorConfig.from_init_kwargs(container.init_kwargs)
@@ -36,7 +36,7 @@ BEGINNINGS = {
 
 
 class Range(NamedTuple):
-    """What a setting may be: an int or, unless `whole`, a float within low..high; None if `optional`."""
+    """Check a setting: an int or, unless `whole`, a float within low..high; None if `optional`."""
 
     low: float
     high: float

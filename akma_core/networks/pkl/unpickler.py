@@ -31,7 +31,7 @@ def damaged(detail: str) -> RequestError:
 
 @dataclass
 class Budget:
-    """What one file may still ask for, over its outer stream and all nested ones together."""
+    """Budget of what one file may still ask for, over its outer stream and all nested ones together."""
 
     opcodes: int = MAX_OPCODES
     text: int = MAX_TEXT
@@ -45,7 +45,7 @@ class Budget:
 
 
 def is_name(value: object) -> bool:
-    """Whether a value is a string short enough to be a key."""
+    """True where a value is a string short enough to be a key."""
     return type(value) is str and len(value) <= MAX_NAME
 
 
@@ -53,7 +53,7 @@ class DataUnpickler(pickle._Unpickler):
     """Reads None, bool, int, float, str, tuple, list, dict, set of names, and bytes as views of `data`."""
 
     names: ClassVar[Mapping[tuple[str, str], object]] = {}
-    """What is pushed for each global that the stream may name."""
+    """Values that are pushed for each global that the stream may name."""
 
     memo: dict[int, Any]
     stack: list[Any]

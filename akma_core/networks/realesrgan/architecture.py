@@ -1,4 +1,4 @@
-"""Which of the two networks a state dict is, and that network with the state dict in it."""
+"""The two networks of Real-ESRGAN: tell which one a state dict is, and load it."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""What an upscaler's card says, and which upscalers AKMA carries. No torch here: planning a render reads it.
+"""Cards of upscalers, and the upscalers that AKMA carries. No torch here: planning a render reads it.
 
 Each has a card, `weights/<name>.json`. The small network's weights lie beside its card; those of the large ones come
 from the optional package that the card names. One that a user imported is a folder of its own, with CARD and WEIGHTS.
@@ -22,7 +22,7 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class UpscalerCard(BaseModel):
-    """What an upscaler is. Frozen; unknown fields refused."""
+    """Description of an upscaler. Frozen; unknown fields refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,14 +36,14 @@ class UpscalerCard(BaseModel):
     files: dict[str, Digest]
     """SHA-256 of each file by its path in the package's folder; the weights are the last one."""
     origin: Digest | None = None
-    """What an imported one is known by: SHA-256 of the file it was, or of how it was blended. None: by its weights."""
+    """Identity of an imported one: SHA-256 of the file it was, or of how it was blended. None: by its weights."""
     source: str
     licence: str
     note: str = ""
 
     @property
     def digest(self) -> str:
-        """What decides a pixel, the same for a file and for what was imported from it."""
+        """Digest of what decides a pixel, the same for a file and for what was imported from it."""
         return self.origin or self.weights_sha256
 
     @property
@@ -78,7 +78,7 @@ def write_card(folder: Path, card: UpscalerCard) -> None:
 
 
 def installed(card: UpscalerCard) -> bool:
-    """Whether the package that holds the weights is there."""
+    """True where the package that holds the weights is there."""
     return not card.package or find_spec(card.package) is not None
 
 

@@ -1,4 +1,4 @@
-"""What a StyleGAN3 generator is made of, and the geometry that follows from it.
+"""Configuration of a StyleGAN3 generator, and the geometry that follows from it.
 
 Karras et al., "Alias-Free Generative Adversarial Networks", NeurIPS 2021. Every derived size is a pure function of the
 configuration, in float64, so that a network is rebuilt from a few numbers and nothing in a file has to be believed.

@@ -40,7 +40,7 @@ TOLERANCE = {F16: 1e-4, F32: 3e-6}  # of a radial filter's largest eigenvalue; h
 
 @dataclass(frozen=True)
 class Tile:
-    """What one program covers."""
+    """Block that one program covers."""
 
     inputs: int
     """Input columns; a power of two, as all that Triton counts with."""
