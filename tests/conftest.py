@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.command import akma
 from tests.support.songs import write_song
+
+__all__ = ["akma"]
 
 
 def save_network(folder: Path, *, classes: int = 0, **card: Any) -> Path:

@@ -4,10 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import akma
-
-__all__ = ["akma"]
-
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:

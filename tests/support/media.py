@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from akma_core.media.encoder import Encoder
 from akma_core.media.segment import SegmentWriter
 
-YuvSource = NDArray[np.uint8]
+Planes = NDArray[np.uint8]
 
 
 def encoder(fps: Fraction | int = 30, side: int = 64, **settings: Any) -> Encoder:
@@ -21,7 +21,7 @@ def encoder(fps: Fraction | int = 30, side: int = 64, **settings: Any) -> Encode
     return Encoder(width=side, height=side, fps=Fraction(fps), **(rate | settings))
 
 
-def moving(frames: int, side: int = 64, seed: int = 0) -> YuvSource:
+def moving(frames: int, side: int = 64, seed: int = 0) -> Planes:
     """A noisy texture that slides a pixel a frame: uint8 [frames, side * 3 // 2, side]."""
     rng = np.random.default_rng(seed)
     texture = rng.integers(40, 200, (side * 3 // 2, side))
@@ -30,13 +30,13 @@ def moving(frames: int, side: int = 64, seed: int = 0) -> YuvSource:
     return (slides + noise).astype(np.uint8)
 
 
-def write_segment(path: Path, settings: Encoder, planes: YuvSource) -> Path:
+def write_segment(path: Path, settings: Encoder, planes: Planes) -> Path:
     with SegmentWriter(path, settings) as writer:
         writer.write(planes)
     return path
 
 
-def decode_video(path: Path) -> tuple[YuvSource, list[Fraction]]:
+def decode_video(path: Path) -> tuple[Planes, list[Fraction]]:
     """Planes and times in seconds."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
