@@ -6,7 +6,7 @@ A file is judged by its bytes, never by its name, and nothing is allocated by wh
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from io import BufferedReader
@@ -25,6 +25,7 @@ Decode = Callable[[int, int, SampleType], Iterator[Block]]  # from a sample on, 
 
 BLOCK = 65536  # samples a block: 1 MB of float64 stereo, which stays in the cache
 MAX_CHANNELS = 64
+ESTIMATE = 0.9  # of the length in a header, which for lossy files is a guess: what is certainly too long
 MIN_RATE, MAX_RATE = 1_000, 768_000  # Hz
 
 # Bits a sample that keep what a libsndfile subtype holds; a float32 has 24 bits of mantissa.
@@ -72,8 +73,11 @@ class AudioInfo:
         return self.samples / self.sample_rate
 
 
-def probe_soundfile(path: Path) -> tuple[AudioInfo, Decode] | None:
-    """Facts of the file by libsndfile and how to decode it, or None where it refuses the file."""
+def probe_soundfile(path: Path, longest: float | None = None) -> tuple[AudioInfo, Decode] | None:
+    """Facts of the file by libsndfile and how to decode it, or None where it refuses the file.
+
+    `longest`: seconds after which it is refused, by what its header or last granule says before a sample is decoded.
+    """
     with opened(path) as file:
         try:
             with _sound(file) as sound:
@@ -82,6 +86,7 @@ def probe_soundfile(path: Path) -> tuple[AudioInfo, Decode] | None:
         except soundfile.LibsndfileError:
             return None
     _check(path, rate, channels)
+    _check_length(path, samples / rate * ESTIMATE, longest)
     exact = codec in _SEEKS_EXACTLY
 
     def decode(start: int, frames: int, dtype: SampleType) -> Iterator[Block]:
@@ -107,9 +112,26 @@ def probe_soundfile(path: Path) -> tuple[AudioInfo, Decode] | None:
                 raise _damaged(path) from error
 
     if not exact or not _reaches(path, samples):
-        samples = sum(map(len, decode(0, BLOCK, "float32")))
+        samples = _counted(path, map(len, decode(0, BLOCK, "float32")), rate, longest)
     lossless = codec in _LOSSLESS_BITS
     return AudioInfo(rate, channels, samples, _LOSSLESS_BITS.get(codec, 16), f"{container}/{codec}", lossless), decode
+
+
+def _counted(path: Path, lengths: Iterable[int], rate: int, longest: float | None) -> int:
+    """Sum of `lengths`, samples; refused as soon as they are too long, so that a bomb costs no more than that."""
+    samples = 0
+    for length in lengths:
+        samples += length
+        _check_length(path, samples / rate, longest)
+    return samples
+
+
+def _check_length(path: Path, seconds: float, longest: float | None) -> None:
+    if longest is not None and seconds > longest:
+        message = (
+            f"lasts {seconds:,.0f} seconds or more, and this service takes up to {longest:,.0f}: give a part of it"
+        )
+        raise RequestError(f"{path.name}: {message}", code="audio_too_long", field="audio")
 
 
 def _reaches(path: Path, samples: int) -> bool:
@@ -156,12 +178,13 @@ def _stderr_dropped() -> Iterator[None]:
             os.close(sink)
 
 
-def probe_av(path: Path) -> tuple[AudioInfo, Decode]:
-    """Facts of the file by FFmpeg and how to decode it."""
+def probe_av(path: Path, longest: float | None = None) -> tuple[AudioInfo, Decode]:
+    """Facts of the file by FFmpeg and how to decode it; `longest` as for probe_soundfile."""
     samples, first = 0, None
     for frame in _av_frames(path):
         first = first or frame
         samples += len(frame.samples)
+        _check_length(path, samples / frame.rate, longest)
     if first is None:
         raise bad_audio(path, f"has no sound in it; {GIVE}", "audio_empty")
     codec = first.format.split("/")[1]

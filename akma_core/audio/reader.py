@@ -91,18 +91,19 @@ class AudioReader:
         )
 
 
-def open_audio(path: str | Path) -> AudioReader:
+def open_audio(path: str | Path, longest: float | None = None) -> AudioReader:
     """Look at the audio file at `path` and return its reader.
 
     libsndfile: WAV, RF64, W64, AIFF, CAF, FLAC, OGG, Opus, MP3 and others. FFmpeg: M4A/AAC and the best audio
     track of MP4, MKV, WebM and others. Lossy files are decoded once here: only that counts their samples
-    exactly. Raises RequestError (field "audio") for anything that is not a readable file with audio in it.
+    exactly. Raises RequestError (field "audio") for anything that is not a readable file with audio in it, and,
+    code audio_too_long, for one that lasts more than `longest` seconds: as soon as that is known.
     """
     path = Path(path)
     with opened(path) as file:
         if os.fstat(file.fileno()).st_size == 0:
             raise bad_audio(path, f"is empty; {GIVE}", "audio_empty")
-    info, decode = probe_soundfile(path) or probe_av(path)
+    info, decode = probe_soundfile(path, longest) or probe_av(path, longest)
     if info.samples < 1:
         raise bad_audio(path, "holds no samples; give a file with sound in it", "audio_empty")
     return AudioReader(path, info, decode)

@@ -81,7 +81,7 @@ class Submission:
         older = await to_thread.run_sync(self._database.keyed, owner, key)
         if older and older.fingerprint == fingerprint:
             return older, False
-        facts = await self.inspect(song, settings)
+        facts = await self.inspect(song, settings, owner)
         render_id = new_id()
         audio = f"renders/{render_id}/audio{song.path.suffix}"
         render = Render(
@@ -111,10 +111,10 @@ class Submission:
             await self._discard(render_id)
         return accepted, accepted.id == render_id
 
-    async def inspect(self, song: Song, settings: RenderSettings) -> RenderEstimate:
-        """Estimate a render of `song`; RequestError where there can be none."""
+    async def inspect(self, song: Song, settings: RenderSettings, owner: str) -> RenderEstimate:
+        """Estimate a render of `song` of `owner`; RequestError where there can be none."""
         card, upscale = await to_thread.run_sync(self.networks, settings)
-        return await self._probe.inspect(song.path, song.name, song.sha256, settings, card, upscale, self.limits)
+        return await self._probe.inspect(song.path, song.name, song.sha256, settings, card, upscale, self.limits, owner)
 
     def networks(self, settings: RenderSettings) -> tuple[NetworkCard, dict[str, Any] | None]:
         """The card of the network that is named, and plan.UpscalePart of the upscaler. RequestError, unknown_model."""

@@ -20,9 +20,10 @@ from anyio import CapacityLimiter, to_thread
 from akma_core.errors import AkmaError, FailureError
 from akma_core.networks.card import NetworkCard
 from akma_core.sandbox.child import SECONDS, Limits, RenderEstimate, unreadable
+from akma_core.sandbox.fair_queue import FairQueue
 from akma_core.settings import RenderSettings
 
-CHILDREN = 2
+CHILDREN = 3  # one owner's songs take all but one of them
 JOBS = 200  # that a child does before another takes its place
 KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "MPLCONFIGDIR"}
 ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a child is one thread's work
@@ -35,12 +36,14 @@ class SandboxPool:
         self._seconds, self._jobs = seconds, jobs
         self._lock = threading.Lock()
         self._idle: list[_Child | None] = [None] * children
-        self._all = CapacityLimiter(children)
+        self.queue = FairQueue(children)
+        self._threads = CapacityLimiter(children)
         self._pictures = CapacityLimiter(max(1, children - 1))  # one is always left for those that submit
 
     def start(self) -> None:
-        """Begin the children, which get ready by themselves."""
-        self._idle = [child or _Child() for child in self._idle]
+        """Begin the children, which get ready by themselves; the last one only when it is needed."""
+        ready = max(1, len(self._idle) - 1)
+        self._idle = [*self._idle[ready:], *(child or _Child() for child in self._idle[:ready])]
 
     def close(self) -> None:
         for child in self._idle:
@@ -57,14 +60,15 @@ class SandboxPool:
         card: NetworkCard,
         upscale: dict[str, Any] | None,
         limits: Limits,
+        owner: str,
     ) -> RenderEstimate:
         """Open the song and plan its render on a CPU, so that what is wrong is told now, in the command line's words.
 
-        `name`: what errors call the song; `upscale`: plan.UpscalePart as a dictionary. RequestError, or FailureError
-        where the child cannot be had.
+        `name`: what errors call the song; `upscale`: plan.UpscalePart as a dictionary; `owner`: whose song it is, for a
+        fair order. RequestError, or FailureError where the child cannot be had.
         """
         answer, _ = await self._run(
-            self._all,
+            owner,
             job="inspect",
             song=str(song),
             name=name,
@@ -76,23 +80,26 @@ class SandboxPool:
         )
         return RenderEstimate(**{**answer, "notes": tuple(answer["notes"])})
 
-    async def waveform(self, song: Path, name: str, settings: RenderSettings, limits: Limits, *, png: bool) -> bytes:
-        """The curve as a PNG of 1600 x 500 pixels or as JSON {fps, first_frame, frames, values, ...}. RequestError."""
+    async def waveform(
+        self, song: Path, name: str, settings: RenderSettings, limits: Limits, owner: str, *, png: bool
+    ) -> bytes:
+        """Compute the curve: a PNG of 1600 x 500 pixels, or JSON as export.curve_json. RequestError."""
         wish = settings.model_dump_json(by_alias=True)
         async with self._pictures:
             _, data = await self._run(
-                self._all, job="waveform", song=str(song), name=name, settings=wish, limits=asdict(limits), png=png
+                owner, job="waveform", song=str(song), name=name, settings=wish, limits=asdict(limits), png=png
             )
         return data
 
-    async def plot(self, curve: Path, plan: Path, name: str) -> bytes:
-        """The PNG of a render's stored curve, float64 [frames of the song] as .npy, with its plan as JSON."""
+    async def plot(self, curve: Path, plan: Path, name: str, owner: str) -> bytes:
+        """Draw the PNG of a render's stored curve, float64 [frames of the song] as .npy, with its plan as JSON."""
         async with self._pictures:
-            _, data = await self._run(self._all, job="plot", song=str(curve), plan=str(plan), name=name)
+            _, data = await self._run(owner, job="plot", song=str(curve), plan=str(plan), name=name)
         return data
 
-    async def _run(self, limiter: CapacityLimiter, **request: Any) -> tuple[dict[str, Any], bytes]:
-        return await to_thread.run_sync(partial(self._call, request), limiter=limiter)
+    async def _run(self, owner: str, **request: Any) -> tuple[dict[str, Any], bytes]:
+        async with self.queue.place(owner):
+            return await to_thread.run_sync(partial(self._call, request), limiter=self._threads)
 
     def _call(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         with self._lock:

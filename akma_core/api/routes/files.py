@@ -71,7 +71,7 @@ async def get_waveform(request: Request, render_id: RenderId, state: StateDep, c
             curve, plan = Path(folder, "curve.npy"), Path(folder, "plan.json")
             for path in (plan, curve):
                 await run_in_threadpool(state.storage.get_file, f"renders/{render.id}/{path.name}", path)
-            return await state.probe.plot(curve, plan, render.name)
+            return await state.probe.plot(curve, plan, render.name, render.owner)
 
     pictures = one(request, "pictures", lambda: SingleFlightCache(PICTURES))
     try:

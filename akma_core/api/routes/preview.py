@@ -38,7 +38,7 @@ router = APIRouter(prefix="/v1", tags=["preview"])
     responses={200: {"content": {JSON: {"schema": {"type": "object"}}, PNG: {"schema": {"type": "string"}}}}},
     openapi_extra=form({"audio": AUDIO, **settings_fields(CURVE_SETTINGS), "settings": SETTINGS}, required=["audio"]),
 )
-async def compute_waveform(request: Request, state: StateDep, _caller: CallerDep) -> Response:
+async def compute_waveform(request: Request, state: StateDep, caller: CallerDep) -> Response:
     """The curve that will move the picture, one value a frame, as the JSON that `akma waveform` writes, or a
     picture with `Accept: image/png`.
 
@@ -52,7 +52,8 @@ async def compute_waveform(request: Request, state: StateDep, _caller: CallerDep
         if unknown := next((name for name in fields if name not in CURVE_SETTINGS), None):
             raise RequestError(f"unknown setting {unknown[:60]!r}", code="unknown_setting", field=unknown[:60])
         settings = RenderSettings.parse(fields)
-        data = await state.probe.waveform(song.path, song.name, settings, state.submission.limits, png=kind == PNG)
+        limits = state.submission.limits
+        data = await state.probe.waveform(song.path, song.name, settings, limits, caller.name, png=kind == PNG)
     return Response(data, media_type=kind)
 
 
@@ -70,7 +71,7 @@ async def compute_waveform(request: Request, state: StateDep, _caller: CallerDep
         }
     ),
 )
-async def render_preview(request: Request, state: StateDep, _caller: CallerDep) -> Response:
+async def render_preview(request: Request, state: StateDep, caller: CallerDep) -> Response:
     """A few stills of the video, by default four spread over it; or, without a song, what the network makes of seeds.
     One contact sheet, or with `Accept: application/json` {"stills": [{"time", "frame", "seed", "png"}]} in base64.
 
@@ -85,14 +86,14 @@ async def render_preview(request: Request, state: StateDep, _caller: CallerDep) 
     async with state.previews:
         preview_id = new_id()
         try:
-            task = await _task(request, state, preview_id)
+            task = await _task(request, state, preview_id, caller.name)
             answer = await state.ask("preview", {"id": preview_id, **task}, PREVIEW_SECONDS)
             return await run_in_threadpool(_pictures, state, answer, kind)
         finally:
             await run_in_threadpool(state.storage.delete_prefix, f"previews/{preview_id}/")
 
 
-async def _task(request: Request, state: State, preview_id: str) -> dict[str, Any]:
+async def _task(request: Request, state: State, preview_id: str, owner: str) -> dict[str, Any]:
     """The task's request; a song lies in storage then."""
     songless = await _songless(request, state)
     if songless is not None:
@@ -108,7 +109,7 @@ async def _task(request: Request, state: State, preview_id: str) -> dict[str, An
         fields = fields_of(song)
         times = fields.pop("times", None)
         settings = parse(fields)
-        facts = await state.submission.inspect(song, settings)
+        facts = await state.submission.inspect(song, settings, owner)
         begin, seconds = settings.start, min(facts.seconds, facts.duration - settings.start)
         if times is None:
             moments = [begin + seconds * (2 * k + 1) / (2 * DEFAULT_STILLS) for k in range(DEFAULT_STILLS)]
