@@ -35,6 +35,8 @@ STATUS = {  # by code; others are 422 where the request is wrong, 500 where the 
     "queue_full": 429,
     "too_many": 429,
     "database_unreachable": 503,
+    "database_newer": 503,
+    "database_unfit": 503,
     "storage_unreachable": 503,
     "unavailable": 503,
     "no_worker": 503,

@@ -1,5 +1,6 @@
 """SQLite or Postgres: connections, and transactions that read or write."""
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from akma_core.database.schema import metadata
+from akma_core.database.migrations import migrate
 from akma_core.errors import FailureError
 
 # libpq's: a network that is gone is noticed in seconds, not in a quarter of an hour. tcp_user_timeout is milliseconds.
@@ -41,9 +42,13 @@ class Engine:
                 url, connect_args=CONNECT_OPTIONS, pool_size=8, max_overflow=32, pool_pre_ping=True, pool_timeout=30
             )
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        with _reached(), self._engine.begin() as connection:
-            self._serialize(connection)
-            metadata.create_all(connection)
+        try:
+            with _reached(), self._engine.begin() as connection:
+                self._serialize(connection)
+                migrate(connection)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._engine.dispose()
@@ -102,5 +107,20 @@ def _reached() -> Iterator[None]:
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise FailureError(f"the database does not answer ({reason[:200]})", code="database_unreachable") from error
+        reason = _reason(error)
+        if re.match("no such (table|column)|table .* has no column", reason):
+            raise _unfit(reason) from error
+        raise FailureError(f"the database does not answer ({reason})", code="database_unreachable") from error
+    except sa.exc.ProgrammingError as error:  # Postgres' word for what is missing: no outage, and it does not pass
+        raise _unfit(_reason(error)) from error
+
+
+def _reason(error: sa.exc.SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0][:200]
+
+
+def _unfit(reason: str) -> FailureError:
+    message = (
+        f"the database's tables are not this AKMA's ({reason}): start AKMA again, or give it a database of its own"
+    )
+    return FailureError(message, code="database_unfit")

@@ -1,4 +1,4 @@
-"""The tables, and what their rows are called outside."""
+"""The tables at the last step of `migrations`, and what their rows are called outside."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +41,9 @@ renders = sa.Table(
     Column("error_message", Text),
     Column("webhook_url", Text),
     Column("webhook", Text),
+    Column("metadata", Text),
+    Column("video_bytes", sa.BigInteger),
+    Column("video_sha256", Text),
     sa.UniqueConstraint("owner", "idempotency_key"),
     sa.Index("akma_renders_status", "status", "created"),
     sa.Index("akma_renders_created", "created", "id"),
@@ -58,6 +61,8 @@ segments = sa.Table(
     Column("worker", Text),
     Column("rendered", Integer, nullable=False, default=0),
     Column("notes", Text, nullable=False, default="[]"),
+    Column("bytes", sa.BigInteger),
+    Column("sha256", Text),
 )
 workers = sa.Table(
     "akma_workers",
@@ -139,6 +144,11 @@ class Render:
     webhook_url: str | None = None
     webhook: str | None = None
     """Outcome of the webhook: sent, or why not."""
+    metadata: str | None = None
+    """The caller's own words, JSON."""
+    video_bytes: int | None = None
+    video_sha256: str | None = None
+    """Of the finished video."""
 
     @property
     def is_over(self) -> bool:

@@ -19,7 +19,9 @@ from pydantic import ValidationError
 
 from akma_core import registry
 from akma_core.config import Environment
+from akma_core.database import migrations
 from akma_core.doctor.finding import CheckContext, CheckResult, bad, ok, summary, warn
+from akma_core.errors import FailureError
 from akma_core.jobs.executor_lock import SPACE, FileLock, PostgresLock
 from akma_core.storage import Storage, open_storage
 
@@ -83,6 +85,7 @@ def _postgres(environment: Environment) -> CheckResult:
         major = session.info.server_version // 10000
         if major < POSTGRES:
             troubles.append(warn(f"Postgres {major} is old", f"take {POSTGRES} or later"))
+        troubles += _schema(environment.database("akma"))
         info = session.info
         return summary(f"Postgres {number.split()[0]} at {info.host}:{info.port}/{info.dbname}", troubles)
 
@@ -139,7 +142,23 @@ def _sqlite(path: Path) -> CheckResult:
                 troubles.append(
                     bad(f"{known} cannot be read ({error})", "bring it back from a backup, or move it away")
                 )
+    if path.exists() and not troubles:
+        troubles += _schema(f"sqlite:///{path}")
     return summary(f"SQLite {sqlite3.sqlite_version} in {folder}, for this machine alone", troubles)
+
+
+def _schema(url: str) -> Iterator[CheckResult]:
+    """Check that the tables are not those of a newer AKMA; older ones are brought up when the service starts."""
+    engine = sa.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            migrations.check(migrations.version_of(connection))
+    except FailureError as error:
+        yield bad(error.message.rpartition(": ")[0], "update AKMA on this machine")
+    except sa.exc.SQLAlchemyError as error:
+        yield bad(f"the tables cannot be looked at ({str(error).splitlines()[0][:200]})", "see the message")
+    finally:
+        engine.dispose()
 
 
 def filesystem(path: Path, mounts: str | None = None) -> str:

@@ -80,3 +80,11 @@ def test_a_database_that_goes_away_comes_back(url: str, tmp_path: Path) -> None:
             _execute(database, backends)
     assert database.get(render_id)
     database.close()
+
+
+def test_tables_that_are_not_ours_are_no_outage(database: Database) -> None:
+    accept(database)
+    _execute(database, "ALTER TABLE akma_renders RENAME COLUMN metadata TO words")
+    with pytest.raises(FailureError, match="tables are not this AKMA's") as caught:
+        database.page(None, None, 1)
+    assert caught.value.code == "database_unfit"
