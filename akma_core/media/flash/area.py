@@ -1,0 +1,52 @@
+"""How much of a field of view flashes at once, for every place of the field on the picture."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akma_core.media.flash.grid import Grid
+from akma_core.media.flash.standards import Area
+
+Flags = NDArray[np.bool_]
+
+
+class Field:
+    """A field of view that slides over the picture cell by cell, or the whole picture."""
+
+    def __init__(self, grid: Grid, area: Area | None) -> None:
+        height, width = grid.cell
+        self.shape = (grid.rows, grid.columns)
+        self.rows, self.columns = self.shape
+        limit = grid.rows * grid.columns / 4
+        if area is not None:
+            self.rows = min(grid.rows, max(1, round(area.height / height)))
+            self.columns = min(grid.columns, max(1, round(area.width / width)))
+            limit = area.limit / (height * width)
+        self.least = math.floor(limit + 1e-9) + 1
+        """Fewest cells that exceed the standard's area."""
+
+    def fullest(self, flags: Flags) -> tuple[int, tuple[int, int]]:
+        """Most flagged cells in any place, and that place's top row and left column; flags: bool [rows, columns]."""
+        counts = _sums(flags, self.rows, self.columns)
+        place = int(counts.argmax())
+        return int(counts.flat[place]), divmod(place, counts.shape[1])
+
+    def exceeded(self, flags: Flags) -> Flags:
+        """Those flagged cells that lie in a place which holds too many of them."""
+        if np.count_nonzero(flags) < self.least:
+            return np.zeros_like(flags)
+        places = _sums(flags, self.rows, self.columns) >= self.least
+        if places.size == 1:
+            return flags & places
+        margins = (self.rows - 1, self.columns - 1)
+        covered = _sums(np.pad(places, [(m, m) for m in margins]), self.rows, self.columns) > 0
+        return flags & covered
+
+
+def _sums(flags: Flags, rows: int, columns: int) -> NDArray[np.int32]:
+    """Flagged cells in each rectangle of that size inside the picture, from the summed-area table."""
+    table = np.zeros((flags.shape[0] + 1, flags.shape[1] + 1), np.int32)
+    np.cumsum(flags, axis=0, dtype=np.int32, out=table[1:, 1:])
+    np.cumsum(table[1:, 1:], axis=1, out=table[1:, 1:])
+    return table[rows:, columns:] - table[:-rows, columns:] - table[rows:, :-columns] + table[:-rows, :-columns]
