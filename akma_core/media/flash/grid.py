@@ -36,8 +36,7 @@ class Grid:
     rows: int
     columns: int
     whole: bool
-    """A cell is the mean of all of its pixels; else of the 2 x 2 in its middle, since the mean over an edge is neither
-    of the colours that meet there."""
+    """A cell is the mean of its pixels; else its middle pixel, as a mean over an edge is neither of the colours."""
 
     @classmethod
     def fine(cls, width: int, height: int) -> Self:
@@ -81,30 +80,27 @@ def _means(rgb: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.float3
     tops, lefts = np.arange(rows) * height // rows, np.arange(columns) * width // columns
     sums = np.add.reduceat(np.add.reduceat(LINEAR[rgb], tops, axis=0), lefts, axis=1)
     areas = np.diff(tops, append=height)[:, None, None] * np.diff(lefts, append=width)[None, :, None]
-    return sums / areas.astype(np.float32)
+    means: NDArray[np.float32] = sums / areas.astype(np.float32)
+    return means
 
 
 def _middles(rgb: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.float32]:
-    """Mean light of the 2 x 2 pixels in the middle of each cell; of the pixel where a cell is one."""
-    step = rgb.shape[0] // rows
-    if step < 2:
-        return LINEAR[rgb[:rows, :columns]]
-    first = (step - 2) // 2
-    corners = [rgb[first + i :: step, first + j :: step][:rows, :columns] for i in (0, 1) for j in (0, 1)]
-    return np.sum([LINEAR[corner] for corner in corners], axis=0, dtype=np.float32) / 4
+    """Light of the pixel in the middle of each cell, float32 [rows, columns, 3]."""
+    down, across = rgb.shape[0] // rows, rgb.shape[1] // columns
+    return LINEAR[rgb[down // 2 :: down, across // 2 :: across][:rows, :columns]]
 
 
 def _rgb(planes: NDArray[np.uint8], height: int, width: int, rows: int) -> NDArray[np.uint8]:
     """RGB of planes, uint8 [h, w, 3]; at the chroma's half size where that has pixels enough."""
-    luma = planes[:height].astype(np.float32)
+    luma: NDArray[np.float32] = planes[:height].astype(np.float32)
     chroma = planes[height:].reshape(2, height // 2, width // 2).astype(np.float32)
     if rows <= height // 2:
-        luma = (luma[::2, ::2] + luma[::2, 1::2] + luma[1::2, ::2] + luma[1::2, 1::2]) / 4
+        luma = (luma[::2, ::2] + luma[::2, 1::2] + luma[1::2, ::2] + luma[1::2, 1::2]) / np.float32(4)
     else:
         chroma = chroma.repeat(2, axis=1).repeat(2, axis=2)
     # ITU-R BT.709-6, items 3.2 to 3.4, from limited range to codes of 0..255.
-    luma = (luma - 16) * (255 / 219)
-    blue, red = (chroma - 128) * (255 / 224)
+    luma = (luma - 16) * np.float32(255 / 219)
+    blue, red = (chroma - 128) * np.float32(255 / 224)
     green = luma - (0.0722 * 1.8556 / 0.7152) * blue - (0.2126 * 1.5748 / 0.7152) * red
     rgb = np.stack([luma + 1.5748 * red, green, luma + 1.8556 * blue], axis=-1)
     return np.clip(rgb + 0.5, 0, 255).astype(np.uint8)

@@ -24,7 +24,7 @@ PROLONGED = 5.0  # ITU-R BT.1702: flashing for longer than 5 s may be a risk tho
 
 @dataclass(frozen=True)
 class Worst:
-    """The worst second: opposing transitions in it, when it begins (s), and where (left, top, width, height; pixels)."""
+    """The worst second: its opposing transitions, when it begins (s), and where (left, top, width, height in pixels)."""
 
     transitions: int = 0
     second: float = 0.0
@@ -58,21 +58,29 @@ class FlashMeter:
     def __init__(self, grid: Grid, fps: float, standards: Sequence[Standard] = STANDARDS) -> None:
         self.grid, self.fps, self.standards = grid, fps, tuple(standards)
         self.pictures = 0
+        self._last: NDArray[np.uint8] | None = None
         cells = grid.rows * grid.columns
         self._sources: dict[Kind, Luminance | Redness] = {"general": Luminance(cells), "red": Redness(cells)}
         areas = {standard.area for standard in standards}
         self._counters = {(kind, area): _Counter(grid, area, fps) for kind in self._sources for area in areas}
 
-    def add(self, small: NDArray[np.uint8]) -> None:
-        """Count pictures made small by `grid`, uint8 [n, rows, columns, 3], in the order of showing."""
+    def add(self, small: NDArray[np.uint8], times: Sequence[float] | None = None) -> None:
+        """Count pictures that `grid` made small, uint8 [n, rows, columns, 3], in the order of showing.
+
+        times: when each shows, s, rising from call to call; by default one every 1 / fps.
+        """
         shape = (self.grid.rows, self.grid.columns)
-        for picture in small:
+        for index, picture in enumerate(small):
+            time = self.pictures / self.fps if times is None else times[index]
+            self.pictures += 1
+            if self._last is not None and np.array_equal(picture, self._last):
+                continue  # nothing changes, and what is past the second is dropped with the next that does
+            self._last = picture.copy()
             for kind, source in self._sources.items():
                 up, down = (flags.reshape(shape) for flags in source.add(picture.reshape(-1, 3)))
                 for (other, _), counter in self._counters.items():
                     if other == kind:
-                        counter.add(self.pictures, (up, down))
-            self.pictures += 1
+                        counter.add(time, (up, down))
 
     def verdicts(self) -> dict[Name, Verdict]:
         """Each standard's verdict on the pictures so far."""
@@ -80,8 +88,7 @@ class FlashMeter:
 
     def _verdict(self, standard: Standard) -> Verdict:
         general, red = (self._counters[kind, standard.area] for kind in self._sources)
-        prolonged = max(general.prolonged, red.prolonged) / self.fps
-        return Verdict(standard.name, general.worst, red.worst, prolonged)
+        return Verdict(standard.name, general.worst, red.worst, max(general.prolonged, red.prolonged))
 
 
 class _Counter:
@@ -89,41 +96,49 @@ class _Counter:
 
     def __init__(self, grid: Grid, area: Area | None, fps: float) -> None:
         self.worst = Worst()
-        self.prolonged = 0
-        """Longest run of pictures at which the second up to then held two flashes."""
-        self._grid, self._fps, self._field = grid, fps, Field(grid, area)
-        self._second = max(1, round(fps))
+        self.prolonged = 0.0
+        """Longest time, s, in which the second up to each picture held two flashes."""
+        self._grid, self._field = grid, Field(grid, area)
+        # Half a picture's time less or more, as containers round when a picture shows.
+        self._second = 1 - 0.5 / fps
+        self._together = (round(TOGETHER * fps) + 0.5) / fps
         self._counts = np.zeros((grid.rows, grid.columns), np.int16)
-        self._counted: deque[tuple[int, NDArray[np.intp]]] = deque()  # picture, and the cells counted with it
-        together = 1 + round(TOGETHER * fps)
-        self._waiting = [deque[Flags](maxlen=together) for _ in range(2)]  # changed, and not yet enough; by direction
-        self._run = 0
+        self._counted: deque[tuple[float, NDArray[np.intp]]] = deque()  # time, and the cells counted with that picture
+        # Cells that changed of late, of which there were not enough, by direction.
+        self._waiting: tuple[deque[tuple[float, Flags]], deque[tuple[float, Flags]]] = (deque(), deque())
+        self._since: float | None = None  # since when the second up to now has held two flashes
 
-    def add(self, picture: int, changes: tuple[Flags, Flags]) -> None:
-        """changes: cells that went up and that went down with this picture, bool [rows, columns]."""
-        counts = self._counts.reshape(-1)
-        while self._counted and self._counted[0][0] <= picture - self._second:
-            counts[self._counted.popleft()[1]] -= 1
-        for waiting, changed in zip(self._waiting, changes, strict=True):
-            waiting.append(changed.copy())
-            if not changed.any():
-                continue
-            enough = self._field.exceeded(np.logical_or.reduce(waiting))
-            if enough.any():
-                for flags in waiting:
-                    flags &= ~enough
-                cells = np.flatnonzero(enough)
-                counts[cells] += 1
-                self._counted.append((picture, cells))
-        self._judge()
+    def add(self, time: float, changes: tuple[Flags, Flags]) -> None:
+        """changes: cells that went up and that went down with the picture shown then, bool [rows, columns]."""
+        less = False
+        while self._counted and self._counted[0][0] < time - self._second:
+            self._counts.reshape(-1)[self._counted.popleft()[1]] -= 1
+            less = True
+        more = [self._count(time, *both) for both in zip(self._waiting, changes, strict=True)]
+        if any(more) or less:
+            flashing = self._fullest(WARNING) is not None
+            self._since = (time if self._since is None else self._since) if flashing else None
+        if self._since is not None:
+            self.prolonged = max(self.prolonged, time - self._since)
+        while any(more) and (place := self._fullest(self.worst.transitions + 1)):
+            self.worst = Worst(self.worst.transitions + 1, self._counted[0][0], self._pixels(place))
 
-    def _judge(self) -> None:
-        """Compare the second up to now with the worst one."""
-        flashing = bool(self._counted) and self._fullest(WARNING) is not None
-        self._run = self._run + 1 if flashing else 0
-        self.prolonged = max(self.prolonged, self._run)
-        while self._counted and (place := self._fullest(self.worst.transitions + 1)):
-            self.worst = Worst(self.worst.transitions + 1, self._counted[0][0] / self._fps, self._pixels(place))
+    def _count(self, time: float, waiting: deque[tuple[float, Flags]], changed: Flags) -> bool:
+        """Count the cells of which there are enough with this picture's; says whether there were any."""
+        if not changed.any():
+            return False
+        while waiting and waiting[0][0] < time - self._together:
+            waiting.popleft()
+        waiting.append((time, changed.copy()))
+        enough = self._field.exceeded(np.logical_or.reduce([flags for _, flags in waiting]))
+        cells = np.flatnonzero(enough)
+        if not len(cells):
+            return False
+        for _, flags in waiting:
+            flags &= ~enough
+        self._counts.reshape(-1)[cells] += 1
+        self._counted.append((time, cells))
+        return True
 
     def _fullest(self, transitions: int) -> tuple[int, int] | None:
         """Where the field holds most cells with so many transitions; None where they are too few."""

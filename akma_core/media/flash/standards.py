@@ -8,13 +8,14 @@ from typing import Literal
 
 SCREEN = (1920, 1080)  # CSS pixels: the screen for which Jordan and Vanderheiden 2024 give 416 x 416
 
-# WCAG 2.2, "general flash and red flash thresholds": a pair of opposing changes of 10 % or more of the maximum relative luminance, the darker
-# below 0.80. Ofcom 2017 and ITU-R BT.1702 say 20 cd/m2 and 160 cd/m2 on a screen of 200 cd/m2: the same two numbers.
+# WCAG 2.2, "general flash and red flash thresholds": a pair of opposing changes of 10 % or more of the maximum relative
+# luminance, the darker below 0.80. Ofcom 2017 and ITU-R BT.1702 say 20 cd/m2 and 160 cd/m2, on a screen of 200 cd/m2:
+# the same two numbers.
 LUMINANCE_STEP = 0.1
 DARKER_BELOW = 0.8
 
-# WCAG 2.2, "general flash and red flash thresholds", note; ISO 9241-391: to or from R / (R + G + B) >= 0.8 (linear), and more than 0.2 apart on
-# the CIE 1976 UCS diagram.
+# The same entry's note, and ISO 9241-391: to or from R / (R + G + B) >= 0.8 (linear), and more than 0.2 apart on the
+# CIE 1976 UCS diagram.
 RED_SHARE = 0.8
 # WCAG 2.0's measure of red, (R - G - B) x 320 > 20: what is darker looks black.
 RED_LIGHT = 20 / 320

@@ -14,14 +14,14 @@ Values = NDArray[np.float32]
 _XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 _UCS = np.stack([4 * _XYZ[0], 9 * _XYZ[1], _XYZ[0] + 15 * _XYZ[1] + 3 * _XYZ[2]]).astype(np.float32)
 _WHITE = _UCS[:2].sum(1) / _UCS[2].sum()
-_LUMINANCES = (LINEAR[None] * _XYZ[1].astype(np.float32)[:, None]).astype(np.float32)
+_LUMINANCES = LINEAR[None] * _XYZ[1].astype(np.float32)[:, None]
 
 # Decoders' rounding may not hide a step that just reaches the limit.
 _ROUNDING = 1e-6
 # Of red's share: 8-bit colours that differ less are the same state.
-_SAME_SHARE = 0.01
+_SAME_SHARE = np.float32(0.01)
 # Light (R + G + B) under which a colour is black: 8-bit codes up to 9, whose hue is rounding and compression.
-_BLACK = 0.008
+_BLACK = np.float32(0.008)
 
 
 class Luminance:
@@ -53,37 +53,55 @@ class Redness:
     """Changes to and from saturated red, cell by cell.
 
     A cell is in a red state, whose colour is the most saturated since the last transition, or in another, whose colour
-    has the least red; among equals it is the latest. It changes sides with a colour more than 0.2 away from that.
+    has the least share of red; among equals it is the latest. It changes sides with a colour more than 0.2 away.
     """
 
     def __init__(self, cells: int) -> None:
+        self._begun = False
         self._red = np.zeros(cells, np.bool_)
-        self._state = np.zeros((2, cells), np.float32)  # u', v'
-        self._share = np.full(cells, np.nan, np.float32)  # its red share; nan before the first picture
-        self._tried = np.zeros(cells, np.float32)  # the most saturated colour that was too near to change sides
+        self._state = np.zeros((cells, 3), np.uint8)  # its colour
+        self._share = np.zeros(cells, np.float32)  # that colour's R / (R + G + B)
+        self._tried = np.zeros(cells, np.float32)  # share of the red that came last and was too near to change sides
 
     def add(self, rgb: NDArray[np.uint8]) -> tuple[Flags, Flags]:
         """Which cells have turned saturated red, and which have left it; rgb: uint8 [cells, 3]."""
-        light = LINEAR[rgb.T]
-        total = light.sum(0)
-        black = total < _BLACK
-        share = np.where(black, np.float32(1 / 3), light[0] / np.where(black, np.float32(1), total))
-        u, v, divisor = _UCS @ light
-        divisor[black] = 1
-        now = np.stack([u, v]) / divisor
-        now[:, black] = _WHITE[:, None]
-        saturated = (share >= RED_SHARE) & (2 * light[0] - total > RED_LIGHT)
-        if np.isnan(self._share[0]):
-            self._red, self._state, self._share = saturated, now, share
-        apart = np.square(now - self._state).sum(0) > CHROMATICITY_STEP**2
-        fresh = saturated & (share > self._tried + _SAME_SHARE)
-        to_red, from_red = ~self._red & fresh & apart, self._red & apart
-        changed = to_red | from_red
-        self._tried = np.where(saturated & ~self._red & ~changed, np.where(fresh, share, self._tried), np.float32(0))
-        further = np.where(self._red, saturated & (share >= self._share - _SAME_SHARE), ~saturated)
-        further &= self._red | (share <= self._share + _SAME_SHARE)
-        extreme = np.where(self._red, np.maximum(share, self._share), np.minimum(share, self._share))
-        self._share = np.where(changed, share, np.where(further, extreme, self._share))
-        np.copyto(self._state, now, where=changed | further)
-        self._red = self._red ^ changed
+        red, green, blue = (np.take(LINEAR, rgb[:, i]) for i in range(3))
+        share = red / np.maximum(red + green + blue, _BLACK)
+        saturated = (share >= RED_SHARE) & (red - green - blue > RED_LIGHT)
+        if not self._begun:
+            self._begun, self._red, self._state, self._share = True, saturated, rgb.copy(), share
+        changed = self._changed(rgb, share, saturated)
+        to_red, from_red = changed & ~self._red, changed & self._red
+        further = ~self._red & ~saturated & (share <= self._share + _SAME_SHARE)
+        np.minimum(self._share, share, out=self._share, where=further)
+        deeper = self._red & saturated & (share >= self._share - _SAME_SHARE)
+        np.maximum(self._share, share, out=self._share, where=deeper)
+        np.copyto(self._share, share, where=changed)
+        np.copyto(self._state, rgb, where=(changed | further | deeper)[:, None])
+        self._red ^= changed
         return to_red, from_red
+
+    def _changed(self, rgb: NDArray[np.uint8], share: Values, saturated: Flags) -> Flags:
+        """Which cells change sides; only those that are red now or were before can."""
+        changed = np.zeros_like(saturated)
+        self._tried[~saturated] = 0
+        cells = np.flatnonzero(saturated | self._red)
+        if len(cells):
+            apart = np.square(_chromaticity(rgb[cells]) - _chromaticity(self._state[cells])).sum(0)
+            # A red that only lasts is not tried again as the colour before it recedes.
+            fresh = self._red[cells] | (share[cells] > self._tried[cells] + _SAME_SHARE)
+            changed[cells] = fresh & (apart > CHROMATICITY_STEP**2)
+            self._tried[cells[fresh]] = share[cells[fresh]]
+            self._tried[changed | self._red] = 0
+        return changed
+
+
+def _chromaticity(rgb: NDArray[np.uint8]) -> Values:
+    """CIE 1976 u', v' of 8-bit sRGB, float32 [2, n]; of black that of white."""
+    light = LINEAR[rgb.T]
+    u, v, divisor = _UCS @ light
+    black = light.sum(0) < _BLACK
+    divisor[black] = 1
+    found: Values = np.stack([u, v]) / divisor
+    found[:, black] = _WHITE[:, None]
+    return found
