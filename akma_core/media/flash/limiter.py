@@ -84,8 +84,7 @@ def luminance(rgb: Tensor) -> Tensor:
 def exposure_gain(luminance: Tensor, target: Tensor, strength: float = 1.0) -> Tensor:
     """Factors of linear light, clip((target / luminance)^strength, 0.5, 2), of the shape of both; strength 0..1."""
     quotient = target.to(luminance) / luminance.clamp(min=_DARK)
-    gain: Tensor = quotient.pow(strength).clamp(DARKEST, BRIGHTEST)
-    return gain
+    return torch.clamp(torch.pow(quotient, strength), DARKEST, BRIGHTEST)
 
 
 def expose(rgb: Tensor, gain: Tensor) -> Tensor:

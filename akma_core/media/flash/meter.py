@@ -24,7 +24,7 @@ PROLONGED = 5.0  # ITU-R BT.1702: flashing for longer than 5 s may be a risk tho
 
 @dataclass(frozen=True)
 class Worst:
-    """The worst second: its opposing transitions, when it begins (s), and where (left, top, width, height in pixels)."""
+    """The worst second: its opposing transitions, when it begins (s), where (left, top, width, height in pixels)."""
 
     transitions: int = 0
     second: float = 0.0
