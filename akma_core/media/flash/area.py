@@ -9,12 +9,14 @@ from akma_core.media.flash.grid import Grid
 from akma_core.media.flash.standards import Area
 
 Flags = NDArray[np.bool_]
+Rectangle = tuple[int, int, int, int]
 
 
 class Field:
     """A field of view that slides over the picture cell by cell, or the whole picture."""
 
     def __init__(self, grid: Grid, area: Area | None) -> None:
+        self._grid = grid
         height, width = grid.cell
         self.shape = (grid.rows, grid.columns)
         self.rows, self.columns = self.shape
@@ -23,6 +25,7 @@ class Field:
             self.rows = min(grid.rows, max(1, round(area.height / height)))
             self.columns = min(grid.columns, max(1, round(area.width / width)))
             limit = area.limit / (height * width)
+        self.steps = max(1, self.rows // 8), max(1, self.columns // 8)
         self.least = math.floor(limit + 1e-9) + 1
         """Fewest cells that exceed the standard's area."""
 
@@ -42,6 +45,24 @@ class Field:
         margins = (self.rows - 1, self.columns - 1)
         covered = _sums(np.pad(places, [(m, m) for m in margins]), self.rows, self.columns) > 0
         return flags & covered
+
+    def means(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mean in places an eighth of the field apart, float32 [down, across]; values: float32 [rows, columns]."""
+        table = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
+        np.cumsum(values, axis=0, dtype=np.float64, out=table[1:, 1:])
+        np.cumsum(table[1:, 1:], axis=1, out=table[1:, 1:])
+        down, across = self.steps
+        upper, lower = (rows[::down] for rows in (table[: -self.rows], table[self.rows :]))
+        left, right = np.s_[:, : -self.columns : across], np.s_[:, self.columns :: across]
+        sums = lower[right] - lower[left] - upper[right] + upper[left]
+        return (sums / (self.rows * self.columns)).astype(np.float32)
+
+    def pixels(self, place: tuple[int, int]) -> Rectangle:
+        """Left, top, width and height of the field at a top row and left column, in pixels."""
+        grid, (top, left) = self._grid, place
+        bottom, right = top + self.rows, left + self.columns
+        x, y = left * grid.width // grid.columns, top * grid.height // grid.rows
+        return x, y, right * grid.width // grid.columns - x, bottom * grid.height // grid.rows - y
 
 
 def _sums(flags: Flags, rows: int, columns: int) -> NDArray[np.int32]:

@@ -78,7 +78,7 @@ def luminance(rgb: Tensor) -> Tensor:
     codes = rgb[..., rows // 2 :: rows, columns // 2 :: columns].float().clamp(0, 1).mul(255).round().long()
     weights = torch.from_numpy(_WEIGHTS).to(rgb.device)
     total = torch.stack([weights[i][codes[:, i]] for i in range(3)]).sum(dim=(0, 2, 3))
-    return (total.double() / (codes[0, 0].numel() * 2**_BITS)).float()
+    return torch.div(total.double(), codes[0, 0].numel() * 2**_BITS).float()
 
 
 def exposure_gain(luminance: Tensor, target: Tensor, strength: float = 1.0) -> Tensor:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from akma_core.media.flash.meter import Verdict, Worst
+from akma_core.media.flash.counter import Worst
+from akma_core.media.flash.meter import Verdict
 
 
 def passed(verdicts: Mapping[Any, Verdict]) -> bool:
@@ -12,7 +13,7 @@ def passed(verdicts: Mapping[Any, Verdict]) -> bool:
 
 
 def as_json(verdicts: Mapping[Any, Verdict]) -> dict[str, Any]:
-    """Verdicts as JSON has them: for each standard the verdict, and the worst second of general and of red flashes."""
+    """Verdicts as JSON has them: for each standard the verdict, and the worst seconds."""
     return {
         "verdict": "pass" if passed(verdicts) else "fail",
         "standards": {
@@ -21,6 +22,7 @@ def as_json(verdicts: Mapping[Any, Verdict]) -> dict[str, Any]:
                 "warning": verdict.warning,
                 "general": _worst(verdict.general),
                 "red": _worst(verdict.red),
+                "mean": _worst(verdict.mean),
                 "prolonged": round(verdict.prolonged, 3),
             }
             for verdict in verdicts.values()
@@ -46,6 +48,8 @@ def _line(verdict: Verdict) -> str:
     x, y, width, height = worst.where
     place = f"{width}x{height} pixels at {x},{y}"
     note = ", near the limit" if verdict.warning else ""
+    if not verdict.passed:
+        note = f" (of such a field's mean: at most {verdict.mean.transitions})"
     return (
         f"{verdict.standard:12} {word}  {worst.transitions} {kind} transitions from {worst.second:.2f} s, {place}{note}"
     )

@@ -32,10 +32,8 @@ class Luminance:
         self._high = np.full(cells, -np.inf, np.float32)
         self._rising = np.zeros(cells, np.int8)  # the last transition: 1 up, -1 down, 0 none yet
 
-    def add(self, rgb: NDArray[np.uint8]) -> tuple[Flags, Flags]:
-        """Which cells have gone up, and which down, with this picture; rgb: uint8 [cells, 3]."""
-        red, green, blue = (np.take(_LUMINANCES[i], rgb[:, i]) for i in range(3))
-        now = red + green + blue
+    def add(self, now: Values) -> tuple[Flags, Flags]:
+        """Which cells have gone up, and which down, with this picture; now: relative luminances, float32 [cells]."""
         # Since the last transition only one of them matters; the other begins anew at the next.
         np.minimum(self._low, now, out=self._low)
         np.maximum(self._high, now, out=self._high)
@@ -47,6 +45,12 @@ class Luminance:
                 np.copyto(extreme, now, where=changed)
                 self._rising[changed] = direction
         return up, down
+
+
+def luminances(rgb: NDArray[np.uint8]) -> Values:
+    """Relative luminances of 8-bit sRGB, float32 [cells]; rgb: uint8 [cells, 3]."""
+    red, green, blue = (np.take(_LUMINANCES[i], rgb[:, i]) for i in range(3))
+    return np.asarray(red + green + blue)
 
 
 class Redness:

@@ -50,6 +50,28 @@ def test_moving_forms_are_no_flashes() -> None:
     assert {verdict.general.transitions for verdict in judged(pictures, GRID).values()} <= {0, 2}
 
 
+def test_the_mean_tells_flashes_from_moving_forms() -> None:
+    assert judged(flicker(FOUR, GRID), GRID)["trace24"].mean.transitions == 7
+    stripes = np.zeros((30, 32, 32, 3), np.uint8)
+    for i in range(30):
+        stripes[i, :, np.arange(32) // 4 % 2 == i // 4 % 2] = 160  # change places seven times
+    verdict = judged(stripes, GRID)["iso"]
+    assert (verdict.general.transitions, verdict.mean.transitions) == (7, 0)
+    assert verdict.mean.where is None
+
+
+def test_the_mean_is_taken_all_over_the_picture() -> None:
+    pictures = flicker([60] * 30, GRID)
+    pictures[10:18:2, 20:, 20:] = 200
+    for name, size in (("wcag2_2", 80), ("trace24", 96)):
+        mean = judged(pictures, GRID)[name].mean
+        assert mean.transitions == 8
+        assert mean.second == pytest.approx(1 / 3)
+        assert mean.where is not None
+        assert mean.where[2:] == (size, size)
+        assert min(mean.where[:2]) + size > 160
+
+
 def test_halves_that_flash_in_turns_do_not_add_up() -> None:
     first = [160 if i % 20 in (0, 1) else 60 for i in range(90)]
     second = [160 if i % 20 in (10, 11) else 60 for i in range(90)]
@@ -116,6 +138,7 @@ def test_reports() -> None:
     meter = FlashMeter(GRID, 30)
     meter.add(flicker(FOUR, GRID))
     report = as_json(meter.verdicts())
+    assert report["standards"]["iso"]["mean"] == report["standards"]["iso"]["general"]
     assert report["verdict"] == "fail"
     assert report["standards"]["iso"]["general"] == {
         "transitions": 7, "second": pytest.approx(1 / 30, abs=1e-3),
