@@ -39,12 +39,16 @@ class Field:
         """Those flagged cells that lie in a place which holds too many of them."""
         if np.count_nonzero(flags) < self.least:
             return np.zeros_like(flags)
+        if (self.rows, self.columns) == self.shape:
+            return flags
         places = _sums(flags, self.rows, self.columns) >= self.least
-        if places.size == 1:
-            return flags & places
-        margins = (self.rows - 1, self.columns - 1)
-        covered = _sums(np.pad(places, [(m, m) for m in margins]), self.rows, self.columns) > 0
-        return flags & covered
+        if not places.any():
+            return np.zeros_like(flags)
+        # A cell lies in as many places as there are within the field's size before it.
+        down, across = self.rows - 1, self.columns - 1
+        around = np.zeros((self.shape[0] + down, self.shape[1] + across), np.bool_)
+        around[down : down + places.shape[0], across : across + places.shape[1]] = places
+        return flags & (_sums(around, self.rows, self.columns) > 0)
 
     def means(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mean in places an eighth of the field apart, float32 [down, across]; values: float32 [rows, columns]."""
