@@ -16,12 +16,12 @@ from akma_core.media.flash.standards import STANDARDS, Standard
 
 _HEADER = struct.Struct("<4sHHI")  # magic, rows, columns, pictures
 _MAGIC = b"AKF1"
-_LEVEL = 1  # zlib's fastest: half the size, in a tenth of a millisecond a picture
+_LEVEL = 1  # zlib's fastest: a tenth of a millisecond a picture
 MAX_PICTURES = 1 << 13  # in a file; 34 s at 240 a second
 
 
 def pack(small: NDArray[np.uint8]) -> bytes:
-    """Small pictures, uint8 [n, rows, columns, 3], as a file's bytes; about 2 kB a picture of a coarse grid."""
+    """Small pictures, uint8 [n, rows, columns, 3], as a file's bytes; 2 to 3 kB a picture of a coarse grid."""
     # From picture to picture little changes: the differences take less room.
     steps = np.diff(small, axis=0, prepend=np.zeros_like(small[:1]))
     count, rows, columns, _ = small.shape
