@@ -1,0 +1,1 @@
+"""Sound and pictures as files: reading, writing, and what is measured on them."""

@@ -1,0 +1,1 @@
+"""Photosensitivity: whether a video flashes more than the guidelines allow, and the limits that keep it from that."""
