@@ -96,13 +96,14 @@ class Client:
 
     def follow(self, render_id: str) -> Iterator[State]:
         """A render each time that something changed; the last one is over."""
-        deaf = 0  # streams in a row that told nothing
+        deaf, state = 0, State()  # streams in a row that told nothing
         while True:
             if deaf < len(PAUSES):
                 heard = False
                 with suppress(httpx.TransportError, ValueError):
-                    for state in self._events(render_id):
+                    for event in self._events(render_id):
                         heard = True
+                        state = state | event  # later events have no settings and links
                         yield state
                         if state["status"] in TERMINAL:
                             return

@@ -33,6 +33,8 @@ class RenderSnapshot:
     progress: Progress
     data: str = field(compare=False)
     """The same as JSON in one line, as GET /v1/renders/{id} answers."""
+    changing: str = field(compare=False)
+    """Of that what changes: without settings, which may be megabytes of seeds, and links."""
 
 
 RenderSnapshots = Mapping[str, RenderSnapshot | None]
@@ -122,7 +124,9 @@ async def snapshot_of(state: State, caller: Caller, render_id: str) -> RenderSna
 def _snapshot(state: State, render: Render, progress: Progress, known: RenderSnapshot | None) -> RenderSnapshot:
     if known and (known.render, known.progress) == (render, progress):
         return known  # parts of it may be megabytes of seeds
-    return RenderSnapshot(render, progress, render_response(state, render, progress).model_dump_json())
+    response = render_response(state, render, progress)
+    changing = response.model_dump_json(exclude={"settings", "links"})
+    return RenderSnapshot(render, progress, response.model_dump_json(), changing)
 
 
 async def watcher_of(request: Request, state: StateDep) -> RenderWatcher:

@@ -2,19 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
 from akma_core.api import watch
+from akma_core.api.cache import one
 from akma_core.api.dependencies import CallerDep, RenderId, StateDep
 from akma_core.api.responses import Stream
 from akma_core.api.watch import RenderSnapshot, RenderWatcher, WatcherDep, snapshot_of
+from akma_core.errors import RequestError
 
 HEARTBEAT = 15.0  # seconds without an event after which a comment keeps proxies from hanging up
 RETRY = 2000  # milliseconds until a browser connects again
+DEAF = 30.0  # seconds after which a client that does not read is left
 LAST = "over"  # id of the event after which nothing comes
 
 router = APIRouter(prefix="/v1/renders", tags=["renders"])
@@ -26,14 +32,16 @@ router = APIRouter(prefix="/v1/renders", tags=["renders"])
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
 async def follow_render(
+    request: Request,
     render_id: RenderId,
     state: StateDep,
     caller: CallerDep,
     watcher: WatcherDep,
     last: Annotated[str, Header(alias="Last-Event-ID", include_in_schema=False)] = "",
 ) -> Response:
-    """Follow a render: `progress` events, at most two a second, with what GET /v1/renders/{id} answers as their data,
-    and at the end one that is called `done`, `failed` or `cancelled`.
+    """Follow a render: `progress` events, at most two a second, and at the end one that is called `done`, `failed` or
+    `cancelled`. The data of the first one is what GET /v1/renders/{id} answers, that of the others the same without
+    settings and links. A listener that does not read for half a minute is left; too many of one key: 429.
 
     curl -N http://127.0.0.1:3000/v1/renders/ID/events
     """
@@ -41,14 +49,62 @@ async def follow_render(
     if last == LAST and first.render.is_over:
         return Response(status_code=204)  # what tells an EventSource not to connect again
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Stream(_events(watcher, first), headers=headers, media_type="text/event-stream")
+    listeners = one(request, "listeners", lambda: Listeners(state.environment.max_listeners))
+    return EventStream(_events(watcher, first), listeners.enter(caller.name), headers)
+
+
+class Listeners:
+    """Open event streams of each key, up to `most`. Of one event loop."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: Counter[str] = Counter()
+
+    def enter(self, owner: str) -> Callable[[], None]:
+        """Count one more; returns what takes it off again. RequestError, code too_many, beyond the limit."""
+        if self._open[owner] >= self._most:
+            message = f"{self._most} event streams are open with this key: close some, or ask for the render itself"
+            raise RequestError(message, code="too_many")
+        self._open[owner] += 1
+
+        def leave() -> None:
+            self._open[owner] -= 1
+            if not self._open[owner]:
+                del self._open[owner]
+
+        return leave
+
+
+class EventStream(Stream):
+    """An event stream that leaves a client which does not read: what waits for it would fill the memory."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncGenerator[bytes], leave: Callable[[], None], headers: dict[str, str]) -> None:
+        """`leave` is called when the stream has ended, begun or not."""
+        super().__init__(events, headers=headers)
+        self._leave = leave
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+
+    async def stream_response(self, send: Send) -> None:
+        async def timed(message: Message) -> None:
+            async with asyncio.timeout(DEAF):
+                await send(message)
+
+        with suppress(TimeoutError):
+            await super().stream_response(timed)
 
 
 async def _events(watcher: RenderWatcher, snapshot: RenderSnapshot) -> AsyncGenerator[bytes]:
     """The stream from `snapshot` on. Whoever reads slowly misses events, and nobody else waits for them."""
     render_id, told, at = snapshot.render.id, snapshot, asyncio.get_running_loop().time()
     with watcher.watching(render_id):
-        yield f"retry: {RETRY}\n".encode() + _event(snapshot)
+        yield f"retry: {RETRY}\n".encode() + _event(snapshot, snapshot.data)
         while not told.render.is_over:
             look = await watcher.next()
             latest = watcher.snapshot(render_id, told)
@@ -56,13 +112,13 @@ async def _events(watcher: RenderWatcher, snapshot: RenderSnapshot) -> AsyncGene
                 return
             if latest != told and (latest.render.is_over or look - at >= watch.EVERY):
                 told, at = latest, look
-                yield _event(told)
+                yield _event(told, told.changing)
             elif look - at >= HEARTBEAT:
                 at = look
                 yield b": still here\n\n"
 
 
-def _event(snapshot: RenderSnapshot) -> bytes:
+def _event(snapshot: RenderSnapshot, data: str) -> bytes:
     over = snapshot.render.is_over
     name, number = (snapshot.render.status, LAST) if over else ("progress", str(round(1000 * time.time())))
-    return f"id: {number}\nevent: {name}\ndata: {snapshot.data}\n\n".encode()
+    return f"id: {number}\nevent: {name}\ndata: {data}\n\n".encode()

@@ -2,7 +2,7 @@
 
 Before the first chunk a player's request for the playlist waits for it, since nothing else starts them both: hls.js
 takes a 404 for an answer and does not ask again, and neither it nor Safari begins with a playlist of nothing. Who
-waits longer than HOLD gets 404 with Retry-After: the events tell when to come back.
+waits longer than HOLD gets 503 with Retry-After, after which players ask again.
 """
 
 import asyncio
@@ -31,7 +31,8 @@ from akma_core.media import hls
 from akma_core.storage import MissingKeyError
 from akma_core.storage.layout import chunk_key, sound_key
 
-HOLD = 8.0  # seconds that a request waits for the first chunk; players wait 10 and more
+HOLD = 15.0  # seconds that a request waits for the first chunk: hls.js waits 20, and asks again three times
+NATIVE = 3  # chunks that Chromium's own player wants to see before it plays
 MAKERS = 2  # fragments that are made at a time, some 10 ms of a CPU each
 FRAGMENTS = 64 << 20  # bytes of them in memory
 FOLDER = "segments"  # relative to the playlist; what access.LINKED lets tokens open
@@ -47,6 +48,7 @@ router = APIRouter(prefix="/v1/renders", tags=["renders"])
     responses={200: {"content": {hls.MIME_PLAYLIST: {"schema": {"type": "string"}}}}},
 )
 async def get_playlist(
+    request: Request,
     render_id: RenderId,
     state: StateDep,
     caller: CallerDep,
@@ -54,13 +56,13 @@ async def get_playlist(
     token: Annotated[str, Query(max_length=200, description="of a signed link; the fragments inherit it")] = "",
 ) -> Response:
     """Watch it while it is rendered: an HLS playlist of the chunks that are finished, for Safari, hls.js, VLC, mpv."""
-    snapshot = await _begun(watcher, await snapshot_of(state, caller, render_id))
+    snapshot = await _begun(watcher, await snapshot_of(state, caller, render_id), _wanted(request))
     render, ready = snapshot.render, _ready(snapshot)
     if not ready and render.is_over:
         raise no_file(render, "stream")
     if not ready:
         message = "the first seconds are not rendered yet: ask again when frames_done grows"
-        return body(404, "not_begun", message, headers={"Retry-After": "2", "Cache-Control": "no-store"})
+        return body(503, "not_begun", message, headers={"Retry-After": "2", "Cache-Control": "no-store"})
     fps = Fraction(render.fps)
     frames = await run_in_threadpool(_frames, state.database, render_id)
     query = "?" + urlencode({"token": token}) if token else ""  # players without headers need it for each fragment
@@ -102,11 +104,17 @@ async def get_fragment(
     return Response(data, media_type=hls.MIME_MEDIA, headers=FOREVER)
 
 
-async def _begun(watcher: RenderWatcher, snapshot: RenderSnapshot) -> RenderSnapshot:
-    """The render once there is something to watch, or never will be, or HOLD seconds are over."""
+def _wanted(request: Request) -> int:
+    """Chunks that the player wants in its first playlist: a media element of Chromium's, which says so, NATIVE."""
+    native = request.headers.get("sec-fetch-dest") in ("video", "audio")
+    return NATIVE if native and "Chrome/" in request.headers.get("user-agent", "") else 1
+
+
+async def _begun(watcher: RenderWatcher, snapshot: RenderSnapshot, wanted: int) -> RenderSnapshot:
+    """The render once `wanted` chunks are there, or all it will ever have, or HOLD seconds are over."""
     with watcher.watching(snapshot.render.id), suppress(TimeoutError):
         async with asyncio.timeout(HOLD):
-            while not (_ready(snapshot) or snapshot.render.is_over or watcher.leaving):
+            while not (_ready(snapshot) >= wanted or snapshot.render.is_over or watcher.leaving):
                 await watcher.next()
                 snapshot = watcher.snapshot(snapshot.render.id, snapshot) or snapshot
     return snapshot

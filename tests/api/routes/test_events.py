@@ -7,17 +7,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from akma_core.api import watch
 from akma_core.api.routes import events
+from akma_core.api.routes.events import EventStream, Listeners
 from akma_core.api.watch import RenderWatcher
 from akma_core.database import ChunkProgress, Database
+from akma_core.errors import RequestError
 from tests.support.app import CAPS, KEYS, House, keeping, new_render
 
 Event = dict[str, str]
@@ -313,3 +316,48 @@ def test_a_board_of_nobody_costs_nothing() -> None:
         assert not watcher.leaving
 
     asyncio.run(main())
+
+
+def test_later_events_have_what_changes(house: House) -> None:
+    render_id = house.accept()
+    events = follow(house, render_id)
+    first = data(next(events))
+    house.plan(render_id)
+    later = data(next(events))
+    assert later["status"] == "running"
+    assert first.keys() - later.keys() == {"settings", "links"}
+
+
+def test_streams_of_one_key_are_capped() -> None:
+    listeners = Listeners(2)
+    leave, _ = listeners.enter("ann"), listeners.enter("ann")
+    listeners.enter("bob")
+    with pytest.raises(RequestError, match="2 event streams are open") as caught:
+        listeners.enter("ann")
+    assert caught.value.code == "too_many"
+    leave()
+    listeners.enter("ann")
+
+
+def test_a_client_that_does_not_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "DEAF", 0.05)
+    left: list[bool] = []
+
+    async def endless() -> AsyncGenerator[bytes]:
+        while True:
+            yield b"x"
+
+    async def deaf(_: object) -> None:
+        await asyncio.sleep(60)
+
+    async def silent() -> Message:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    async def main() -> None:
+        stream = EventStream(endless(), lambda: left.append(True), {})
+        async with asyncio.timeout(5):
+            await stream({"type": "http", "asgi": {"spec_version": "2.4"}}, silent, deaf)
+
+    asyncio.run(main())
+    assert left == [True]

@@ -167,7 +167,7 @@ def test_a_player_that_is_early_waits_for_the_first_chunk(house: House) -> None:
 def test_a_player_that_is_much_too_early(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hls, "HOLD", 0.2)
     answer = house.get(house.accept(), "/stream.m3u8")
-    assert answer.status_code == 404
+    assert answer.status_code == 503  # which players ask again after
     assert answer.json()["error"]["code"] == "not_begun"
     assert int(answer.headers["retry-after"]) > 0
 
