@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -23,7 +24,7 @@ from akma_core.api.state import open_state
 from akma_core.config import Environment
 
 DOCS, ASSETS, SCHEMA = "/v1/docs", "/v1/docs/assets", "/v1/openapi.json"
-OPEN = {"/v1/health", DOCS, SCHEMA}  # tell nothing of anybody's renders
+OPEN = {"/v1", "/v1/health", DOCS, SCHEMA}  # tell nothing of anybody's renders
 ROUTERS = [each.router for each in (renders, events, files, hls, models, preview, health, metrics)]
 SWITCH = 0.0005  # seconds a thread keeps the interpreter while others wait; Python's 5 ms add up at 200 clients
 RANGES = ("Range", "If-Range", "If-None-Match")
@@ -57,6 +58,7 @@ def create_app(environment: Environment) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     _add_docs(app)
+    _add_security(app)
     app.add_middleware(NotStartedMiddleware)
     errors.install(app)
     if environment.cors_origins:
@@ -82,6 +84,26 @@ class NotStartedMiddleware:
         open_to_all = scope["type"] == "lifespan" or path in OPEN or path.startswith(f"{ASSETS}/")
         app = self.app if open_to_all else AccessMiddleware(self.app, scope["app"].state.akma.access)
         await app(scope, receive, send)
+
+
+def _add_security(app: FastAPI) -> None:
+    """Tell OpenAPI of the keys, so that the docs page has a button for them."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = described()
+        schema.setdefault("components", {})["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer", "description": "an API key's secret"},
+            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        schema["security"] = [{"bearer": []}, {"key": []}, {}]
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+    @app.get("/v1", include_in_schema=False)
+    def index() -> dict[str, str]:
+        return {"name": "AKMA", "version": __version__, "docs": DOCS, "openapi": SCHEMA, "renders": "/v1/renders"}
 
 
 def _add_docs(app: FastAPI) -> None:

@@ -43,6 +43,16 @@ STATUS = {  # by code; others are 422 where the request is wrong, 500 where the 
     "no_answer": 504,
     "disk_full": 507,
 }
+PUBLIC = {  # in place of lines that name what is the server's own
+    "database_unreachable": "the database does not answer: try again later",
+    "database_newer": "the service is being updated: try again later",
+    "database_unfit": "the service's database is not as it should be: tell its administrator",
+    "storage_unreachable": "the storage does not answer: try again later",
+    "storage_corrupt": "the storage does not keep what it is given: tell its administrator",
+    "write_failed": "the service cannot write: tell its administrator",
+    "read_failed": "the service cannot read its storage: tell its administrator",
+    "disk_full": "the service has no room left: try again later",
+}
 RETRY_AFTER = 30  # seconds, for an error that may pass and does not say when
 
 
@@ -57,7 +67,12 @@ def answer(error: AkmaError) -> Response:
         headers["Retry-After"] = str(max(1, round(getattr(error, "retry_after", RETRY_AFTER))))
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return body(status, error.code, error.message, error.field, headers)
+    return body(status, error.code, public_message(error), error.field, headers)
+
+
+def public_message(error: AkmaError) -> str:
+    """The line for clients: without paths, hosts and columns of the server, which its log has."""
+    return PUBLIC.get(error.code, error.message)
 
 
 def body(

@@ -24,6 +24,17 @@ class RenderError(BaseModel):
     message: str
 
 
+class Video(BaseModel):
+    """The finished video."""
+
+    bytes: int
+    sha256: str
+    duration: float = Field(description="seconds")
+    width: int = Field(description="pixels")
+    height: int
+    fps: str = Field(examples=["30", "30000/1001"])
+
+
 class Links(BaseModel):
     """Paths on this server. Those that a browser opens by itself carry a token that expires."""
 
@@ -59,6 +70,8 @@ class RenderResponse(BaseModel):
     duration: float = Field(description="of the video, seconds")
     error: RenderError | None
     webhook: str | None = Field(description="what became of it: sent, or why not; null before, or without one")
+    metadata: dict[str, Any] | None = Field(description="the caller's own words, as they were sent")
+    video: Video | None = Field(description="null until it is done, and for renders of an AKMA of before")
     links: Links
 
 
@@ -138,7 +151,22 @@ def render_response(state: State, render: Render, progress: Progress) -> RenderR
         duration=round(float(render.frames / Fraction(render.fps)), 6),
         error=RenderError(code=render.error_code, message=render.error_message or "") if render.error_code else None,
         webhook=render.webhook,
+        metadata=json.loads(render.metadata) if render.metadata else None,
+        video=_video(render),
         links=_links(state, render.id),
+    )
+
+
+def _video(render: Render) -> Video | None:
+    if not (render.video_sha256 and render.video_bytes and render.width and render.height):
+        return None
+    return Video(
+        bytes=render.video_bytes,
+        sha256=render.video_sha256,
+        duration=round(float(render.frames / Fraction(render.fps)), 6),
+        width=render.width,
+        height=render.height,
+        fps=render.fps,
     )
 
 

@@ -26,6 +26,7 @@ from akma_core.files import FULL
 
 BLOCK = 1 << 20  # bytes that go to the disk at once
 MAX_NAME = 200  # characters
+LISTS = ("seeds", "times")  # of a preview: empty they are a mistake
 MAX_DEPTH = 8  # of the settings field; settings themselves need 2
 SUFFIXES = {"aac", "aif", "aifc", "aiff", "au", "avi", "caf", "flac", "m4a", "m4v", "mka", "mkv", "mov", "mp2", "mp3"}
 SUFFIXES |= {"mp4", "oga", "ogg", "opus", "rf64", "snd", "w64", "wav", "wave", "webm", "wma"}
@@ -83,8 +84,11 @@ async def receive(
 
 
 def fields_of(received: Received) -> dict[str, Any]:
-    """The text fields, with what is in a `settings` field of JSON beside them; RequestError, code bad_setting."""
-    fields: dict[str, Any] = dict(received.fields)
+    """The text fields, with what is in a `settings` field of JSON beside them; RequestError, code bad_setting.
+
+    An empty field is one left out: that is how pages send what nobody filled in.
+    """
+    fields: dict[str, Any] = {name: value for name, value in received.fields.items() if value or name in LISTS}
     text = fields.pop("settings", None)
     if text is None:
         return fields

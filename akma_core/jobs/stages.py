@@ -28,7 +28,7 @@ from akma_core.media.audio_segments import AudioSegments, encode
 from akma_core.media.mux import AudioTrack, finish
 from akma_core.modulation.envelope import curve_of
 from akma_core.render.interfaces import Device
-from akma_core.render.manifest import manifest
+from akma_core.render.manifest import MAX_MANIFEST, manifest
 from akma_core.render.pipeline import render_chunks
 from akma_core.render.plan import RenderPlan
 from akma_core.render.trajectory import Trajectory
@@ -194,8 +194,17 @@ class Stages:
                 self._join(render, self._job(render_id))
                 self._storage.put_bytes(f"{prefix}/done", f"{time.time():.3f}\n".encode(), if_absent=True)
         size = sum(entry.size for entry in self._storage.list(f"{prefix}/"))
+        video = json.loads(self._storage.get_bytes(f"{prefix}/manifest.json", MAX_MANIFEST))["video"]
         self.forget(render_id)
-        return self._database.update(render_id, status="done", stage="done", finished=time.time(), bytes=size)
+        return self._database.update(
+            render_id,
+            status="done",
+            stage="done",
+            finished=time.time(),
+            bytes=size,
+            video_bytes=video["bytes"],
+            video_sha256=video["sha256"],
+        )
 
     def _join(self, render: Render, job: Job) -> None:
         with self._workspace(render.id, "join") as folder:

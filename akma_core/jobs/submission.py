@@ -31,6 +31,7 @@ KEY = re.compile("[!-~]{1,200}")  # Idempotency-Key
 DEVICES = ("auto", "cpu", "cuda")
 MAX_TRANSFERS = 8  # songs that go to storage at a time
 DAY = 86400.0  # seconds
+MAX_METADATA = 4096  # characters
 SHORT_LIVED = ("previews/", "imports/")  # what lies there is fetched within minutes
 BY_NAME = "as GET /v1/models lists them"
 NETWORKS = replace(registry.NETWORKS, also=BY_NAME)
@@ -75,8 +76,8 @@ class Submission:
         `fields`: settings as text or JSON values, and webhook_url. RequestError as the command line's, queue_full,
         idempotency_conflict; FailureError where it cannot be kept.
         """
-        url = self._webhook(fields)
-        settings = parse({name: value for name, value in fields.items() if name != "webhook_url"})
+        url, metadata = self._webhook(fields), _metadata(fields.get("metadata"))
+        settings = parse({name: value for name, value in fields.items() if name not in ("webhook_url", "metadata")})
         fingerprint = _fingerprint(song.sha256, settings, url)
         older = await to_thread.run_sync(self._database.keyed, owner, key)
         if older and older.fingerprint == fingerprint:
@@ -99,6 +100,7 @@ class Submission:
             height=facts.height,
             fps=facts.fps,
             webhook_url=url,
+            metadata=metadata,
         )
         await to_thread.run_sync(self._storage.put_file, audio, song.path, limiter=self._transfers)
         accepted = None
@@ -144,6 +146,21 @@ class Submission:
 
     async def _discard(self, render_id: str) -> None:
         await to_thread.run_sync(self._storage.delete_prefix, f"renders/{render_id}/", limiter=self._transfers)
+
+
+def _metadata(value: Any) -> str | None:
+    """The caller's own JSON object, as text; RequestError where it is none or too long."""
+    if value is None:
+        return None
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+        text = json.dumps(found)
+    except (ValueError, TypeError, RecursionError):
+        found, text = None, ""
+    if not isinstance(found, dict) or len(text) > MAX_METADATA:
+        message = f"metadata should be a JSON object of at most {MAX_METADATA} characters"
+        raise RequestError(message, code="bad_setting", field="metadata")
+    return text
 
 
 def parse(fields: dict[str, Any]) -> RenderSettings:

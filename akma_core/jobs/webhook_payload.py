@@ -17,6 +17,7 @@ def send_webhook(render: Render, environment: Environment, secret: bytes) -> Non
             "name": render.name,
             "error": {"code": render.error_code, "message": render.error_message} if render.error_code else None,
             "finished": render.finished,
+            "metadata": json.loads(render.metadata) if render.metadata else None,
         }
     ).encode()
     if render.webhook_url is None:

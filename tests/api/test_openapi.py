@@ -59,7 +59,7 @@ def test_docs_work_without_a_key_and_without_a_network(served: Service) -> None:
     form = schema["paths"]["/v1/renders"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["required"] == ["audio"]
     names = {field.alias or name for name, field in RenderSettings.model_fields.items()}
-    assert set(form["properties"]) == names | {"audio", "settings", "webhook_url"}
+    assert set(form["properties"]) == names | {"audio", "settings", "webhook_url", "metadata"}
     assert "null" not in json.dumps(form)
 
 
@@ -113,3 +113,13 @@ def test_schemathesis_finds_no_fault(served: Service) -> None:
                 derandomize=True,
             )(run)()
     assert calls > 50
+
+
+def test_generated_clients_have_good_names_and_keys(served: Service) -> None:
+    with served.client("") as nobody:
+        schema = nobody.get("/v1/openapi.json").json()
+        assert nobody.get("/v1").json()["docs"] == "/v1/docs"
+    ids = [route["operationId"] for path in schema["paths"].values() for route in path.values()]
+    assert len(set(ids)) == len(ids)
+    assert {"create_render", "list_renders", "get_render", "cancel_render", "follow_render", "get_video"} <= set(ids)
+    assert schema["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"

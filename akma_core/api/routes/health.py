@@ -7,6 +7,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Response
 
 from akma_core.api.dependencies import StateDep
+from akma_core.api.errors import public_message
 from akma_core.api.schemas import HealthResponse
 from akma_core.api.state import State
 from akma_core.errors import AkmaError
@@ -37,7 +38,7 @@ def check_health(state: State) -> HealthResponse:
         workers = len(state.database.workers())
         state.storage.size("check/health")
     except AkmaError as error:
-        return _unready(error.message)
+        return _unready(public_message(error))
     if not workers:
         return _unready("no worker was heard of in the last 10 seconds: start one")
     return HealthResponse(status="ready", workers=workers)

@@ -16,6 +16,12 @@ from akma_core.errors import RequestError
 from akma_core.log import event
 
 CURSOR = re.compile(r"([0-9]{1,11}\.[0-9]{1,9})_([0-9a-f]{32})")
+METADATA = {
+    "type": "string",
+    "contentMediaType": "application/json",
+    "maxLength": 4096,
+    "description": "your own words, a JSON object: status and webhook have them again",
+}
 WEBHOOK = {
     "type": "string",
     "format": "uri",
@@ -32,7 +38,8 @@ STATUS_THREADS = CapacityLimiter(2)  # threads of their own: uploads may keep al
     "",
     status_code=202,
     openapi_extra=form(
-        {"audio": AUDIO, **settings_fields(), "settings": SETTINGS, "webhook_url": WEBHOOK}, required=["audio"]
+        {"audio": AUDIO, **settings_fields(), "settings": SETTINGS, "webhook_url": WEBHOOK, "metadata": METADATA},
+        required=["audio"],
     ),
 )
 async def create_render(
@@ -71,8 +78,8 @@ def list_renders(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> RenderPage:
     """List your renders, the newest first; an administrator sees everyone's."""
-    match = CURSOR.fullmatch(cursor) if cursor is not None else None
-    if cursor is not None and not match:
+    match = CURSOR.fullmatch(cursor) if cursor else None  # an empty one, as forms send it, is the first page
+    if cursor and not match:
         raise RequestError("cursor should be what the page before gave", code="bad_cursor", field="cursor")
     after = (float(match[1]), match[2]) if match else None
     found = state.database.page(None if caller.is_admin else caller.name, after, limit + 1)

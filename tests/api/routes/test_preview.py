@@ -245,4 +245,7 @@ def test_health_when_the_database_is_gone(served: Service, monkeypatch: pytest.M
     monkeypatch.setattr("akma_core.database.Database.workers", gone)
     with served.client("") as nobody:
         response = nobody.get("/v1/health")
-    assert (response.status_code, json.loads(response.text)["reason"]) == (503, "the database does not answer (gone)")
+    assert (response.status_code, json.loads(response.text)["reason"]) == (
+        503,
+        "the database does not answer: try again later",
+    )

@@ -329,3 +329,20 @@ def test_the_digest_in_the_ledger_is_the_songs(served: Service, ann: httpx.Clien
     assert digest(one) != digest(two)
     renders = [served.database.get(submit(ann, path).json()["id"]) for path in (one, one, two)]
     assert len({render and render.fingerprint for render in renders}) == 2
+
+
+def test_the_callers_own_words_come_back(served: Service, ann: httpx.Client, song: Path) -> None:
+    words = {"show": 7, "who": "Jörg"}
+    told = submit(ann, song, **TINY, metadata=json.dumps(words)).json()
+    assert told["metadata"] == ann.get(told["links"]["self"]).json()["metadata"] == words
+    assert told["video"] is None
+    for wrong in ("[1]", "x", json.dumps({"x": "y" * 5000})):
+        answer = submit(ann, song, **TINY, metadata=wrong)
+        assert (answer.status_code, answer.json()["error"]["field"]) == (422, "metadata")
+
+
+def test_empty_fields_are_left_out_and_an_empty_cursor_is_the_first_page(ann: httpx.Client, song: Path) -> None:
+    answer = submit(ann, song, **TINY, seed="", model="", webhook_url="", metadata="")
+    assert answer.status_code == 202
+    assert answer.json()["settings"]["model"] == "ink"
+    assert ann.get("/v1/renders?cursor=").json()["renders"]
