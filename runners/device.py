@@ -5,7 +5,6 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,49 +20,11 @@ from akma_core.render.planner import make_plan
 from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
 from runners.model_store import resolve
+from runners.priority_lock import PriorityLock
 from runners.realesrgan import find_upscaler, finish, upscale_part
 from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
 
 LOADED = 2  # networks at a time
-
-
-class PriorityLock:
-    """A device is one caller's at a time: in the order in which they came, urgent ones before the others."""
-
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._queue: list[object] = []
-        self._urgent: list[object] = []
-        self._busy = False
-
-    @contextmanager
-    def turn(self, *, urgent: bool = False) -> Iterator[None]:
-        """Wait for it, and have it."""
-        ticket, queue = object(), self._urgent if urgent else self._queue
-        with self._condition:
-            queue.append(ticket)
-            self._condition.wait_for(lambda: not self._busy and (self._urgent or self._queue)[0] is ticket)
-            queue.pop(0)
-            self._busy = True
-        try:
-            yield
-        finally:
-            with self._condition:
-                self._busy = False
-                self._condition.notify_all()
-
-    def yield_to_urgent(self) -> None:
-        """Let urgent callers in, and go on; called by the holder."""
-        with self._condition:
-            if not self._urgent:
-                return
-            self._busy = False
-            ticket = object()
-            self._queue.insert(0, ticket)  # before whoever waits for a turn: this one is not over
-            self._condition.notify_all()
-            self._condition.wait_for(lambda: not self._busy and (self._urgent or self._queue)[0] is ticket)
-            self._queue.pop(0)
-            self._busy = True
 
 
 @dataclass(frozen=True)

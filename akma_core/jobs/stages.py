@@ -40,6 +40,8 @@ from akma_core.timeline import Chunk
 KEPT = 8  # plans in memory
 MAX_PLAN = 1 << 26  # bytes of plan.json
 MAX_CURVE = 1 << 30  # bytes of curve.npy
+Order = tuple[float, ...]
+"""Place of a chunk on the device: smaller ones first."""
 
 
 class RenderStoppedError(Exception):
@@ -142,29 +144,35 @@ class Stages:
 
     def chunk(self, render_id: str, index: int) -> int:
         """Render one chunk unless it is in storage; returns how many of the render's chunks are missing then."""
-        job = self._job(render_id)
-        key = chunk_key(render_id, index)
-        notes: list[str] = []
-        rendered = not self._storage.exists(key)
-        if rendered:
-            with metrics.stage("chunk"), self._workspace(render_id, f"{index:05d}") as folder:
-                path = folder / "chunk.mp4"
-                self.busy.begin(render_id, index)
-                try:
-                    notes = self._render_chunk(render_id, job, job.chunks[index], path)
-                    with metrics.stage("upload"):
-                        self._storage.put_file(key, path)
-                finally:
-                    self.busy.end(render_id, index)
+        render = self._render(render_id)
+        order = float(render.base + index), render.created  # as the queue has it: fair, and a render's chunks in order
+        with self._device_runner.reserved(order):
+            rendered, notes = self._chunk(render_id, index, order)
         event("chunk_rendered" if rendered else "chunk_found", render=render_id, chunk=index)
         for note in notes:
             self._database.note(render_id, f"chunk {index}: {note}")
         return self._database.finish_segment(render_id, index, self._worker, notes, rendered=rendered)
 
-    def _render_chunk(self, render_id: str, job: Job, chunk: Chunk, path: Path) -> list[str]:
+    def _chunk(self, render_id: str, index: int, order: Order) -> tuple[bool, list[str]]:
+        """Render a chunk that is not in storage; returns if it was rendered, and notes."""
+        job, key = self._job(render_id), chunk_key(render_id, index)
+        if self._storage.exists(key):
+            return False, []
+        with metrics.stage("chunk"), self._workspace(render_id, f"{index:05d}") as folder:
+            path = folder / "chunk.mp4"
+            self.busy.begin(render_id, index)
+            try:
+                notes = self._render_chunk(render_id, job, job.chunks[index], path, order)
+                with metrics.stage("upload"):
+                    self._storage.put_file(key, path)
+            finally:
+                self.busy.end(render_id, index)
+        return True, notes
+
+    def _render_chunk(self, render_id: str, job: Job, chunk: Chunk, path: Path, order: Order) -> list[str]:
         @contextmanager
         def turn() -> Iterator[None]:
-            with self._device_runner.turn(), metrics.stage("network"):
+            with self._device_runner.turn(order, last=True), metrics.stage("network"):
                 self.check(render_id)
                 yield
 
@@ -176,7 +184,7 @@ class Stages:
             metrics.frames(frames)
             self.busy.add(render_id, chunk.index, frames)
 
-        with self._device_runner.turn():
+        with self._device_runner.turn(order):
             self.check(render_id)
             pictures = self._device_runner.pictures(job.plan)
         trajectory = Trajectory(job.plan, job.curve, pictures)  # not kept: it would keep the network

@@ -54,8 +54,11 @@ class Device(Protocol):
     def pictures(self, plan: RenderPlan) -> FrameSource:
         """The plan's network, loaded; the same object for the same network as long as it stays loaded."""
 
-    def turn(self) -> AbstractContextManager[None]:
-        """Have the device to oneself. Whoever came first is first."""
+    def reserved(self, order: tuple[float, ...]) -> AbstractContextManager[None]:
+        """Keep the place of `order`, for a while, until its last turn: those behind it wait."""
+
+    def turn(self, order: tuple[float, ...] = ..., *, last: bool = False) -> AbstractContextManager[None]:
+        """Have the device to oneself; smaller orders first. `last`: the reserved place is given up with it."""
 
     def yield_to_urgent(self) -> None:
         """Called by whoever has its turn, between two batches: lets urgent ones in."""

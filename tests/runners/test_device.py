@@ -20,8 +20,9 @@ from akma_core.modulation.envelope import reactive_curve
 from akma_core.render.plan import RenderPlan
 from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
-from runners.device import LOADED, Device, PriorityLock, slug
+from runners.device import LOADED, Device, slug
 from runners.model_store import resolve
+from runners.priority_lock import PriorityLock
 
 SECONDS = 20.0  # after which something hangs
 

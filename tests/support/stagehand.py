@@ -26,7 +26,7 @@ from akma_core.render.plan_base import DevicePart
 from akma_core.render.planner import make_plan
 from akma_core.settings import RenderSettings
 from akma_core.storage import FileStorage
-from runners.device import PriorityLock
+from runners.priority_lock import PriorityLock
 from tests.support.rows import accept
 
 VERSION = "1"

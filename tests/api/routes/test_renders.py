@@ -331,7 +331,7 @@ def test_the_digest_in_the_ledger_is_the_songs(served: Service, ann: httpx.Clien
     assert len({render and render.fingerprint for render in renders}) == 2
 
 
-def test_the_callers_own_words_come_back(served: Service, ann: httpx.Client, song: Path) -> None:
+def test_the_callers_own_words_come_back(ann: httpx.Client, song: Path) -> None:
     words = {"show": 7, "who": "Jörg"}
     told = submit(ann, song, **TINY, metadata=json.dumps(words)).json()
     assert told["metadata"] == ann.get(told["links"]["self"]).json()["metadata"] == words

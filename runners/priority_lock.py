@@ -1,0 +1,89 @@
+"""A lock on a device that serves by order, not by arrival: the first second of a video comes first."""
+
+import bisect
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+Order = tuple[float, ...]
+"""What comes first: smaller ones. Of a chunk: (fair priority, index)."""
+
+LAST: Order = (float("inf"),)
+RESERVED_SECONDS = 2.0  # that a place is kept for who has not come yet; beyond it a slow disk would hold up the device
+
+
+class PriorityLock:
+    """A device is one caller's at a time: urgent ones first, then by order, then in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._arrivals = itertools.count()
+        self._queue: list[tuple[Order, int]] = []
+        self._urgent: list[tuple[Order, int]] = []
+        self._reserved: dict[Order, float] = {}
+        """Until when, by the monotonic clock."""
+        self._busy = False
+
+    @contextmanager
+    def reserved(self, order: Order) -> Iterator[None]:
+        """Keep the place of `order` inside the block: until its `turn(order, last=True)` those behind it wait.
+
+        For RESERVED_SECONDS at most.
+        """
+        with self._condition:
+            self._reserved[order] = time.monotonic() + RESERVED_SECONDS
+        try:
+            yield
+        finally:
+            self._forget(order)
+
+    @contextmanager
+    def turn(self, order: Order = LAST, *, urgent: bool = False, last: bool = False) -> Iterator[None]:
+        """Wait for the device, and have it; `last`: the place that is reserved for `order` is given up with it."""
+        queue = self._urgent if urgent else self._queue
+        with self._condition:
+            ticket = (order, next(self._arrivals))
+            bisect.insort(queue, ticket)
+            self._wait(ticket)
+            queue.remove(ticket)
+            self._busy = True
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._busy = False
+                if last:
+                    self._reserved.pop(order, None)
+                self._condition.notify_all()
+
+    def yield_to_urgent(self) -> None:
+        """Let urgent callers in, and go on; called by the holder."""
+        with self._condition:
+            if not self._urgent:
+                return
+            self._busy = False
+            ticket = ((float("-inf"),), next(self._arrivals))  # before whoever waits: this turn is not over
+            self._queue.insert(0, ticket)
+            self._condition.notify_all()
+            self._condition.wait_for(lambda: not self._busy and (self._urgent or self._queue)[0] is ticket)
+            self._queue.pop(0)
+            self._busy = True
+
+    def _wait(self, ticket: tuple[Order, int]) -> None:
+        def may_go() -> bool:
+            return not self._busy and (self._urgent or self._queue)[0] is ticket
+
+        while True:
+            self._condition.wait_for(may_go)
+            now = time.monotonic()
+            ahead = [until for order, until in self._reserved.items() if order < ticket[0] and until > now]
+            if not ahead or ticket in self._urgent:
+                return
+            self._condition.wait(min(ahead) - now)
+
+    def _forget(self, order: Order) -> None:
+        with self._condition:
+            self._reserved.pop(order, None)
+            self._condition.notify_all()
