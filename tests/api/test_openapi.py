@@ -3,48 +3,17 @@
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
 from akma_core.settings import RenderSettings
-from tests.support.api_service import KEYS, Service, hand, service
+from tests.support.api_service import KEYS, Service, hand, service, submit
 
 TINY: dict[str, Any] = {"fps": "8", "window_length": "5", "size": "64x64"}
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with service(tmp_path_factory.mktemp("home")) as served:
-        yield served
-
-
-@pytest.fixture
-def ann(served: Service) -> Iterator[httpx.Client]:
-    with served.client("ann") as client:
-        yield client
-
-
-@pytest.fixture
-def bob(served: Service) -> Iterator[httpx.Client]:
-    with served.client("bob") as client:
-        yield client
-
-
-@pytest.fixture
-def root(served: Service) -> Iterator[httpx.Client]:
-    with served.client("root") as client:
-        yield client
-
-
-def submit(client: httpx.Client, song: Path, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
-    with song.open("rb") as file:
-        return client.post("/v1/renders", files={"audio": (song.name, file)}, data=fields, headers=headers)
 
 
 def test_docs_work_without_a_key_and_without_a_network(served: Service) -> None:

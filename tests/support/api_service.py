@@ -144,3 +144,8 @@ def error(response: httpx.Response, status: int, code: str) -> str:
     assert "\n" not in message
     assert "Traceback" not in message
     return message
+
+
+def submit(client: httpx.Client, song: Path, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
+    with song.open("rb") as file:
+        return client.post("/v1/renders", files={"audio": (song.name, file)}, data=fields, headers=headers)

@@ -19,12 +19,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield served
 
 
-@pytest.fixture
-def root(served: Service) -> Iterator[httpx.Client]:
-    with served.client("root") as client:
-        yield client
-
-
 def import_network(
     client: httpx.Client, data: bytes = b"pickle", file: str = "net.pkl", **fields: str
 ) -> httpx.Response:

@@ -2,7 +2,6 @@ import base64
 import io
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,10 @@ from akma_core.audio.reader import loudness, open_audio
 from akma_core.errors import FailureError, RequestError
 from akma_core.modulation.envelope import reactive_curve
 from akma_core.settings import RenderSettings
-from tests.support.api_service import Service, error, hand, service
+from tests.support.api_service import Service, error, hand
 from tests.support.songs import bad_song
 
 PNG, JSON = {"Accept": "image/png"}, {"Accept": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with service(tmp_path_factory.mktemp("home")) as served:
-        yield served
-
-
-@pytest.fixture
-def ann(served: Service) -> Iterator[httpx.Client]:
-    with served.client("ann") as client:
-        yield client
 
 
 @pytest.fixture

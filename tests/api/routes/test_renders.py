@@ -16,41 +16,12 @@ from hypothesis import strategies as st
 from akma_core.audio.reader import digest
 from akma_core.database import ChunkProgress
 from akma_core.settings import RenderSettings
-from tests.support.api_service import KEYS, Service, error, service
+from tests.support.api_service import KEYS, Service, error, service, submit
 from tests.support.songs import bad_song, write_song
 from tests.support.web import talk
 
 TINY: dict[str, Any] = {"fps": "8", "window_length": "5", "size": "64x64"}
 ID = "0123456789abcdef" * 2
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with service(tmp_path_factory.mktemp("home")) as served:
-        yield served
-
-
-@pytest.fixture
-def ann(served: Service) -> Iterator[httpx.Client]:
-    with served.client("ann") as client:
-        yield client
-
-
-@pytest.fixture
-def bob(served: Service) -> Iterator[httpx.Client]:
-    with served.client("bob") as client:
-        yield client
-
-
-@pytest.fixture
-def root(served: Service) -> Iterator[httpx.Client]:
-    with served.client("root") as client:
-        yield client
-
-
-def submit(client: httpx.Client, song: Path, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
-    with song.open("rb") as file:
-        return client.post("/v1/renders", files={"audio": (song.name, file)}, data=fields, headers=headers)
 
 
 # --- submitting ------------------------------------------------------------------------------------------------
