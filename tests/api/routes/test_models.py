@@ -36,7 +36,7 @@ def test_what_there_is(served: Service) -> None:
         error(ann.get("/v1/models/inks"), 404, "not_found")
 
 
-@pytest.mark.parametrize("name", ["..%2fink", "%00", "a" * 5000, "%F0%9F%8E%B5", "ink%2f", "..", "ink%0a"])
+@pytest.mark.parametrize("name", ["..%2fink", "%00", "a" * 5000, "%F0%9F%8E%B5", "ink%2f", "ink%0a"])
 def test_names_that_are_none(root: httpx.Client, name: str) -> None:
     assert root.get(f"/v1/models/{name}").status_code in (404, 422)
 
