@@ -243,6 +243,8 @@ def _grid(
 def _at_frame_rate(chroma: NDArray[np.float32], samples: int, rate: int) -> NDArray[np.float32]:
     """Chroma of every HOP_SECONDS between its rows: float32 [frames, 12]."""
     times = np.arange(-(-samples * FRAME_RATE // rate)) / FRAME_RATE
+    if not len(chroma):
+        return np.zeros((len(times), 12), np.float32)
     at = np.arange(len(chroma)) * pitch.HOP_SECONDS
     return np.stack([np.interp(times, at, values) for values in chroma.T], axis=1).astype(np.float32)
 

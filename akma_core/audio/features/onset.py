@@ -11,7 +11,7 @@ LOCAL_SECONDS = 4.0  # on both sides, over which the local scale is averaged
 PEAK_REACH = 0.03  # s on both sides that a peak is the maximum of
 BEFORE, AFTER = 0.10, 0.07  # s whose mean a peak must exceed
 APART = 0.06  # s between two peaks
-SILENCE = 1e-4  # scale below which nothing is an onset
+SILENCE = 2e-3  # scale below which nothing is an onset
 
 
 def growth(levels: NDArray[np.float32], before: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
