@@ -2,10 +2,10 @@
 
     python benchmarks/features.py SONG.json ... [--hour SONG.ogg]
 
-Beside each SONG.json lies SONG.ogg, .wav or .flac. Prints F1 of the hits and of each drum (45 ms), the median error of the
-hits in ms, how their strength goes with the truth's (correlation), tempo and its confidence, F of beats and downbeats (70 ms)
-and of section boundaries (3 s), and CPU seconds a minute of sound. --hour repeats a song for an hour and prints CPU seconds,
-wall seconds and the peak of memory above the imports'. Only decoding is not counted.
+Beside each SONG.json lies SONG.ogg, .wav or .flac. Prints F1 of the hits and of each drum (45 ms), the median error of
+the hits, how their strength goes with the truth's (correlation), tempo and its confidence, F of beats and downbeats
+(70 ms) with confidence, F of section boundaries (3 s), and CPU seconds a minute of sound. --hour repeats a song for an
+hour and prints CPU seconds, wall seconds and the peak of memory above what the song itself needs. Decoding is left out.
 """
 
 import argparse

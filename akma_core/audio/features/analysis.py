@@ -1,6 +1,6 @@
 """The analysis of a song: every feature that is wanted, in one pass over its samples and in flat memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,11 +30,10 @@ WANTED = frozenset((*COLUMNS, *EVENTS, "tempo", "sections"))
 WINDOW_SECONDS = 0.0464  # 2048 samples at 44.1 kHz
 TOP = 16_500.0  # Hz, the highest bin that any feature needs
 SEGMENT = 20 * FRAME_RATE  # frames analysed at a time
-PERCUSSIVE_GAIN = 5.0  # of the logarithm of the percussive part
 KICK_BANDS = slice(0, 5)  # 35 to 150 Hz
 GROUPS = 16  # of bands, for sections
 ONSET_DELTA, ONSET_LEAST = 0.2, 0.3
-NO_GRID = 0.25  # confidence under which there are no beats
+NO_GRID = 0.3  # confidence of the tempo under which there are no beats
 FAINT = 1e-4  # of all bands together, under which brightness drifts to the middle
 
 
@@ -44,9 +43,9 @@ class Analysis:
 
     duration: float
     columns: dict[str, Column]
-    """float32 [ceil(duration * FRAME_RATE)] by name, 0..1 (levels: full-scale sine 1); value k is at k / FRAME_RATE s."""
+    """float32 [ceil(duration * FRAME_RATE)] by name, 0..1; levels: a full-scale sine is 1."""
     events: dict[str, Events]
-    tempo: Tempo = Tempo(0.0, 0.0)
+    tempo: Tempo
     beat_confidence: float = 0.0
     downbeat_confidence: float = 0.0
     beats_per_bar: int = 0
@@ -82,7 +81,7 @@ class _Pass:
     def __init__(self, rate: int, asked: frozenset[str], levels: dict[str, tuple[float, float]]) -> None:
         self.samples, self.rate, self.asked, self.levels = 0, rate, asked, levels
         self.parts = bool(asked & {"percussive", "harmonic"})
-        self.net = bool(asked & {*CLASSES, "hits", "downbeats"})
+        self.net = bool(asked & {*CLASSES, "hits", "beats", "downbeats", "tempo", "sections"})
         self.flux = self.net or bool(asked & {"onset", "onsets", "hits", "beats", "downbeats", "tempo", "sections"})
         self.banded = self.flux or self.parts or "brightness" in asked
         self.pitched = bool(asked & {*CHROMA, "sections", "downbeats"})
@@ -149,14 +148,10 @@ class _Pass:
             self._keep("low_flux", grown[inner, KICK_BANDS].mean(axis=1))
         if self.net:
             self._keep("drums", drum_probabilities(levels, grown)[inner])
-        if self.parts or "hits" in self.asked:
-            mask = percussive_mask(levels)
-            part = mask * bands
-            if "hits" in self.asked:
-                self._keep("percussive_flux", growth(compressed(part, PERCUSSIVE_GAIN)).mean(axis=1)[inner])
-            if self.parts:
-                power, whole = (part[inner] ** 2).sum(axis=1), (bands[inner] ** 2).sum(axis=1)
-                self._keep("share", np.sqrt(power / np.maximum(whole, np.float32(1e-12))))
+        if self.parts:
+            part = percussive_mask(levels)[inner] * bands[inner]
+            power, whole = (part**2).sum(axis=1), (bands[inner] ** 2).sum(axis=1)
+            self._keep("share", np.sqrt(power / np.maximum(whole, np.float32(1e-12))))
         if "sections" in self.asked:
             self._keep("groups", _half_second_means(_grouped(levels[inner])))
 
@@ -164,8 +159,8 @@ class _Pass:
 def _grouped(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean of neighbouring bands: float32 [n, GROUPS]."""
     starts = np.arange(GROUPS) * levels.shape[1] // GROUPS
-    means: NDArray[np.float32] = np.add.reduceat(levels, starts, axis=1) / np.diff([*starts, levels.shape[1]])
-    return means.astype(np.float32)
+    means = np.add.reduceat(levels, starts, axis=1) / np.diff([*starts, levels.shape[1]])
+    return np.asarray(means, np.float32)
 
 
 def _half_second_means(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -173,8 +168,8 @@ def _half_second_means(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     size = FRAME_RATE // RATE
     starts = np.arange(0, len(rows), size)
     counts = np.diff([*starts, len(rows)])
-    means: NDArray[np.float32] = np.add.reduceat(rows, starts, axis=0) / counts[:, None]
-    return means.astype(np.float32)
+    means = np.add.reduceat(rows, starts, axis=0) / counts[:, None]
+    return np.asarray(means, np.float32)
 
 
 def _summary(song: _Pass, asked: frozenset[str]) -> Analysis:
@@ -200,7 +195,7 @@ def _summary(song: _Pass, asked: frozenset[str]) -> Analysis:
             columns[name] = np.ascontiguousarray(drums[:, k])
             events[name] = drum_events(columns[name])
     if "hits" in asked:
-        events["hits"] = find_hits(flux, song.column("percussive_flux"), drums)
+        events["hits"] = find_hits(flux, drums)
     tempo, grid = Tempo(0.0, 0.0), (0.0, 0.0, 0)
     if asked & {"tempo", "beats", "downbeats", "sections"}:
         tempo, found, grid = _grid(flux, low_flux, drums, chroma)
@@ -208,7 +203,11 @@ def _summary(song: _Pass, asked: frozenset[str]) -> Analysis:
     sections = []
     if "sections" in asked and len(flux):
         groups = song.column("groups").reshape(-1, GROUPS)
-        pairs = np.arange(len(groups)) * (len(chroma) - 1) // max(1, len(groups) - 1) if len(groups) > 1 else np.zeros(1, int)
+        pairs = (
+            np.arange(len(groups)) * (len(chroma) - 1) // max(1, len(groups) - 1)
+            if len(groups) > 1
+            else np.zeros(1, int)
+        )
         sections = find_sections(np.hstack([chroma[pairs], groups]), duration, events["beats"][:, 0])
     if asked & set(CHROMA):
         columns |= dict(zip(CHROMA, _at_frame_rate(chroma, song.samples, song.rate).T.copy(), strict=True))
@@ -223,16 +222,17 @@ def _grid(
     """Tempo, beats and downbeats; no events where no grid fits."""
     nothing = np.zeros((0, 2))
     none = {"beats": nothing, "downbeats": nothing}
-    signal = novelty(flux, low_flux) if len(flux) else np.zeros(0)
+    if not len(flux):
+        return Tempo(0.0, 0.0), none, (0.0, 0.0, 0)
+    kick, snare, hit = (drums[:, CLASSES.index(name)] for name in ("kick", "snare", "hit"))
+    signal = novelty(flux, hit, kick)
     tempo = find_tempo(signal)
-    if not tempo.bpm:
+    if tempo.confidence < NO_GRID:
         return tempo, none, (0.0, 0.0, 0)
-    pulse = novelty(flux)
+    pulse = novelty(flux, kick + snare)
     frames = beat_grid.track_beats(pulse, 60 * FRAME_RATE / tempo.bpm)
     confidence = beat_grid.grid_confidence(pulse, frames)
-    if confidence < NO_GRID:
-        return Tempo(tempo.bpm, tempo.confidence * confidence), none, (confidence, 0.0, 0)
-    accents = [low_flux, drums[:, 0] - drums[:, 1]] if len(drums) else [low_flux]
+    accents = [low_flux, kick - snare]
     spread = _at_frame_rate(chroma, len(flux), FRAME_RATE) if len(chroma) else None
     downbeats, bar, sure = beat_grid.find_downbeats(frames, accents, spread)
     strength = np.clip(normalised(flux)[frames], 0, 1)
@@ -254,7 +254,8 @@ def _spread(curve: Column) -> Column:
     if not len(curve):
         return curve
     low, high = np.percentile(curve, [5, 98])
-    return np.clip((curve - low) / max(high - low, 1e-3), 0, 1).astype(np.float32)
+    spread: Column = np.clip((curve - low) / max(high - low, 1e-3), 0, 1).astype(np.float32)
+    return spread
 
 
 def _clipped(events: Events) -> Events:

@@ -51,4 +51,5 @@ def band_level(
 
 def compressed(magnitudes: NDArray[np.float32], gain: float = GAIN) -> NDArray[np.float32]:
     """Return log10(1 + gain x), which hears differences of quiet and of loud sounds alike."""
-    return np.log10(1 + np.float32(gain) * magnitudes)
+    levels: NDArray[np.float32] = np.log10(1 + np.float32(gain) * magnitudes)
+    return levels

@@ -1,5 +1,7 @@
 """Beats and downbeats: the instants that one would clap at, or none where no grid fits."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
@@ -72,7 +74,7 @@ def find_downbeats(
         evidence += (value - value.mean()) / max(float(value.std()), 1e-6)
     if chroma is not None:
         edges = np.concatenate([beats, [min(len(chroma), 2 * beats[-1] - beats[-2])]])
-        held = np.array([chroma[a : max(b, a + 1)].mean(axis=0) for a, b in zip(edges[:-1], edges[1:], strict=True)])
+        held = np.array([chroma[a : max(b, a + 1)].mean(axis=0) for a, b in pairwise(edges)])
         change = np.concatenate([[0.0], np.linalg.norm(np.diff(held, axis=0), axis=1)])
         evidence += (change - change.mean()) / max(float(change.std()), 1e-6)
     scores = {}

@@ -21,4 +21,5 @@ def frame_curve(column: Column, fps: float, frames: int) -> NDArray[np.float32]:
     integral = np.concatenate([[0.0], np.cumsum(column, dtype=np.float64)])
     beyond = np.maximum(edges - len(column), 0) * float(column[-1])
     at = np.interp(edges, np.arange(len(column) + 1), integral) + beyond
-    return (np.diff(at) * (fps / FRAME_RATE)).astype(np.float32)
+    curve: NDArray[np.float32] = (np.diff(at) * (fps / FRAME_RATE)).astype(np.float32)
+    return curve

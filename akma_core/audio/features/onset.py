@@ -27,7 +27,8 @@ def growth(levels: NDArray[np.float32], before: NDArray[np.float32] | None = Non
     widest = last.copy()
     np.maximum(widest[:, 1:], last[:, :-1], out=widest[:, 1:])
     np.maximum(widest[:, :-1], last[:, 1:], out=widest[:, :-1])
-    return np.maximum(levels - widest, 0)
+    grown: NDArray[np.float32] = np.maximum(levels - widest, 0)
+    return grown
 
 
 def local_scale(curve: Column) -> Column:

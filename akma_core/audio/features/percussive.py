@@ -18,7 +18,8 @@ def percussive_mask(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     harmonic = _running_median(levels.T, 2 * CONTEXT + 1).T ** 2
     percussive = _running_median(levels, PERCUSSIVE_BANDS) ** 2
-    return percussive / np.maximum(percussive + harmonic, np.float32(1e-12))
+    mask: NDArray[np.float32] = percussive / np.maximum(percussive + harmonic, np.float32(1e-12))
+    return mask
 
 
 def _running_median(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Sections: where a song changes for good, and which of its passages are alike."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +40,10 @@ def find_sections(rows: NDArray[np.float32], duration: float, beats: NDArray[np.
     scaled[:, :12] *= CHROMA_SHARE
     found = _boundaries(scaled, max(SHORTEST, duration / MOST))
     cuts = [0, *found.tolist(), len(rows)]
-    means = np.array([scaled[a:b].mean(axis=0) for a, b in zip(cuts[:-1], cuts[1:], strict=True)])
+    means = np.array([scaled[a:b].mean(axis=0) for a, b in pairwise(cuts)])
     groups = np.ones(1, np.int64)
     if len(means) > 1:
-        groups = fcluster(linkage(means / np.sqrt(rows.shape[1]), "average"), ALIKE, "distance")
+        groups = fcluster(linkage(means / np.sqrt(rows.shape[1]), "average"), ALIKE, "distance").astype(np.int64)
     sections: list[Section] = []
     names: dict[int, str] = {}
     for k, group in enumerate(groups.tolist()):

@@ -59,8 +59,8 @@ class Spectra:
     def __init__(self, rate: int, seconds: float, hop: float, top: float) -> None:
         """`seconds` and `hop` in s; only bins up to `top` Hz are computed on."""
         self.size = scipy.fft.next_fast_len(max(16, round(seconds * rate)), real=True)
-        self.frequencies: NDArray[np.float64] = np.arange(self.size // 2 + 1) * (rate / self.size)
-        self.frequencies = self.frequencies[self.frequencies <= top]
+        bins = np.arange(self.size // 2 + 1) * (rate / self.size)
+        self.frequencies: NDArray[np.float64] = bins[bins <= top].astype(np.float64)
         window = windows.hann(self.size, sym=False)
         self._window = (window * (2 / window.sum())).astype(np.float32)
         self._step = rate * hop

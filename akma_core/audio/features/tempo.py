@@ -46,7 +46,8 @@ def comb(repeats: NDArray[np.float64], periods: NDArray[np.float64], teeth: dict
     """Weighted mean of `repeats` at the multiples `teeth` of each period (in frames): float64 [periods]."""
     lags = np.arange(len(repeats))
     return sum(
-        (weight * np.interp(k * periods, lags, repeats, right=0.0) for k, weight in teeth.items()), np.zeros(len(periods))
+        (weight * np.interp(k * periods, lags, repeats, right=0.0) for k, weight in teeth.items()),
+        np.zeros(len(periods)),
     ) / sum(teeth.values())
 
 
