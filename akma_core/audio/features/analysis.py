@@ -12,7 +12,7 @@ from akma_core.audio.features.bands import band_level, compressed, corners, tria
 from akma_core.audio.features.drums import CLASSES, CONTEXT, drum_probabilities
 from akma_core.audio.features.hits import drum_events, find_hits
 from akma_core.audio.features.levelling import Levelling
-from akma_core.audio.features.onset import FRAME_RATE, Column, growth, normalised, peaks
+from akma_core.audio.features.onset import FRAME_RATE, SILENCE, Column, growth, local_scale, normalised, peaks
 from akma_core.audio.features.percussive import percussive_mask
 from akma_core.audio.features.sections import RATE, Section, find_sections
 from akma_core.audio.features.spectrum import Samples, Spectra, mono_blocks
@@ -181,6 +181,8 @@ def _summary(song: _Pass, asked: frozenset[str]) -> Analysis:
     events: dict[str, Events] = {}
     flux, low_flux = song.column("flux"), song.column("low_flux")
     drums = song.column("drums").reshape(-1, len(CLASSES))
+    if len(drums):  # What the networks say about silence means nothing
+        drums = drums * (local_scale(flux) > SILENCE)[:, None]
     chroma = song.column("chroma").reshape(-1, 12)
     if song.parts:
         level, share = song.column("level"), song.column("share")

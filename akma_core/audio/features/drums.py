@@ -46,8 +46,7 @@ def _run(network: str, x: NDArray[np.float32]) -> NDArray[np.float32]:
     for name, dilation in DILATIONS.items():
         x = np.maximum(_convolution(x, net[f"{network}.{name}.weight"], net[f"{network}.{name}.bias"], dilation), 0)
     logits = _convolution(x, net[f"{network}.out.weight"], net[f"{network}.out.bias"], 1)
-    probabilities: NDArray[np.float32] = np.float32(1) / (1 + np.exp(-np.clip(logits, -30, 30)))
-    return probabilities
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))), np.float32)
 
 
 def _convolution(
