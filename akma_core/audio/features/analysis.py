@@ -181,8 +181,9 @@ def _summary(song: _Pass, asked: frozenset[str]) -> Analysis:
     events: dict[str, Events] = {}
     flux, low_flux = song.column("flux"), song.column("low_flux")
     drums = song.column("drums").reshape(-1, len(CLASSES))
-    if len(drums):  # What the networks say about silence means nothing
-        drums = drums * (local_scale(flux) > SILENCE)[:, None]
+    heard = local_scale(flux) > SILENCE
+    flux = flux * heard  # Hiss has a rhythm too, and what the networks say about it means nothing
+    drums = drums * heard[: len(drums), None]
     chroma = song.column("chroma").reshape(-1, 12)
     if song.parts:
         level, share = song.column("level"), song.column("share")

@@ -8,7 +8,7 @@ from akma_core.audio.features.onset import FRAME_RATE
 REACH = 30  # s on both sides whose loudness counts
 LOUD = 90  # percentile of the seconds in reach that sets the scale
 TARGET = 0.007  # mean of the bands in a loud second of a mastered song
-QUIETEST = 1e-5  # scale below which a passage is silence: the hiss of 16 bits stays hiss
+QUIETEST = 2e-5  # scale below which a passage is silence: the hiss of 16 bits stays hiss
 
 
 class Levelling:

@@ -26,12 +26,13 @@ def mono_blocks(blocks: Iterable[NDArray[np.floating]], rate: int) -> Iterator[S
     for block in blocks:
         mono = block if block.ndim == 1 else block.mean(axis=1, dtype=np.float32)
         mono = np.nan_to_num(mono.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-        held.append(np.clip(mono, -FULL_SCALE_LIMIT, FULL_SCALE_LIMIT))
+        mono = np.clip(mono, -FULL_SCALE_LIMIT, FULL_SCALE_LIMIT)
+        while count + len(mono) >= size:
+            missing = size - count
+            yield dc(np.concatenate([*held, mono[:missing]]))
+            held, count, mono = [], 0, mono[missing:]
+        held.append(mono)
         count += len(mono)
-        while count >= size:
-            joined = np.concatenate(held)
-            yield dc(joined[:size])
-            held, count = [joined[size:]], count - size
     if count:
         yield dc(np.concatenate(held))
 
