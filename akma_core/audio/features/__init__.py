@@ -1,0 +1,1 @@
+"""Features of a song: levels, onsets, drums, hits, beats, chroma and sections."""
