@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +23,8 @@ from akma_core.settings import RenderSettings
 SECONDS = 120  # that a job may take, by the clock
 CPU_SECONDS = 60  # of one reading; an hour of MP3 or Opus takes some 15
 LOOK = 10.0  # seconds that are spent on the samples of a song; in them go an hour of WAV or half an hour of MP3
+QUICK = 2.0  # seconds after which a job gives way to those that are quicker
+SLOW_NICE = 10
 ADDRESS_SPACE = 4 << 30  # bytes; x264 reserves 1.7 GB for the largest video
 
 
@@ -76,8 +79,13 @@ def main() -> None:
         out.flush()
         for line in sys.stdin.buffer:
             _allow(CPU_SECONDS)
+            slowed = threading.Event()
+            timer = threading.Timer(QUICK, _slow_down, (slowed,))
+            timer.start()
             answer, data = _do(json.loads(line))
-            out.write(json.dumps({**answer, "bytes": len(data)}).encode() + b"\n" + data)
+            timer.cancel()
+            told = {**answer, "bytes": len(data), **({"slowed": True} if slowed.is_set() else {})}
+            out.write(json.dumps(told).encode() + b"\n" + data)
             out.flush()
 
 
@@ -90,6 +98,12 @@ def _warm() -> None:
     from akma_core.render import planner  # noqa: F401
 
     plot_curve(Curve(np.zeros(2), 1, 0), np.zeros((2, 2)), name="", fps=Fraction(30), duration=1.0)
+
+
+def _slow_down(slowed: threading.Event) -> None:
+    """Give way to quick jobs from now on; there is no way back, so the pool then takes another child."""
+    slowed.set()
+    os.nice(SLOW_NICE)
 
 
 def _allow(seconds: int) -> None:

@@ -41,9 +41,8 @@ class SandboxPool:
         self._pictures = CapacityLimiter(max(1, children - 1))  # one is always left for those that submit
 
     def start(self) -> None:
-        """Begin the children, which get ready by themselves; the last one only when it is needed."""
-        ready = max(1, len(self._idle) - 1)
-        self._idle = [*self._idle[ready:], *(child or _Child() for child in self._idle[:ready])]
+        """Begin the children, which get ready by themselves."""
+        self._idle = [child or _Child() for child in self._idle]
 
     def close(self) -> None:
         for child in self._idle:
@@ -109,7 +108,7 @@ class SandboxPool:
                 child = self._replaced(child)
             child = child or _Child()
             answer, data = child.call(request, self._seconds)
-            if child.jobs >= self._jobs:
+            if child.jobs >= self._jobs or answer.pop("slowed", False):
                 child = self._replaced(child)
         except BaseException:
             child = self._replaced(child)
