@@ -8,12 +8,20 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from akma_core.errors import RequestError
 
+from .kinds import KINDS
+
 CARD, WEIGHTS = "network.json", "network.safetensors"
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+
+
+def _registered(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind of network {kind!r}: this AKMA knows {', '.join(KINDS)}")
+    return kind
 
 
 class NetworkCard(BaseModel):
@@ -24,7 +32,7 @@ class NetworkCard(BaseModel):
     format: Literal["akma-network"] = "akma-network"
     version: Literal[1] = 1
     name: str
-    kind: Literal["stylegan3"]
+    kind: Annotated[str, Field(pattern="^[a-z0-9]{1,40}$"), AfterValidator(_registered)]
     config: dict[str, Any]
     """Constructor arguments of the network's own configuration class."""
     width: Annotated[int, Field(ge=1, le=16384)]
