@@ -72,3 +72,15 @@ def read_card(folder: Path) -> NetworkCard:
 def write_card(folder: Path, card: NetworkCard) -> None:
     text = json.dumps(card.model_dump(mode="json"), indent=1)
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
+
+
+def export_network(folder: Path, card: NetworkCard, target: Path) -> None:
+    """Copy the network in `folder` into the folder `target`, made where it is missing; the card comes last.
+
+    RequestError where `target` has another network in it, FailureError where it cannot be written.
+    """
+    if (target / CARD).exists() and read_card(target).digest != card.digest:
+        raise RequestError(f"{target} has another network in it: choose another folder", code="exists", field="output")
+    make_folder(target)
+    write_whole(target / WEIGHTS, lambda new: shutil.copyfile(folder / WEIGHTS, new))
+    write_whole(target / CARD, lambda new: shutil.copyfile(folder / CARD, new))
