@@ -109,11 +109,13 @@ def run_import(options: argparse.Namespace) -> None:
 
 
 def run_export(options: argparse.Namespace) -> None:
-    from akma_core.networks.card import export_network
+    from akma_core.networks.card import copy_network
+    from akma_core.render.output import make_folder
     from runners.model_store import resolve
 
     folder, card = resolve(options.model)
-    export_network(folder, card, options.output)
+    make_folder(options.output)
+    copy_network(folder, options.output)
     print(f"{options.output}  {_kind(card)}, licence: {card.licence or 'unknown'}")
 
 

@@ -5,12 +5,15 @@ The card says all that planning a render needs, so that neither torch nor the we
 
 import hashlib
 import json
+import shutil
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from akma_core.errors import RequestError
+from akma_core.files import write_whole
 
 from .kinds import KINDS
 
@@ -74,13 +77,13 @@ def write_card(folder: Path, card: NetworkCard) -> None:
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
 
 
-def export_network(folder: Path, card: NetworkCard, target: Path) -> None:
-    """Copy the network in `folder` into the folder `target`, made where it is missing; the card comes last.
+def copy_network(folder: Path, target: Path) -> None:
+    """Copy the network in `folder` into the existing folder `target`, the card last.
 
     RequestError where `target` has another network in it, FailureError where it cannot be written.
     """
-    if (target / CARD).exists() and read_card(target).digest != card.digest:
-        raise RequestError(f"{target} has another network in it: choose another folder", code="exists", field="output")
-    make_folder(target)
-    write_whole(target / WEIGHTS, lambda new: shutil.copyfile(folder / WEIGHTS, new))
-    write_whole(target / CARD, lambda new: shutil.copyfile(folder / CARD, new))
+    if (target / CARD).exists() and read_card(target).digest != read_card(folder).digest:
+        message = f"{target} has another network in it: choose another folder"
+        raise RequestError(message, code="output_exists", field="output")
+    for name in (WEIGHTS, CARD):
+        write_whole(target / name, partial(shutil.copyfile, folder / name))

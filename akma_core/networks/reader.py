@@ -24,5 +24,6 @@ def parse(data: bytes) -> Checkpoint:
         # Another format with an allow-list of its own, which has no persistent objects.
         return tensorflow.read(load_tensorflow(view), len(data))
     generator = generator_of(root)
-    kind = stylegan2 if "synthesis.b4.const" in generator.tensors else stylegan3
-    return kind.read(generator, len(data))
+    if "synthesis.b4.const" in generator.tensors:
+        return stylegan2.read(generator, len(data))
+    return stylegan3.read(generator, len(data))

@@ -50,7 +50,11 @@ def get_model(name: Annotated[str, Path(max_length=100)], state: StateDep) -> Mo
     status_code=201,
     openapi_extra=form(
         {
-            "file": {"type": "string", "format": "binary", "description": f"a StyleGAN2 or StyleGAN3 network: {', '.join(kinds.SUFFIXES)}"},
+            "file": {
+                "type": "string",
+                "format": "binary",
+                "description": f"a StyleGAN2 or StyleGAN3 network: {', '.join(kinds.SUFFIXES)}",
+            },
             "name": {
                 "type": "string",
                 "pattern": f"^{registry.NAME.pattern}$",

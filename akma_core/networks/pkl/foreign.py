@@ -19,7 +19,18 @@ OTHERS = {
 }
 """What a file is that names something in this module, or in one below it."""
 
-CODE = ("torch", "numpy", "pip", "setuptools", "pkg_resources", "cloudpickle", "dill", "joblib", "__builtin__", "commands")
+CODE = (
+    "torch",
+    "numpy",
+    "pip",
+    "setuptools",
+    "pkg_resources",
+    "cloudpickle",
+    "dill",
+    "joblib",
+    "__builtin__",
+    "commands",
+)
 """Packages beside Python's own whose functions run, load or fetch what they are told."""
 
 OBJECTS = ("torch.nn.", "torch.optim.", "torch._utils.", "numpy.random.")

@@ -29,7 +29,19 @@ NUMBERS = (
     *("float16", "float32", "float64", "bfloat16", "half", "float", "double", "complex64", "complex128", "bool"),
     *("uint8", "int8", "int16", "int32", "int64", "short", "int", "long"),
 )
-NUMPY_TYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+NUMPY_TYPES = (
+    "float16",
+    "float32",
+    "float64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+)
 
 INERT: Mapping[tuple[str, str], object] = {
     **_names("pathlib", *PATHS),

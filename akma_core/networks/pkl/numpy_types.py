@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ class Array(Stateful):
         self.complete = True
 
 
-def are_sizes(values: Any) -> bool:
+def are_sizes(values: object) -> TypeGuard[tuple[int, ...]]:
     """True for a tuple of few whole numbers, none negative."""
     return type(values) is tuple and len(values) <= MAX_DIMS and all(type(v) is int and v >= 0 for v in values)
 

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 from .unpickler import bad_network, damaged
 
@@ -106,7 +107,7 @@ def _in_one_folder(members: dict[str, memoryview], checksums: dict[str, int]) ->
     inside = {name[prefix:]: view for name, view in members.items()}
     if any(name in SCRIPT or name.startswith("code/") for name in inside):
         raise bad_network("this is a TorchScript program; AKMA reads weights: give the checkpoint it was made from")
-    if "byteorder" in inside and inside["byteorder"] != b"little":
+    if "byteorder" in inside and inside["byteorder"].tobytes() != b"little":
         raise bad_network("its numbers are big-endian; save it again on another machine")
     return Archive(inside, {name[prefix:]: checksum for name, checksum in checksums.items()})
 
@@ -122,7 +123,7 @@ def _name(data: memoryview) -> str:
     return name
 
 
-def _unpack(form: str, data: memoryview, position: int, end: int) -> tuple[int, ...]:
+def _unpack(form: str, data: memoryview, position: int, end: int) -> tuple[Any, ...]:
     if position < 0 or position + struct.calcsize(form) > end:
         raise bad_network("its zip container is cut short or broken; download it again")
     return struct.unpack_from(form, data, position)

@@ -50,7 +50,9 @@ class Budget:
         self.text -= text
         self.encoded -= encoded
         if self.opcodes < 0 or self.text < 0 or self.encoded < 0:
-            raise bad_network("it asks for more work than any StyleGAN network needs; give a network without optimisers")
+            raise bad_network(
+                "it asks for more work than any StyleGAN network needs; give a network without optimisers"
+            )
 
 
 class Stateful:
@@ -72,7 +74,7 @@ class Text:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Constructor:
-    """The meaning of an allowed name: `build(budget, *arguments)`, and NEWOBJ's `new()`, make records or plain values."""
+    """The meaning of an allowed name: `build(budget, *arguments)`, and NEWOBJ's `new()`, make a record or a value."""
 
     build: Callable[..., object] | None = None
     new: Callable[[], object] | None = None

@@ -5,33 +5,14 @@ from typing import Any
 
 from safetensors.numpy import save_file
 
-from akma_core.files import sha256_of
-from akma_core.networks.card import WEIGHTS, NetworkCard, write_card
+from akma_core.networks.card import WEIGHTS, NetworkCard
 from akma_core.networks.checkpoint import Checkpoint
 
+from .card import describe
 from .config import GeneratorConfig
-
-KIND = "stylegan2"
 
 
 def convert(checkpoint: Checkpoint, folder: Path, **facts: Any) -> NetworkCard:
     """Write the network into the existing `folder`; `facts` gives name, licence and note. Returns its card."""
     save_file(checkpoint.state_dict, folder / WEIGHTS)
     return describe(GeneratorConfig(**checkpoint.settings), folder, **facts)
-
-
-def describe(cfg: GeneratorConfig, folder: Path, **facts: Any) -> NetworkCard:
-    """Write and return the card of the weights in `folder`; `facts` gives name, licence, note and seeds."""
-    (folder / WEIGHTS).chmod(0o644)  # safetensors writes files that only their owner may read
-    card = NetworkCard(
-        kind=KIND,
-        config=cfg.model_dump(mode="json"),
-        width=cfg.width,
-        height=cfg.height,
-        classes=cfg.c_dim,
-        flavour=cfg.flavour,
-        weights_sha256=sha256_of(folder / WEIGHTS),
-        **facts,
-    )
-    write_card(folder, card)
-    return card

@@ -15,11 +15,11 @@ Rule = tuple[str, str | Callable[[re.Match[str]], str], Callable[[View], View]]
 
 def translate(views: Mapping[str, View], rules: Iterable[Rule]) -> dict[str, View]:
     """The views under their canonical names; one that no rule knows keeps its own, and so belongs to no network."""
-    compiled = [(re.compile(pattern.replace("#", "(0|[1-9][0-9]{0,4})"), re.ASCII), *rest) for pattern, *rest in rules]
+    compiled = [(re.compile(rule[0].replace("#", "(0|[1-9][0-9]{0,4})"), re.ASCII), rule) for rule in rules]
     found: dict[str, View] = {}
     for name, view in views.items():
         canonical, turned = name, view
-        for pattern, target, turn in compiled:
+        for pattern, (_, target, turn) in compiled:
             if match := pattern.fullmatch(name):
                 canonical = target if isinstance(target, str) else target(match)
                 turned = turn(view)

@@ -12,7 +12,15 @@ from akma_core.networks.pkl.unpickler import bad_network, damaged
 from .config import GeneratorConfig
 
 GIVEN = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels")
-SYNTHESIS = ("channel_base", "channel_max", "architecture", "resample_filter", "use_noise", "conv_clamp", "num_fp16_res")
+SYNTHESIS = (
+    "channel_base",
+    "channel_max",
+    "architecture",
+    "resample_filter",
+    "use_noise",
+    "conv_clamp",
+    "num_fp16_res",
+)
 MAPPING = {
     "num_layers": "mapping_layers",
     "lr_multiplier": "lr_multiplier",
@@ -51,7 +59,7 @@ def _settings(generator: PickledGenerator) -> dict[str, Any]:
             raise bad_network(f"its setting {name[:60]!a} is given twice, differently")
     if missing := set(GIVEN[:4]) - flat.keys():
         raise bad_network(f"its settings lack {min(missing)}; save it again with the official StyleGAN2")
-    settings = dict(FLAT_DEFAULTS) if _is_flat(generator, flat.keys() & {*SYNTHESIS}, nested) else {}
+    settings: dict[str, Any] = dict(FLAT_DEFAULTS) if _is_flat(generator, flat.keys() & {*SYNTHESIS}, nested) else {}
     for name, value in {**flat, **nested}.items():
         if name in (*GIVEN, *SYNTHESIS, "init_res"):
             settings[name] = value

@@ -141,7 +141,7 @@ def _count(found: dict[str, View], pattern: str, first: int) -> int:
 def _axis(found: dict[str, View], name: str, ndim: int, axis: int) -> int:
     if name not in found or found[name].ndim != ndim:
         raise damaged(f"its {name} is missing or misshapen")
-    return found[name].shape[axis]
+    return int(found[name].shape[axis])
 
 
 def _check_kernel(name: str, view: View, levels: int) -> None:
