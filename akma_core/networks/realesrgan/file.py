@@ -81,7 +81,7 @@ def _state(data: bytes, suffix: str) -> dict[str, Tensor]:
         with warnings.catch_warnings(action="ignore"):  # an odd file is refused in one line or read without a word
             loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # a hostile file can make the reader fail in any way
-        if "Unsupported" in str(error):
+        if "unsupported" in str(error).lower():
             raise ValueError("it does not hold plain weights: it asks for code to be run; do not trust it") from None
         raise ValueError(f"it does not hold plain weights ({type(error).__name__}); download it again") from None
     if isinstance(loaded, dict):
