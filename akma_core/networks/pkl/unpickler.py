@@ -133,6 +133,8 @@ class DataUnpickler(pickle._Unpickler):
 
     def readline(self) -> bytes:
         window = bytes(self.data[self.position : self.position + MAX_NAME])
+        if b"\n" not in window and len(window) < MAX_NAME:
+            self.read(MAX_NAME)  # beyond the end
         return bytes(self.read(window.index(b"\n") + 1))
 
     def find_class(self, module: str, name: str) -> object:
