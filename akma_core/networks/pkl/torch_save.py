@@ -47,6 +47,8 @@ class TorchUnpickler(DataUnpickler):
         self.storages: dict[str, Storage] = {}
 
     def persistent_load(self, pid: object) -> Storage:
+        if type(pid) is not tuple:
+            raise damaged("a tensor refers to something that is not a storage")
         match pid, self.archive is None:
             case (("storage", np.dtype() as dtype, str(key), str(), int(numel)), False) if type(numel) is int:
                 return self.storage(key, dtype, numel)
