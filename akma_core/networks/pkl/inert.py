@@ -21,7 +21,7 @@ def _inert(_: Budget, *_arguments: object) -> Inert:
 
 
 def _names(module: str, *names: str) -> Mapping[tuple[str, str], object]:
-    return {(module, name): Constructor(_inert) for name in names}
+    return {(module, name): Constructor(_inert, new=Inert) for name in names}
 
 
 PATHS = ("Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath")
@@ -47,7 +47,6 @@ INERT: Mapping[tuple[str, str], object] = {
     **_names("pathlib", *PATHS),
     **_names("pathlib._local", *PATHS),  # Python 3.13
     **_names("torch", "device", "Size", *NUMBERS),
-    **_names("torch", "contiguous_format", "preserve_format", "channels_last", "channels_last_3d"),
     **_names("torch.serialization", "_get_layout"),
     **_names("numpy", *NUMPY_TYPES, "bool_", "bool", "intc"),
     **_names("datetime", "datetime", "date", "time", "timedelta", "timezone"),
