@@ -17,6 +17,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from akma_core.errors import RequestError
@@ -81,11 +82,25 @@ def with_structure(data: bytes, changed: bytes) -> bytes:
     """The file with `structure` exchanged."""
     if not is_zip(data):
         return changed
+    rest, name = without_structure(data)
+    stream = io.BytesIO()
+    stream.write(rest)
+    with zipfile.ZipFile(stream, "a") as container:
+        container.writestr(name, changed)
+    return stream.getvalue()
+
+
+@cache
+def without_structure(data: bytes) -> tuple[bytes, str]:
+    """A zip without its data.pkl, and that member's name."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as container:
         for name, value in members(data):
-            container.writestr(name, changed if name.endswith("/data.pkl") else value)
-    return stream.getvalue()
+            if name.endswith("/data.pkl"):
+                found = name
+            else:
+                container.writestr(name, value)
+    return stream.getvalue(), found
 
 
 def members(data: bytes) -> list[tuple[str, bytes]]:

@@ -89,7 +89,7 @@ def test_wrong_wishes(served: Service, root: httpx.Client, fields: dict[str, Any
 
 def test_files_that_are_none(served: Service, root: httpx.Client) -> None:
     with hand(served):
-        assert "give an official one" in error(import_network(root, b"no pickle", name="a"), 422, "bad_network")
+        assert "give a .pkl or .pt" in error(import_network(root, b"no pickle", name="a"), 422, "bad_network")
     error(root.post("/v1/models", data={"name": "a"}), 415, "unsupported_type")
     error(import_network(root, b""), 422, "bad_body")
     error(import_network(root, b"x" * ((1 << 20) + 1)), 413, "too_large")
