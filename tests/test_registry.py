@@ -113,22 +113,18 @@ def test_a_name_belongs_to_one_network(tmp_path: Path) -> None:
         registry.add(storage, converted("r64", tmp_path, called="sea"))
 
 
-def test_an_exported_network_is_imported_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_exported_network_is_imported_elsewhere_and_exported_again(tmp_path: Path) -> None:
     """Without a pickle: safetensors and JSON, to the bit."""
-    assert main(["models", "import", str(GOLDEN / "protocol5.pkl"), "--name", "gift", "--licence", "CC0"]) == 0
-    folder = tmp_path / "given"
-    assert main(["models", "export", "gift", "-o", str(folder)]) == 0
-    assert "licence: CC0" in capsys.readouterr().out
-    assert {path.name for path in folder.iterdir()} == {CARD, WEIGHTS}
-    card = read_card(folder)
-    assert (card.name, card.licence) == ("gift", "CC0")
-    monkeypatch.setenv("AKMA_HOME", str(tmp_path / "elsewhere"))
-    for source in (folder, folder / WEIGHTS):
-        assert main(["models", "import", str(source), "--name", "gift-again"]) == 0
-    (found,) = registry.cards(open_storage(default_url()))
-    assert (found.name, found.digest, found.licence) == ("gift-again", card.digest, "CC0")
+    first, second, home = tmp_path / "first", tmp_path / "second", tmp_path / "elsewhere"
+    assert main(["models", "export", str(GOLDEN / "protocol5.pkl"), "-o", str(first)]) == 0
+    assert {path.name for path in first.iterdir()} == {CARD, WEIGHTS}
+    imported = akma("models", "import", first / WEIGHTS, "--name", "ocean", "--licence", "CC0", home=home)
+    assert imported.returncode == 0, imported.stderr
+    exported = akma("models", "export", "ocean", "-o", second, home=home)
+    assert "licence: CC0" in exported.stdout
+    card = read_card(second)
+    assert (card.name, card.licence, card.digest) == ("ocean", "CC0", read_card(first).digest)
+    assert (second / WEIGHTS).read_bytes() == (first / WEIGHTS).read_bytes()
 
 
 def test_export_writes_over_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
