@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from akma_core.errors import RequestError
 from akma_core.files import write_whole
 
-from .kinds import KINDS
+from . import KINDS
 
 CARD, WEIGHTS = "network.json", "network.safetensors"
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]

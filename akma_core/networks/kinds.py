@@ -6,18 +6,16 @@ Packages are imported when they are used.
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from akma_core.errors import RequestError
 
-if TYPE_CHECKING:
-    from .card import NetworkCard
-    from .checkpoint import Checkpoint
+from . import KINDS
+from .card import NetworkCard, read_card
+from .checkpoint import Checkpoint
+from .pkl.file import read_bytes
+from .reader import parse
 
-KINDS = {
-    "stylegan2": "akma_core.networks.stylegan2",
-    "stylegan3": "akma_core.networks.stylegan3",
-}
 SUFFIXES = (".pkl", ".pt", ".pth", ".ckpt")
 """How files of networks are called; what they are is seen from their content."""
 LICENCE = "unknown: ask whoever trained it"
@@ -30,12 +28,10 @@ def detect(path: Path) -> str:
 
 def load(folder: Path) -> Any:
     """The generator in a folder of AKMA's format, float32 on the CPU; RequestError where the files are damaged."""
-    from .card import read_card
-
     return import_module(f"{KINDS[read_card(folder).kind]}.file").load(folder)
 
 
-def convert(path: Path, folder: Path, *, name: str, licence: str = LICENCE, note: str = "") -> "NetworkCard":
+def convert(path: Path, folder: Path, *, name: str, licence: str = LICENCE, note: str = "") -> NetworkCard:
     """Write the network in a file into the existing `folder`, weights as float32; returns its card.
 
     RequestError (code bad_network) in one line for whatever is not a whole, finite generator of RGB pictures.
@@ -48,14 +44,11 @@ def convert(path: Path, folder: Path, *, name: str, licence: str = LICENCE, note
     return card
 
 
-def read(path: Path) -> "Checkpoint":
+def read(path: Path) -> Checkpoint:
     """The generator in a file, read as data in about twice its size of memory: nothing in it is run.
 
     RequestError (code bad_network) that names the file and says what is wrong with it.
     """
-    from .pkl.file import read_bytes
-    from .reader import parse
-
     try:
         return parse(read_bytes(path))
     except OSError as error:

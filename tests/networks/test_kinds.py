@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from akma_core.errors import RequestError
-from akma_core.networks import kinds
+from akma_core.networks import KINDS, kinds
 from akma_core.networks.card import CARD, WEIGHTS, copy_network, read_card
 from tests.support import pickles
 from tests.support import stylegan2_files as files
@@ -74,14 +74,14 @@ def test_errors_name_the_file_and_the_field(tmp_path: Path) -> None:
 
 
 def test_torch_is_not_imported() -> None:
-    code = "import sys; from pathlib import Path; from akma_core.networks import kinds; "
+    code = "import sys; from pathlib import Path; from akma_core.networks import KINDS, kinds; "
     code += f"kinds.read(Path({str(FOLDER / 'sg2_ros.pt')!r})); assert 'torch' not in sys.modules; "
-    code += "assert kinds.KINDS"
+    code += "assert kinds.SUFFIXES"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_every_kind_is_a_package() -> None:
-    for package in kinds.KINDS.values():
+    for package in KINDS.values():
         folder = Path(*package.split("."))
         assert (FOLDER.parents[1] / folder / "convert.py").is_file()
 

@@ -8,6 +8,7 @@ import math
 import pickle
 import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,8 @@ def nested_kwargs(**synthesis: Any) -> dict[str, Any]:
 def flat_kwargs(**synthesis: Any) -> dict[str, Any]:
     """The same in the dialect of stylegan3's networks_stylegan2."""
     kwargs = nested_kwargs(**synthesis)
-    return kwargs | kwargs.pop("synthesis_kwargs")
+    rest: dict[str, Any] = kwargs.pop("synthesis_kwargs")
+    return kwargs | rest
 
 
 def container(
@@ -146,17 +148,17 @@ def network_state(own: dict[str, object], components: object = None, **fields: o
     return {key: value for key, value in (state | fields).items() if value is not ...}
 
 
-def gs(weights: Weights | None = None, own: dict[str, dict[str, object]] | None = None, **fields: object) -> Call:
+def gs(weights: Weights | None = None, own: Mapping[str, Mapping[str, object]] | None = None, **fields: object) -> Call:
     """Gs with its components. `own` replaces or adds variables by part and name; a field of ... is left out."""
     found = variables(weights or weights_of())
     for part, changes in (own or {}).items():
-        found[part] = {name: value for name, value in (found[part] | changes).items() if value is not ...}
+        found[part] = {name: value for name, value in {**found[part], **changes}.items() if value is not ...}
     components = {part: network(network_state(found[part])) for part in ("synthesis", "mapping")}
     return network(network_state(found[""], components, **fields))
 
 
 def tensorflow(
-    weights: Weights | None = None, own: dict[str, dict[str, object]] | None = None, **fields: object
+    weights: Weights | None = None, own: Mapping[str, Mapping[str, object]] | None = None, **fields: object
 ) -> bytes:
     """A .pkl of TensorFlow: (G, D, Gs)."""
     other = network(network_state({}))

@@ -130,7 +130,7 @@ WRONG = {
     "no g_ema": ({"g": state_dict()}, "no g_ema"),
     "a list": ([state_dict()], "no g_ema"),
     "a tensor": (torch.ones(3), "no g_ema"),
-    "keys that are numbers": (checkpoint({**state_dict(), 3: torch.ones(1)}), "dict of names"),
+    "keys that are numbers": (checkpoint(dict[object, object](state_dict()) | {3: torch.ones(1)}), "dict of names"),
     "empty": (checkpoint({}), "dict of names"),
     "a value that is none": (checkpoint({**state_dict(), "more": 1.0}), "other things than tensors"),
     "a discriminator": (checkpoint({"final_conv.0.weight": torch.ones(1)}), "no g_ema"),

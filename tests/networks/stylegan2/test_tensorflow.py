@@ -293,7 +293,7 @@ def test_refuses_files_without_a_whole_gs(name: str) -> None:
 
 def test_refuses_weights_that_do_not_fit() -> None:
     four = np.ones((4, 4, 1, 1), np.float32)
-    for changes in (
+    wrong: list[dict[str, object]] = [
         {"noise1": array(np.ones((1, 1, 1, 1), np.float32))},
         {"noise40": array(np.ones((1, 1, 4, 4), np.float32))},
         {"8x8/Conv1/weight": array(four)},
@@ -301,5 +301,6 @@ def test_refuses_weights_that_do_not_fit() -> None:
         {"8x8/Conv1/noise_strength": array(np.ones(2, np.float32))},
         {"more": GOOD},
         {"8x8/Conv/weight": array(four)},
-    ):
+    ]
+    for changes in wrong:
         refuses(tensorflow(own={"synthesis": changes}))
