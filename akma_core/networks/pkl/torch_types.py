@@ -83,8 +83,10 @@ def _parameter(_: Budget, tensor: object, requires_grad: object, hooks: object) 
 
 
 def _check_hooks(hooks: object, metadata: object = None) -> None:
-    if type(hooks) is not dict or hooks or metadata:
-        raise bad_network("a tensor carries hooks or metadata, which no StyleGAN network needs; do not trust this file")
+    if type(hooks) is not dict or hooks:
+        raise bad_network("a tensor carries hooks, which no StyleGAN network needs; do not trust this file")
+    if metadata:
+        raise bad_network("a tensor carries metadata, which AKMA does not know; save the network again")
 
 
 TENSORS: Mapping[tuple[str, str], object] = {

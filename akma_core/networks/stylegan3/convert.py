@@ -11,8 +11,6 @@ from akma_core.networks.checkpoint import Checkpoint
 
 from .config import GeneratorConfig
 
-KIND = "stylegan3"
-
 
 def convert(checkpoint: Checkpoint, folder: Path, **facts: Any) -> NetworkCard:
     """Write the network into the existing `folder`; `facts` gives name, licence and note. Returns its card."""
@@ -24,7 +22,7 @@ def describe(cfg: GeneratorConfig, folder: Path, **facts: Any) -> NetworkCard:
     """Write and return the card of the weights in `folder`; `facts` gives name, licence, note and seeds."""
     (folder / WEIGHTS).chmod(0o644)  # safetensors writes files that only their owner may read
     card = NetworkCard(
-        kind=KIND,
+        kind="stylegan3",
         config=cfg.model_dump(mode="json"),
         width=cfg.img_resolution,
         height=cfg.img_resolution,

@@ -51,7 +51,7 @@ def test_a_network_is_imported_and_can_be_asked_for(served: Service, root: httpx
     with hand(served) as requests:
         response = import_network(root, name="east-sea", licence="mine", note="blue")
         assert response.status_code == 201
-        unnamed = import_network(root, file="../My Net.pkl")
+        unnamed = import_network(root, file="../My Net.pt")
     told = response.json()
     assert (told["name"], told["licence"], told["width"], told["built_in"]) == ("east-sea", "mine", 256, False)
     assert response.headers["Location"] == "/v1/models/east-sea"
