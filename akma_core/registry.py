@@ -18,16 +18,15 @@ from pydantic import ValidationError
 from akma_core.errors import FailureError, RequestError
 from akma_core.files import sha256_of
 from akma_core.home import home
-from akma_core.networks import builtin
+from akma_core.networks import builtin, kinds
 from akma_core.networks.card import CARD, WEIGHTS, NetworkCard, read_card
 from akma_core.networks.realesrgan import catalog as realesrgan
 from akma_core.networks.realesrgan.catalog import UpscalerCard
-from akma_core.networks.stylegan3.convert import convert_pkl
 from akma_core.storage import Storage
 
 SHEET = "sheet.png"
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,60}[a-z0-9])?")
-FILES = (".pkl", *realesrgan.SUFFIXES)  # what ends so is a path
+FILES = tuple({*kinds.SUFFIXES, *realesrgan.SUFFIXES})  # what ends so is a path
 RESERVED = (*builtin.BUILT_IN, *realesrgan.cards(), "none")
 MAX_CARD = 1 << 20  # bytes
 SHORT = 12  # characters of a digest that name a network
@@ -110,7 +109,7 @@ NETWORKS = Registry(
     word="model",
     field="model",
     built_in=tuple(builtin.names()),
-    also=f"a .pkl file or a folder with {CARD}",
+    also=f"a network's file ({', '.join(kinds.SUFFIXES)}) or a folder with {CARD}",
 )
 UPSCALERS = Registry(
     kind=UpscalerCard,
@@ -130,11 +129,12 @@ def add(storage: Storage, folder: Path) -> NetworkCard:
     return NETWORKS.add(storage, folder, read_card(folder))
 
 
-def converted(pkl: Path) -> Path:
-    """Folder of an official .pkl in AKMA's format, kept in AKMA_HOME under the file's digest from the first time on."""
-    if not pkl.is_file():
-        raise RequestError(f"model {pkl} is not a file", code="unknown_model", field="model")
-    return _cached("networks", sha256_of(pkl), CARD, lambda new: convert_pkl(pkl, new, name=safe_name(pkl.stem)))
+def converted(file: Path) -> Path:
+    """Folder of somebody's network file in AKMA's format, kept in AKMA_HOME under the file's digest from then on."""
+    if not file.is_file():
+        raise RequestError(f"model {file} is not a file", code="unknown_model", field="model")
+    name = safe_name(file.stem)
+    return _cached("networks", sha256_of(file), CARD, lambda new: kinds.convert(file, new, name=name))
 
 
 def upscaler_folder(storage: Storage, card: UpscalerCard) -> Path:

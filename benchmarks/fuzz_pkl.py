@@ -1,22 +1,28 @@
-"""Mutates good StyleGAN3 files and reads each result: how many load, are refused, crash; how slow and how large.
+"""Mutates good network files and reads each result: how many load, are refused, crash; how slow and how large.
 
     python benchmarks/fuzz_pkl.py --count 20000 --seed 0 FILE...
 
-Prints one line of numbers. Exit code 1 if any mutation ends in anything but a network or a RequestError, takes more
-than 2 seconds, or if the process grows by more than 200 MB; such a mutation is then described on its own line.
+Files of one format belong together: parts of one are put into another. In a zip of torch.save every other mutation is
+of its data.pkl, whose checksum and place are then put right. Prints one line of numbers. Exit code 1 if any mutation
+ends in anything but a network or a RequestError, takes more than 2 seconds, or if the process grows by more than
+200 MB; such a mutation is then described on its own line.
 """
 
 import argparse
+import io
 import pickletools
 import random
 import resource
 import sys
 import time
+import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from akma_core.errors import RequestError
-from akma_core.networks.pkl.container import parse_pkl
+from akma_core.networks.pkl.file import ZIP
+from akma_core.networks.reader import parse
 
 MAX_SECONDS = 2.0
 MAX_GROWTH = 200.0  # MB
@@ -58,10 +64,53 @@ MUTATIONS: tuple[Mutation, ...] = (flip_bits, truncate, splice, insert_opcodes, 
 def opcode_starts(data: bytes) -> list[int]:
     """Offsets of opcodes and of the heads of nested streams; changes of weights reach less far."""
     starts: list[int] = []
-    for opcode, _, position in pickletools.genops(data):
-        assert position is not None
-        starts += range(position, position + 250, 7) if opcode.name == "BINBYTES" else [position]
+    stream = io.BytesIO(data)
+    while data[stream.tell() : stream.tell() + 1] == b"\x80":  # an old torch file has five pickles, then numbers
+        for opcode, _, position in pickletools.genops(stream):
+            assert position is not None
+            last = min(position + 250, len(data))
+            starts += range(position, last, 7) if opcode.name == "BINBYTES" else [position]
     return starts
+
+
+def structure(data: bytes) -> bytes:
+    """The part that is mutated: the whole file, or data.pkl of a zip."""
+    return next(value for name, value in members(data) if name.endswith("/data.pkl")) if is_zip(data) else data
+
+
+def with_structure(data: bytes, changed: bytes) -> bytes:
+    """The file with `structure` exchanged."""
+    if not is_zip(data):
+        return changed
+    rest, name = without_structure(data)
+    stream = io.BytesIO()
+    stream.write(rest)
+    with zipfile.ZipFile(stream, "a") as container:
+        container.writestr(name, changed)
+    return stream.getvalue()
+
+
+@cache
+def without_structure(data: bytes) -> tuple[bytes, str]:
+    """A zip without its data.pkl, and that member's name."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as container:
+        for name, value in members(data):
+            if name.endswith("/data.pkl"):
+                found = name
+            else:
+                container.writestr(name, value)
+    return stream.getvalue(), found
+
+
+def members(data: bytes) -> list[tuple[str, bytes]]:
+    """Names and bytes of what is in a zip."""
+    with zipfile.ZipFile(io.BytesIO(data)) as container:
+        return [(name, container.read(name)) for name in container.namelist()]
+
+
+def is_zip(data: bytes) -> bool:
+    return data.startswith(ZIP)
 
 
 def main() -> int:
@@ -71,19 +120,22 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="what the mutations are drawn from (default 0)")
     options = parser.parse_args()
     originals = [path.read_bytes() for path in options.files]
-    starts = [opcode_starts(original) for original in originals]
+    structures = [structure(original) for original in originals]
+    starts = [opcode_starts(each) for each in structures]
     for original in originals:
-        parse_pkl(original)
+        parse(original)
     baseline, loaded, refused, crashed, slowest = peak_mb(), 0, 0, 0, 0.0
     for number in range(options.count):
         rng = random.Random(f"{options.seed}/{number}")
         chosen, mutation = rng.randrange(len(originals)), rng.choice(MUTATIONS)
-        data = bytearray(originals[chosen])
-        place = rng.choice((rng.randrange(len(data)), rng.choice(starts[chosen])))
-        mutation(rng, data, place, rng.choice(originals))
+        inside = not is_zip(originals[chosen]) or rng.random() < 0.5
+        data = bytearray((structures if inside else originals)[chosen])
+        place = rng.choice((rng.randrange(len(data)), rng.choice(starts[chosen]) if inside else len(data) * 7 // 8))
+        mutation(rng, data, place, rng.choice(structures if inside else originals))
+        changed = with_structure(originals[chosen], bytes(data)) if inside else bytes(data)
         start = time.perf_counter()
         try:
-            parse_pkl(bytes(data))
+            parse(changed)
             loaded += 1
         except RequestError:
             refused += 1

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from akma_core import registry
 from akma_core.errors import FailureError
 from akma_core.media.contact_sheet import contact_sheet
-from akma_core.networks import builtin
+from akma_core.networks import builtin, kinds
 from akma_core.networks.card import CARD, WEIGHTS, NetworkCard, read_card, write_card
 from akma_core.storage import Storage, default_url, open_storage
 
@@ -22,10 +22,10 @@ Stills = Callable[[Path, Sequence[int]], list[NDArray[np.uint8]]]
 
 
 def resolve(model: str) -> tuple[Path, NetworkCard]:
-    """Folder and card of a network: its name, its tag, a folder or an official .pkl; RequestError otherwise."""
+    """Folder and card of a network: its name, its tag, a folder or a file; RequestError otherwise."""
     if model in builtin.BUILT_IN:
         return builtin.find(model)
-    if model.endswith(".pkl"):
+    if model.lower().endswith(kinds.SUFFIXES):
         folder = registry.converted(Path(model))
         return folder, read_card(folder)
     if "/" in model or (Path(model) / CARD).is_file():
@@ -36,11 +36,13 @@ def resolve(model: str) -> tuple[Path, NetworkCard]:
 
 
 def import_network(storage: Storage, source: Path, name: str, licence: str, note: str, stills: Stills) -> NetworkCard:
-    """Keep the network in folder `source`, or in an official .pkl, under a name; empty words leave the card's own.
+    """Keep the network in a file, or in a folder of AKMA's format, under a name; empty words leave the card's own.
 
     `stills` makes the contact sheet's pictures of a folder. RequestError where it is no network, or the name is taken.
     """
     registry.check_name(name)
+    if source.name in (CARD, WEIGHTS) and (source.parent / CARD).is_file():
+        source = source.parent
     source = source if source.is_dir() else registry.converted(source)
     with tempfile.TemporaryDirectory() as folder:
         new = Path(folder)

@@ -83,7 +83,7 @@ class WorkerTasks:
         return self._device_runner.frames(plan, curve.values, frames), stills
 
     def import_network(self, request: Answer) -> Answer:
-        """Import an official .pkl from storage, read as data; its card."""
+        """Import a network's file from storage, read as data; its card."""
         with tempfile.TemporaryDirectory() as folder:
             pkl = Path(folder) / "network.pkl"
             self._storage.get_file(request["key"], pkl)

@@ -68,8 +68,8 @@ def test_a_pkl_by_path_and_by_name_gives_identical_frames(tmp_path: Path, song: 
 
 
 def test_torch_is_not_needed_to_convert(tmp_path: Path) -> None:
-    code = "import sys; from akma_core import library; from pathlib import Path\n"
-    code += f"library.converted(Path({str(GOLDEN / 'r64.pkl')!r})); assert 'torch' not in sys.modules"
+    code = "import sys; from akma_core import registry; from pathlib import Path\n"
+    code += f"registry.converted(Path({str(GOLDEN / 'r64.pkl')!r})); assert 'torch' not in sys.modules"
     environ = {"AKMA_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environ)
 
@@ -113,7 +113,47 @@ def test_a_name_belongs_to_one_network(tmp_path: Path) -> None:
         registry.add(storage, converted("r64", tmp_path, called="sea"))
 
 
-@pytest.mark.parametrize("name", ["ink", "", "Ä", "A", "../x", "a/b", "-a", "a-", "a" * 63, "net.pkl", "a\nb"])
+def test_an_exported_network_is_imported_elsewhere_and_exported_again(tmp_path: Path) -> None:
+    """Without a pickle: safetensors and JSON, to the bit."""
+    first, second, home = tmp_path / "first", tmp_path / "second", tmp_path / "elsewhere"
+    assert main(["models", "export", str(GOLDEN / "protocol5.pkl"), "-o", str(first)]) == 0
+    assert {path.name for path in first.iterdir()} == {CARD, WEIGHTS}
+    imported = akma("models", "import", first / WEIGHTS, "--name", "ocean", "--licence", "CC0", home=home)
+    assert imported.returncode == 0, imported.stderr
+    exported = akma("models", "export", "ocean", "-o", second, home=home)
+    assert "licence: CC0" in exported.stdout
+    card = read_card(second)
+    assert (card.name, card.licence, card.digest) == ("ocean", "CC0", read_card(first).digest)
+    assert (second / WEIGHTS).read_bytes() == (first / WEIGHTS).read_bytes()
+
+
+def test_export_writes_over_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "given"
+    assert main(["models", "export", str(GOLDEN / "t64_clamp.pkl"), "-o", str(folder)]) == 0
+    before = (folder / CARD).read_bytes()
+    assert main(["models", "export", str(GOLDEN / "sg2_orig.pkl"), "-o", str(folder)]) == 2
+    assert main(["models", "export", "nothing", "-o", str(tmp_path / "none")]) == 2
+    (tmp_path / "file").write_text("x")
+    assert main(["models", "export", str(GOLDEN / "sg2_orig.pkl"), "-o", str(tmp_path / "file")]) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert len(error) == 3
+    assert "another network in it" in error[0]
+    assert "unknown model" in error[1]
+    assert "is a file" in error[2]
+    assert (folder / CARD).read_bytes() == before
+
+
+@pytest.mark.parametrize("source", ["sg2_tf.pkl", "sg2_ros.pt", "sg2_cond.pkl"])
+def test_files_of_every_format_are_converted_once(source: str) -> None:
+    folder = registry.converted(GOLDEN / source)
+    assert read_card(folder).kind == "stylegan2"
+    assert registry.converted(GOLDEN / source) == folder
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ink", "", "Ä", "A", "../x", "a/b", "-a", "a-", "a" * 63, "net.pkl", "net.pt", "net.pth", "net.ckpt", "a\nb"],
+)
 def test_names_that_no_network_may_have(name: str) -> None:
     with pytest.raises(RequestError) as caught:
         registry.check_name(name)

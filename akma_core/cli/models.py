@@ -12,20 +12,31 @@ from akma_core.networks.realesrgan.catalog import UpscalerCard
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    models = commands.add_parser("models", help="networks and upscalers: list, show, import")
+    models = commands.add_parser("models", help="networks and upscalers: list, show, import, export")
     verbs = models.add_subparsers(required=True, metavar="VERB", parser_class=Parser)
     listing = verbs.add_parser("list", help="what --model and --upscale take by name")
     listing.set_defaults(run=run_list)
     show = verbs.add_parser("show", help="all about one of them")
-    show.add_argument("model", help="name, tag, folder or .pkl")
+    show.add_argument("model", help="name, tag, folder or file")
     show.set_defaults(run=run_show)
     import_network = verbs.add_parser(
         "import",
-        help="make an official StyleGAN3 .pkl a network of yours",
-        description="Read an official StyleGAN3 .pkl as data (nothing in it is run) and keep it under a name.",
+        help="make a StyleGAN2 or StyleGAN3 file a network of yours",
+        description="Read a network as data (nothing in it is run) and keep it under a name. Taken are .pkl files of "
+        "stylegan2-ada-pytorch, stylegan3 and their forks, TensorFlow .pkl files of stylegan2 and stylegan2-ada, .pt "
+        "files of rosinality's stylegan2-pytorch, and folders that `akma models export` made.",
     )
-    import_network.add_argument("file", type=Path, metavar="NET.pkl", help="the file, or a folder with network.json")
+    import_network.add_argument("file", type=Path, metavar="FILE", help="the file, or a folder with network.json")
     import_network.set_defaults(run=run_import)
+    export = verbs.add_parser(
+        "export",
+        help="write a network as safetensors and JSON, to give to others",
+        description="Write network.safetensors and network.json, which `akma models import` takes. A .pkl can run code "
+        "where others load it; these cannot.",
+    )
+    export.add_argument("model", help="name, tag, folder or file")
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="a folder, made if missing")
+    export.set_defaults(run=run_export)
     larger = verbs.add_parser(
         "import-upscaler",
         help="make an official Real-ESRGAN .pth an upscaler of yours",
@@ -95,6 +106,17 @@ def run_import(options: argparse.Namespace) -> None:
     card = import_network(storage, options.file, name, options.licence or "", options.note, Device("cpu").stills_of)
     print(_line(card, card.licence))
     print(f"{storage.url(f'models/{card.digest}/{registry.SHEET}')}  what it makes of seeds 0 to 15")
+
+
+def run_export(options: argparse.Namespace) -> None:
+    from akma_core.networks.card import copy_network
+    from akma_core.render.output import make_folder
+    from runners.model_store import resolve
+
+    folder, card = resolve(options.model)
+    make_folder(options.output)
+    copy_network(folder, options.output)
+    print(f"{options.output}  {_kind(card)}, licence: {card.licence or 'unknown'}")
 
 
 def run_import_upscaler(options: argparse.Namespace) -> None:

@@ -1,1 +1,7 @@
-"""Networks: one package a kind, one small interface for all."""
+"""Networks: one package a kind, one small interface for all (kinds.py)."""
+
+KINDS = {
+    "stylegan2": "akma_core.networks.stylegan2",
+    "stylegan3": "akma_core.networks.stylegan3",
+}
+"""The package of each kind of generator."""

@@ -5,15 +5,26 @@ The card says all that planning a render needs, so that neither torch nor the we
 
 import hashlib
 import json
+import shutil
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from akma_core.errors import RequestError
+from akma_core.files import write_whole
+
+from . import KINDS
 
 CARD, WEIGHTS = "network.json", "network.safetensors"
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+
+
+def _registered(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind of network {kind!r}: this AKMA knows {', '.join(KINDS)}")
+    return kind
 
 
 class NetworkCard(BaseModel):
@@ -24,7 +35,7 @@ class NetworkCard(BaseModel):
     format: Literal["akma-network"] = "akma-network"
     version: Literal[1] = 1
     name: str
-    kind: Literal["stylegan3"]
+    kind: Annotated[str, Field(pattern="^[a-z0-9]{1,40}$"), AfterValidator(_registered)]
     config: dict[str, Any]
     """Constructor arguments of the network's own configuration class."""
     width: Annotated[int, Field(ge=1, le=16384)]
@@ -64,3 +75,15 @@ def read_card(folder: Path) -> NetworkCard:
 def write_card(folder: Path, card: NetworkCard) -> None:
     text = json.dumps(card.model_dump(mode="json"), indent=1)
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
+
+
+def copy_network(folder: Path, target: Path) -> None:
+    """Copy the network in `folder` into the existing folder `target`, the card last.
+
+    RequestError where `target` has another network in it, FailureError where it cannot be written.
+    """
+    if (target / CARD).exists() and read_card(target).digest != read_card(folder).digest:
+        message = f"{target} has another network in it: choose another folder"
+        raise RequestError(message, code="output_exists", field="output")
+    for name in (WEIGHTS, CARD):
+        write_whole(target / name, partial(shutil.copyfile, folder / name))

@@ -125,7 +125,7 @@ def _preview(storage: Storage, request: dict[str, Any]) -> dict[str, Any]:
 def _import(storage: Storage, request: dict[str, Any]) -> dict[str, Any]:
     """Ink under the new name, unless the file says that it is none."""
     if storage.get_bytes(request["key"]) == b"no pickle":
-        raise RequestError("this is no StyleGAN3 .pkl: give an official one", code="bad_network", field="model")
+        raise RequestError("this is no network: give a .pkl or .pt", code="bad_network", field="model")
     card = builtin.find("ink")[1].model_copy(update={"name": request["name"], "licence": request["licence"]})
     storage.put_bytes(f"models/{card.digest}/network.json", json.dumps(card.model_dump(mode="json")).encode())
     return {**card.model_dump(mode="json"), "digest": card.digest}

@@ -15,13 +15,15 @@ from akma_core.api.upload import receive
 from akma_core.errors import RequestError
 from akma_core.jobs.submission import new_id
 from akma_core.log import event
-from akma_core.networks import builtin
+from akma_core.networks import builtin, kinds
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.realesrgan.catalog import cards as upscalers
 from akma_core.storage import Storage
 
 IMPORT_SECONDS = 300.0  # reading a network of 250 MB takes a few, and its contact sheet a minute on a CPU
 WORDS = {"name": 62, "licence": 500, "note": 2000}  # characters
+
+FILE_TYPES = [suffix.removeprefix(".") for suffix in kinds.SUFFIXES]
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -48,7 +50,11 @@ def get_model(name: Annotated[str, Path(max_length=100)], state: StateDep) -> Mo
     status_code=201,
     openapi_extra=form(
         {
-            "file": {"type": "string", "format": "binary", "description": "an official StyleGAN3 .pkl"},
+            "file": {
+                "type": "string",
+                "format": "binary",
+                "description": f"a StyleGAN2 or StyleGAN3 network: {', '.join(kinds.SUFFIXES)}",
+            },
             "name": {
                 "type": "string",
                 "pattern": f"^{registry.NAME.pattern}$",
@@ -61,7 +67,7 @@ def get_model(name: Annotated[str, Path(max_length=100)], state: StateDep) -> Mo
     ),
 )
 async def import_model(request: Request, response: Response, state: StateDep, caller: CallerDep) -> ModelResponse:
-    """Make an official StyleGAN3 .pkl a network of yours: read as data, nothing in it is run. Administrators only.
+    """Make a StyleGAN2 or StyleGAN3 file a network of yours: read as data, nothing in it is run. Administrators only.
 
     ```
     curl -F file=@net.pkl -F name=east-sea http://127.0.0.1:3000/v1/models
@@ -71,7 +77,7 @@ async def import_model(request: Request, response: Response, state: StateDep, ca
     key = f"imports/{new_id()}.pkl"
     try:
         limits = Limits(file_bytes=state.environment.max_upload_bytes)
-        with await receive(request, state.uploads, "file", limits, ["pkl"]) as file:
+        with await receive(request, state.uploads, "file", limits, FILE_TYPES) as file:
             wish = _wish(file.fields, file.name)
             await run_in_threadpool(state.storage.put_file, key, file.path)
         answer = await state.ask("import", {"key": key, **wish}, IMPORT_SECONDS)

@@ -1,9 +1,10 @@
 """A pickle read as data: nothing in the file is imported, called, compiled or given attributes.
 
 `DataUnpickler` accepts the opcodes in `dispatch` and the exact (module, name) pairs in `names`, and nothing
-else; what those pairs may be is in vocabulary.py. `Budget` bounds how much work a file can ask for. The base
-is the standard library's pure-Python unpickler, since the C one cannot be told which opcodes to accept and
-allocates by the memo index: four gigabytes for a nine-byte file. Bytes are never copied, they stay views.
+else; what those pairs may be is each format's own list (allowlist.py, tensorflow.py, torch_save.py). `Budget` bounds
+how much work a file can ask for. The base is the standard library's pure-Python unpickler, since the C one cannot be
+told which opcodes to accept and allocates by the memo index: four gigabytes for a nine-byte file. Bytes are never
+copied, they stay views, and so does long text: the source text in a file is not even decoded.
 """
 
 import pickle
@@ -13,9 +14,13 @@ from typing import Any, ClassVar
 
 from akma_core.errors import RequestError
 
+from .foreign import refusal
+
 MAX_OPCODES = 500_000  # a whole training container takes about 50,000
-MAX_TEXT = 1 << 24  # bytes of text in all; the source text in an official container is about 0.2 MB
+MAX_TEXT = 1 << 24  # bytes of text decoded in all; names and settings take about 0.1 MB
+LONG_TEXT = 1 << 12  # bytes; longer text is no name and no setting, and stays undecoded
 MAX_MARKS = 256  # nesting of unfinished tuples, lists and dicts; official containers reach 13
+MAX_KEY = 1_000_000  # of a whole-numbered dict key; optimisers count parameters
 MAX_NAME = 256  # characters of a dict key, and bytes of a line with a module or a name
 
 
@@ -31,29 +36,65 @@ def damaged(detail: str) -> RequestError:
 
 @dataclass
 class Budget:
-    """Budget of what one file may still ask for, over its outer stream and all nested ones together."""
+    """What one file may still ask for, over its outer stream and all nested ones together."""
 
     opcodes: int = MAX_OPCODES
     text: int = MAX_TEXT
+    """Bytes of text that may be decoded."""
+    encoded: int = 0
+    """Bytes that may be made of text: protocol 2 keeps bytes so."""
 
-    def spend(self, *, opcodes: int = 0, text: int = 0) -> None:
+    def spend(self, *, opcodes: int = 0, text: int = 0, encoded: int = 0) -> None:
         """RequestError once more was asked for than there was."""
         self.opcodes -= opcodes
         self.text -= text
-        if self.opcodes < 0 or self.text < 0:
-            raise bad_network("it asks for more work than any StyleGAN network needs; do not trust it")
+        self.encoded -= encoded
+        if self.opcodes < 0 or self.text < 0 or self.encoded < 0:
+            raise bad_network(
+                "it asks for more work than any StyleGAN network needs; give a network without optimisers"
+            )
+
+
+class Stateful:
+    """A record that BUILD completes."""
+
+    __slots__ = ()
+
+    def set_state(self, state: object) -> None:
+        """Check, and keep, `state`; RequestError where it is not what this record takes."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Text:
+    """Long text, undecoded: a view of the file."""
+
+    data: memoryview
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Constructor:
+    """The meaning of an allowed name: `build(budget, *arguments)`, and NEWOBJ's `new()`, make a record or a value."""
+
+    build: Callable[..., object] | None = None
+    new: Callable[[], object] | None = None
 
 
 def is_name(value: object) -> bool:
-    """True where a value is a string short enough to be a key."""
+    """True for a string short enough to be a key."""
     return type(value) is str and len(value) <= MAX_NAME
+
+
+def is_key(value: object) -> bool:
+    """True for a name or a small whole number: other keys can be chosen so that every look-up is slow."""
+    return is_name(value) or (type(value) is int and 0 <= value <= MAX_KEY)
 
 
 class DataUnpickler(pickle._Unpickler):
     """Reads None, bool, int, float, str, tuple, list, dict, set of names, and bytes as views of `data`."""
 
     names: ClassVar[Mapping[tuple[str, str], object]] = {}
-    """Values that are pushed for each global that the stream may name."""
+    """What is pushed for each global that the stream may name."""
 
     memo: dict[int, Any]
     stack: list[Any]
@@ -77,6 +118,13 @@ class DataUnpickler(pickle._Unpickler):
         except (IndexError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
             raise damaged("its pickle makes no sense") from error
 
+    def load_whole(self) -> Any:
+        """The one pickle that is all of `data`; RequestError where something follows it."""
+        value = self.load()
+        if self.position != len(self.data):
+            raise damaged("something follows its end")
+        return value
+
     def read(self, size: int) -> memoryview:
         start, self.position = self.position, self.position + size
         if self.position > len(self.data):
@@ -85,15 +133,14 @@ class DataUnpickler(pickle._Unpickler):
 
     def readline(self) -> bytes:
         window = bytes(self.data[self.position : self.position + MAX_NAME])
+        if b"\n" not in window and len(window) < MAX_NAME:
+            self.read(MAX_NAME)  # beyond the end
         return bytes(self.read(window.index(b"\n") + 1))
 
     def find_class(self, module: str, name: str) -> object:
         if (module, name) in self.names:
             return self.names[module, name]
-        if module.startswith("dnnlib.tflib"):
-            raise bad_network("this is a TensorFlow StyleGAN network; AKMA reads StyleGAN3")
-        asked = ascii(f"{module[:60]}.{name[:60]}")[1:-1]
-        raise bad_network(f"it asks for {asked}, which no StyleGAN network needs; do not trust it")
+        raise refusal(module, name)
 
     def pop_mark(self) -> list[Any]:
         items, self.stack = self.stack, self.metastack.pop()
@@ -117,8 +164,15 @@ class DataUnpickler(pickle._Unpickler):
         self.push_text(int.from_bytes(self.read(4), "little"))
 
     def push_text(self, size: int) -> None:
-        self.budget.spend(text=size)
-        self.append(str(self.read(size), "utf-8"))
+        data = self.read(size)
+        if size > LONG_TEXT:
+            self.append(Text(data))
+        else:
+            self.budget.spend(text=size)
+            self.append(str(data, "utf-8"))
+
+    def load_bytearray(self) -> None:
+        self.append(self.read(int.from_bytes(self.read(8), "little")))
 
     def load_long_binput(self) -> None:
         index = int.from_bytes(self.read(4), "little")
@@ -145,8 +199,7 @@ class DataUnpickler(pickle._Unpickler):
         self.update_dict(self.pop_mark())
 
     def update_dict(self, items: list[Any]) -> None:
-        # Short strings only: long or numeric keys can be chosen so that every look-up is slow.
-        if type(self.stack[-1]) is not dict or not all(map(is_name, items[::2])):
+        if type(self.stack[-1]) is not dict or not all(map(is_key, items[::2])):
             raise damaged("it sets items of something that is not a dict of names")
         self.stack[-1].update(zip(items[::2], items[1::2], strict=True))
 
@@ -155,6 +208,26 @@ class DataUnpickler(pickle._Unpickler):
         if type(self.stack[-1]) is not set or not all(map(is_name, items)):
             raise damaged("it adds to something that is not a set of names")
         self.stack[-1].update(items)
+
+    def load_reduce(self) -> None:
+        arguments, constructor = self.stack.pop(), self.stack[-1]
+        if type(constructor) is not Constructor or not constructor.build or type(arguments) is not tuple:
+            raise damaged("it calls something that cannot be called")
+        self.stack[-1] = constructor.build(self.budget, *arguments)
+
+    def load_newobj(self) -> None:
+        arguments, constructor = self.stack.pop(), self.stack[-1]
+        if type(constructor) is not Constructor or not constructor.new or arguments != ():
+            raise damaged("it makes an object of a kind that networks do not have")
+        self.stack[-1] = constructor.new()
+
+    def load_build(self) -> None:
+        state, target = self.stack.pop(), self.stack[-1]
+        if type(target) is dict and type(state) is dict and state.keys() <= {"_metadata"}:
+            return  # a state dict's: versions of its modules
+        if not isinstance(target, Stateful):
+            raise damaged("it sets attributes of an object")
+        target.set_state(state)
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         # The standard library's own: they push, group or memoise plain values, reading through `read`.
@@ -180,4 +253,8 @@ class DataUnpickler(pickle._Unpickler):
         pickle.SETITEM[0]: load_setitem,
         pickle.SETITEMS[0]: load_setitems,
         pickle.ADDITEMS[0]: load_additems,
+        pickle.BYTEARRAY8[0]: load_bytearray,
+        pickle.REDUCE[0]: load_reduce,
+        pickle.NEWOBJ[0]: load_newobj,
+        pickle.BUILD[0]: load_build,
     }

@@ -70,7 +70,7 @@ def _state(data: bytes, suffix: str) -> dict[str, Tensor]:
         _check_zip(data)
     elif data.startswith(OLD):
         _check_old(data)
-    elif suffix == ".safetensors":
+    elif suffix == ".safetensors" or data[8:9] == b"{":
         try:
             return safetensors.torch.load(data)
         except Exception as error:
@@ -81,15 +81,17 @@ def _state(data: bytes, suffix: str) -> dict[str, Tensor]:
         with warnings.catch_warnings(action="ignore"):  # an odd file is refused in one line or read without a word
             loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # a hostile file can make the reader fail in any way
-        reason = "it asks for code to be run" if "Unsupported" in str(error) else type(error).__name__
-        raise ValueError(f"it does not hold plain weights ({reason}); do not trust it") from None
+        if "unsupported" in str(error).lower():
+            raise ValueError("it does not hold plain weights: it asks for code to be run; do not trust it") from None
+        raise ValueError(f"it does not hold plain weights ({type(error).__name__}); download it again") from None
     if isinstance(loaded, dict):
-        state = loaded.get("params_ema", loaded.get("params"))
+        # Without either key it may be the state dict itself.
+        state = loaded.get("params_ema", loaded.get("params", loaded))
         if isinstance(state, dict) and state and all(_plain(*item) for item in state.items()):
             if sum(value.numel() * value.element_size() for value in state.values()) > len(data):
-                raise ValueError("its tensors say they hold more than the file does; do not trust it")
+                raise ValueError("its tensors say they hold more than the file does; download it again")
             return {name: value.data for name, value in state.items()}
-    raise ValueError("it has no params_ema or params with plain tensors; take the generator's file")
+    raise ValueError("it has no plain tensors, alone or as params_ema or params; take the generator's file")
 
 
 def _plain(name: object, value: object) -> bool:
@@ -105,11 +107,11 @@ def _check_zip(data: bytes) -> None:
     except Exception:  # zipfile fails in many ways on made-up directories
         raise ValueError("its zip container is damaged; download it again") from None
     if len(members) > MAX_MEMBERS or any(m.compress_type != zipfile.ZIP_STORED for m in members):
-        raise ValueError("its zip container is not one that torch.save writes; do not trust it")
+        raise ValueError("its zip container is not one that torch.save writes; download it again")
     if sum(m.file_size for m in members) > len(data):
-        raise ValueError("its zip container says it holds more than it does; do not trust it")
+        raise ValueError("its zip container says it holds more than it does; download it again")
     if any(m.file_size > MAX_PICKLE for m in members if m.filename.endswith(".pkl")):
-        raise ValueError("its structure is larger than any network's; do not trust it")
+        raise ValueError("its structure is larger than any network's; give the generator alone")
 
 
 def _check_old(data: bytes) -> None:

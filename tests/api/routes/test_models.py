@@ -51,7 +51,7 @@ def test_a_network_is_imported_and_can_be_asked_for(served: Service, root: httpx
     with hand(served) as requests:
         response = import_network(root, name="east-sea", licence="mine", note="blue")
         assert response.status_code == 201
-        unnamed = import_network(root, file="../My Net.pkl")
+        unnamed = import_network(root, file="../My Net.pt")
     told = response.json()
     assert (told["name"], told["licence"], told["width"], told["built_in"]) == ("east-sea", "mine", 256, False)
     assert response.headers["Location"] == "/v1/models/east-sea"
@@ -89,7 +89,7 @@ def test_wrong_wishes(served: Service, root: httpx.Client, fields: dict[str, Any
 
 def test_files_that_are_none(served: Service, root: httpx.Client) -> None:
     with hand(served):
-        assert "give an official one" in error(import_network(root, b"no pickle", name="a"), 422, "bad_network")
+        assert "give a .pkl or .pt" in error(import_network(root, b"no pickle", name="a"), 422, "bad_network")
     error(root.post("/v1/models", data={"name": "a"}), 415, "unsupported_type")
     error(import_network(root, b""), 422, "bad_body")
     error(import_network(root, b"x" * ((1 << 20) + 1)), 413, "too_large")

@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from akma_core.errors import RequestError
-from akma_core.networks.pkl.allowlist import Storage, Tensor, load_network
+from akma_core.networks.pkl.allowlist import load_container
+from akma_core.networks.pkl.torch_types import Storage, Tensor
 from tests.support import pickles
 from tests.support.pickles import Call, Name, Raw, dump, emit
 
 
 def load(data: bytes) -> object:
-    return load_network(memoryview(data))
+    return load_container(memoryview(data))
 
 
 def refuses(data: bytes, match: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Files that users try and that are no StyleGAN3 container: one clear sentence each."""
+"""Files that users try and that are no network: one clear sentence each."""
 
 import gzip
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from akma_core.errors import RequestError
-from akma_core.networks.pkl.container import read_pkl
+from akma_core.networks.kinds import read
 from tests.support import pickles
 from tests.support.pickles import container, dump
 
@@ -18,8 +18,9 @@ OTHERS = {
     "empty": (b"", "is empty"),
     "html": (b"<!DOCTYPE html><html><body>404", "web page"),
     "html after blanks": (b"\r\n <html>", "web page"),
-    "torch zip": (b"PK\x03\x04" + bytes(40), "zip file"),
-    "torch legacy": (dump(pickles.MAGIC).replace(b"\x80\x04", b"\x80\x02") + dump(1001), "PyTorch checkpoint"),
+    "torch zip": (b"PK\x03\x04" + bytes(40), "cut short"),
+    "torch legacy": (dump(pickles.MAGIC).replace(b"\x80\x04", b"\x80\x02") + dump(1001), "cut short"),
+    "keras": (b"\x89HDF\r\n\x1a\n", "HDF5"),
     "safetensors": (struct.pack("<Q", 128) + b'{"a":{"dtype":"F32"}}' + bytes(128), "safetensors"),
     "safetensors of pickle's first byte": (struct.pack("<Q", 0x480) + b'{"a":{}}' + bytes(1200), "safetensors"),
     "git lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
@@ -36,7 +37,7 @@ def test_other_files_get_one_clear_sentence(name: str, tmp_path: Path) -> None:
     data, match = OTHERS[name]
     path.write_bytes(data)
     with pytest.raises(RequestError, match=f"net.pkl: .*{match}") as caught:
-        read_pkl(path)
+        read(path)
     assert caught.value.code == "bad_network"
 
 
@@ -53,13 +54,13 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
             tmp_path / "nul\0": "no such file",
         }.items():
             with pytest.raises(RequestError, match=match) as caught:
-                read_pkl(path)
+                read(path)
             assert caught.value.code == "bad_network"
 
 
 @pytest.mark.parametrize(
     ("head", "size", "match"),
-    [(container()[:64], (1 << 32) + 1, "more than any StyleGAN3 network has"), (b"PK\3\4", 1 << 30, "zip file")],
+    [(container()[:64], (1 << 32) + 1, "more than any StyleGAN network has"), (b"<html>", 1 << 30, "web page")],
     ids=["too large", "another kind"],
 )
 def test_large_files_that_cannot_be_networks_are_not_read(head: bytes, size: int, match: str, tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_large_files_that_cannot_be_networks_are_not_read(head: bytes, size: int
     tracemalloc.start()
     try:
         with pytest.raises(RequestError, match=match):
-            read_pkl(path)
+            read(path)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()

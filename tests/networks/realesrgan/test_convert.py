@@ -10,6 +10,7 @@ from akma_core.networks.realesrgan.architecture import Network
 from akma_core.networks.realesrgan.catalog import CARD, WEIGHTS, UpscalerCard, read_card
 from akma_core.networks.realesrgan.convert import convert_pth
 from akma_core.networks.realesrgan.load import load_upscaler
+from tests.support.golden import FOLDER as GOLDEN
 from tests.support.upscaler_samples import CHINA, photo, small_compact, small_rrdb, small_state
 
 
@@ -84,3 +85,15 @@ def test_a_folder_that_is_not_what_its_card_says(tmp_path: Path, changed: dict[s
     (tmp_path / "folder" / CARD).unlink()
     with pytest.raises(RequestError, match="no upscaler's card"):
         load_upscaler(tmp_path / "folder")
+
+
+def test_bare_state_dicts_of_both_forms_are_one_network(tmp_path: Path) -> None:
+    """torch.save(net.state_dict()), and the same as safetensors."""
+    cards = [convert(GOLDEN / name, tmp_path / name) for name in ("bare.pth", "bare.safetensors")]
+    assert {(card.architecture, card.scale) for card in cards} == {("SRVGGNetCompact", 2)}
+    assert cards[0].files[WEIGHTS] == cards[1].files[WEIGHTS]
+
+
+def test_safetensors_are_known_by_their_content(tmp_path: Path) -> None:
+    (tmp_path / "net.pth").write_bytes((GOLDEN / "bare.safetensors").read_bytes())
+    assert convert(tmp_path / "net.pth", tmp_path / "folder").scale == 2

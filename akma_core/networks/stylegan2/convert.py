@@ -1,0 +1,18 @@
+"""A StyleGAN2 checkpoint into AKMA's own format. torch is not needed."""
+
+from pathlib import Path
+from typing import Any
+
+from safetensors.numpy import save_file
+
+from akma_core.networks.card import WEIGHTS, NetworkCard
+from akma_core.networks.checkpoint import Checkpoint
+
+from .card import describe
+from .config import GeneratorConfig
+
+
+def convert(checkpoint: Checkpoint, folder: Path, **facts: Any) -> NetworkCard:
+    """Write the network into the existing `folder`; `facts` gives name, licence and note. Returns its card."""
+    save_file(checkpoint.state_dict, folder / WEIGHTS)
+    return describe(GeneratorConfig(**checkpoint.settings), folder, **facts)
