@@ -1,0 +1,84 @@
+"""The 3x3 convolutions of a StyleGAN2 with constant weights: one that keeps the size, one that doubles it.
+
+On a CPU in float32 Winograd's form does both (networks/winograd.py, upsampling.py), except on the smallest pictures,
+where reading the transformed weights would take longer than the multiplications they save.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from akma_core.networks import winograd
+
+from . import filters
+from .finish import Finish
+
+SMALL = 8  # pixels a side of the input, at most: matrix products with the weights as they are
+
+
+class Convolution(nn.Module):
+    """finish(convolution of x * style); `up` makes pictures of twice the size and filters them with `taps`."""
+
+    weight: Tensor
+
+    def __init__(self, up: bool, taps: Sequence[float], compiled: bool) -> None:
+        super().__init__()
+        self.up, self.taps, self.compiled = up, tuple(taps), compiled
+        self.register_buffer("weight", torch.empty(0), persistent=False)
+        self._arranged: Tensor | None = None
+
+    def set_weight(self, weight: Tensor) -> None:
+        """[C_out, C_in, 3, 3], of the dtype to compute in."""
+        self.weight = weight
+        self._arranged = None
+
+    def forward(self, x: Tensor, style: Tensor, finish: Finish) -> Tensor:
+        """[B, C_in, h, w] times `style` [B, C_in] -> [B, C_out, H, W], channels last."""
+        if x.device.type != "cpu" or x.dtype != torch.float32:
+            return finish(self.convolve(x * style[:, :, None, None].to(x.dtype)))
+        if max(x.shape[2:]) <= SMALL:
+            return finish(self._small(x * style[:, :, None, None]))
+        if min(self.weight.shape[:2]) < winograd.LANES:
+            return finish(self.convolve(x * style[:, :, None, None]))
+        return self._upsampled(x, style, finish) if self.up else self._kept(x, style, finish)
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """The convolution alone, as the library does it; for `up` transposed, and then filtered."""
+        if not self.up:
+            return F.conv2d(x, self.weight, padding=1)
+        return filters.blur(self.transposed(x), self.taps)
+
+    def transposed(self, x: Tensor) -> Tensor:
+        """[B, C_in, h, w] -> [B, C_out, 2h + 1, 2w + 1], before the filter."""
+        return F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
+
+    def _small(self, x: Tensor) -> Tensor:
+        """As `convolve`, by one product of matrices, so that the weights are read once and not rearranged."""
+        batch, channels, height, width = x.shape
+        if not self.up:
+            y = self.weight.flatten(1) @ F.unfold(x, 3, padding=1)
+            return y.view(batch, -1, height, width)
+        if self._arranged is None:
+            self._arranged = self.weight.permute(0, 2, 3, 1).flatten(0, 2).contiguous()  # [C_out * 9, C_in]
+        products = self._arranged @ x.reshape(batch, channels, -1)
+        spread = F.fold(products, (2 * height + 1, 2 * width + 1), 3, stride=2)
+        return filters.blur(spread, self.taps)
+
+    def _kept(self, x: Tensor, style: Tensor, finish: Finish) -> Tensor:
+        if self._arranged is None:
+            self._arranged = winograd.transform_weight(self.weight, self.compiled)
+        out_channels = len(self.weight)
+        y = winograd.conv3x3(x * style[:, :, None, None], self._arranged, out_channels, 1, self.compiled)
+        return finish(y)
+
+    def _upsampled(self, x: Tensor, style: Tensor, finish: Finish) -> Tensor:
+        if self._arranged is None:
+            phases = filters.phases(self.weight, self.taps)
+            if phases is None:
+                return finish(self.convolve(x * style[:, :, None, None]))
+            self._arranged = winograd.transform_weight(phases, self.compiled)
+        channels = 4 * len(self.weight)
+        y = winograd.conv3x3(x * style[:, :, None, None], self._arranged, channels, 1, self.compiled)
+        return finish(filters.interleave(y))
