@@ -3,7 +3,7 @@
     python benchmarks/stylegan2.py --config f --resolution 1024
     python benchmarks/stylegan2.py --all --versus      four configurations against the plain form, in one run
 
-"plain" is the specification as it reads (tests/networks/stylegan2/oracle.py), which costs what the published
+"plain" is the specification as it reads (tests/support/stylegan2_oracle.py), which costs what the published
 implementation costs on a CPU; "torch" is ours without compiled kernels. All sides have memory kept mapped and the same
 number of threads, and take turns; ratios are medians of turns.
 """
@@ -26,12 +26,12 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from akma_core.networks.memory import keep_mapped
+from akma_core.networks.kernels.allocator import keep_mapped
 from akma_core.networks.stylegan2.config import GeneratorConfig
 from akma_core.networks.stylegan2.generator import Generator
 from akma_core.networks.stylegan3.generator import to_uint8
-from runners.cuda import CudaBatches
-from tests.networks.stylegan2 import oracle
+from runners.cuda_graph import CudaBatches
+from tests.support import stylegan2_oracle as oracle
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "f": {"channel_base": 32768},

@@ -1,6 +1,6 @@
 """The 3x3 convolutions of a StyleGAN2 with constant weights: one that keeps the size, one that doubles it.
 
-On a CPU in float32 Winograd's form does both (networks/winograd.py, upsampling.py), except on the smallest pictures,
+On a CPU in float32 Winograd's form does both (kernels/winograd.py, transposed_numba.py), except on the smallest pictures,
 where reading the transformed weights would take longer than the multiplications they save.
 """
 
@@ -10,16 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from akma_core.networks import winograd
+from akma_core.networks.kernels import winograd
+from akma_core.networks.kernels.epilogue import Epilogue
 
 from . import filters
-from .finish import Finish
 
 SMALL = 8  # pixels a side of the input, at most: matrix products with the weights as they are
 
 
 class Convolution(nn.Module):
-    """finish(convolution of x * style); `up` makes pictures of twice the size and filters them with `taps`."""
+    """epilogue(convolution of x * style); `up` makes pictures of twice the size and filters them with `taps`."""
 
     weight: Tensor
 
@@ -34,15 +34,14 @@ class Convolution(nn.Module):
         self.weight = weight
         self._arranged = None
 
-    def forward(self, x: Tensor, style: Tensor, finish: Finish) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
         """[B, C_in, h, w] times `style` [B, C_in] -> [B, C_out, H, W], channels last."""
-        if x.device.type != "cpu" or x.dtype != torch.float32:
-            return finish(self.convolve(x * style[:, :, None, None].to(x.dtype)))
-        if max(x.shape[2:]) <= SMALL:
-            return finish(self._small(x * style[:, :, None, None]))
-        if min(self.weight.shape[:2]) < winograd.LANES:
-            return finish(self.convolve(x * style[:, :, None, None]))
-        return self._upsampled(x, style, finish) if self.up else self._kept(x, style, finish)
+        cpu = x.device.type == "cpu" and x.dtype == torch.float32
+        if cpu and max(x.shape[2:]) > SMALL and min(self.weight.shape[:2]) >= winograd.LANES:
+            return self._upsampled(x, style, epilogue) if self.up else self._kept(x, style, epilogue)
+        x = x * style[:, :, None, None].to(x.dtype)
+        y = self._small(x) if cpu and max(x.shape[2:]) <= SMALL else self.convolve(x)
+        return epilogue(y.to(torch.float32)).to(x.dtype)
 
     def convolve(self, x: Tensor) -> Tensor:
         """The convolution alone, as the library does it; for `up` transposed, and then filtered."""
@@ -66,19 +65,16 @@ class Convolution(nn.Module):
         spread = F.fold(products, (2 * height + 1, 2 * width + 1), 3, stride=2)
         return filters.blur(spread, self.taps)
 
-    def _kept(self, x: Tensor, style: Tensor, finish: Finish) -> Tensor:
+    def _kept(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
         if self._arranged is None:
             self._arranged = winograd.transform_weight(self.weight, self.compiled)
-        out_channels = len(self.weight)
-        y = winograd.conv3x3(x * style[:, :, None, None], self._arranged, out_channels, 1, self.compiled)
-        return finish(y)
+        return winograd.conv3x3(x, self._arranged, len(self.weight), 1, self.compiled, epilogue, style=style)
 
-    def _upsampled(self, x: Tensor, style: Tensor, finish: Finish) -> Tensor:
+    def _upsampled(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
         if self._arranged is None:
             phases = filters.phases(self.weight, self.taps)
             if phases is None:
-                return finish(self.convolve(x * style[:, :, None, None]))
+                return epilogue(self.convolve(x * style[:, :, None, None]))
             self._arranged = winograd.transform_weight(phases, self.compiled)
-        channels = 4 * len(self.weight)
-        y = winograd.conv3x3(x * style[:, :, None, None], self._arranged, channels, 1, self.compiled)
-        return finish(filters.interleave(y))
+        y = winograd.conv3x3(x, self._arranged, 4 * len(self.weight), 1, self.compiled, style=style)
+        return epilogue(filters.interleave(y))

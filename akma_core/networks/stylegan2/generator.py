@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from akma_core.networks.compiled import available
+from akma_core.networks.kernels.compiled import available
 
 from .config import GeneratorConfig
 from .mapping import MappingNetwork

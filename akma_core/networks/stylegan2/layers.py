@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from akma_core.networks.kernels.epilogue import Epilogue
 from akma_core.networks.stylegan3.generator import FullyConnected
 
 from . import noise
 from .convolution import Convolution
-from .finish import Finish
 
+SLOPE = 0.2
 SAFE = 30000.0  # what half precision may hold where nothing else bounds it
 
 
@@ -113,16 +114,16 @@ class SynthesisLayer(Modulated):
         assert seeds is not None
         return noise.normal(seeds, self.index, *self.size) * (self.noise_strength * self.gain)
 
-    def finish(self, style: Tensor, mode: str, seeds: Tensor | None) -> tuple[Tensor, Finish]:
+    def epilogue(self, style: Tensor, mode: str, seeds: Tensor | None) -> tuple[Tensor, Epilogue]:
         """For w's style [B, C_in]: what multiplies the input, and what is done to the convolution's result."""
         style, scale = self.modulation(style)
         clamp = min(self.clamp or SAFE, SAFE) if self.fp16 else self.clamp
-        return style, Finish(scale, self.offset, self.noise(mode, seeds), clamp)
+        return style, Epilogue(scale, self.offset, self.noise(mode, seeds), SLOPE, clamp)
 
     def forward(self, x: Tensor, w: Tensor, mode: str = "const", seeds: Tensor | None = None) -> Tensor:
         """[B, C_in, h, w], [B, w_dim] -> [B, C_out, H, W], channels last."""
-        style, finish = self.finish(self.style(w), mode, seeds)
-        return self.convolution(x.to(torch.float16 if self.fp16 else torch.float32), style, finish)
+        style, epilogue = self.epilogue(self.style(w), mode, seeds)
+        return self.convolution(x.to(torch.float16 if self.fp16 else torch.float32), style, epilogue)
 
 
 class ToRGB(Modulated):

@@ -13,7 +13,7 @@ from akma_core.networks.stylegan2.config import GeneratorConfig
 from akma_core.networks.stylegan2.file import build
 from akma_core.networks.stylegan2.generator import Generator
 
-FOLDER = Path(__file__).parents[2] / "golden"
+FOLDER = Path(__file__).parents[1] / "golden"
 NAMES = ("t64", "cond", "clamp", "resnet", "orig", "tf", "ros", "ros_train")
 IGNORED = ("activation", "w_avg_beta", "fp16_channels_last", "fused_modconv_default")
 FIRST = 4  # pixels of the smallest block
