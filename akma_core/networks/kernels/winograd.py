@@ -77,8 +77,8 @@ def conv3x3(
     """Convolve [B, C_in, H, W] (channels last, float32) with `transform_weight(...)`, zeros around it.
 
     Returns [B, C_out, H + 2 padding - 2, W + 2 padding - 2], channels last: `out`, where given. `style` [B, C_in]
-    multiplies the input, and `epilogue` is applied to the result. Each picture is computed by itself. `compiled` is faster;
-    otherwise plain torch does it, the transforms being matrix products too, 64x64 and 36x64.
+    multiplies the input, and `epilogue` is applied to the result. Each picture is computed by itself. `compiled` is
+    faster; otherwise plain torch does it, the transforms being matrix products too, 64x64 and 36x64.
     """
     batch, channels, height, width = x.shape
     high, wide = height + 2 * padding - 2, width + 2 * padding - 2

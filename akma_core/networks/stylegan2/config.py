@@ -8,6 +8,7 @@ rebuilt from a few numbers and nothing in a file has to be believed.
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -22,7 +23,7 @@ MAX_PIXELS = 4096 * 4096
 
 
 class GeneratorConfig(BaseModel):
-    """Settings of a generator, mostly under the names that StyleGAN users know. Strict, frozen; unknown ones refused."""
+    """Settings of a generator, mostly under the names StyleGAN users know. Strict, frozen; unknown ones refused."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -182,7 +183,7 @@ class GeneratorConfig(BaseModel):
         """Inputs and outputs of each layer of the mapping network."""
         hidden = [self.layer_features or self.w_dim] * (self.mapping_layers - 1)
         widths = [self.z_dim + self.embedding_width, *hidden, self.w_dim]
-        return list(zip(widths, widths[1:], strict=False))
+        return list(pairwise(widths))
 
 
 @dataclass(frozen=True)

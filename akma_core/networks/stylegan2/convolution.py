@@ -1,7 +1,7 @@
 """The 3x3 convolutions of a StyleGAN2 with constant weights: one that keeps the size, one that doubles it.
 
-On a CPU in float32 Winograd's form does both (kernels/winograd.py, transposed_numba.py), except on the smallest pictures,
-where reading the transformed weights would take longer than the multiplications they save.
+On a CPU in float32 Winograd's form does both (kernels/winograd.py, transposed_numba.py), except on the smallest
+pictures, where reading the transformed weights would take longer than the multiplications they save.
 """
 
 from collections.abc import Sequence

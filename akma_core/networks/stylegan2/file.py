@@ -9,12 +9,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from akma_core.errors import RequestError
-from akma_core.networks.card import WEIGHTS, NetworkCard, read_card, sha256_of, write_card
+from akma_core.files import sha256_of
+from akma_core.networks.card import WEIGHTS, NetworkCard, read_card
 
+from .card import describe
 from .config import GeneratorConfig
 from .generator import Generator
-
-KIND = "stylegan2"
 
 
 def save(generator: Generator, folder: Path, *, dtype: torch.dtype = torch.float32, **card: Any) -> NetworkCard:
@@ -22,23 +22,6 @@ def save(generator: Generator, folder: Path, *, dtype: torch.dtype = torch.float
     weights = {name: value.to(dtype).contiguous() for name, value in generator.state_dict().items()}
     save_file(weights, folder / WEIGHTS)
     return describe(generator.cfg, folder, **card)
-
-
-def describe(cfg: GeneratorConfig, folder: Path, **facts: Any) -> NetworkCard:
-    """Write and return the card of the weights in `folder`; `facts` gives name, licence, note and seeds."""
-    (folder / WEIGHTS).chmod(0o644)  # safetensors writes files that only their owner may read
-    card = NetworkCard(
-        kind=KIND,
-        config=cfg.model_dump(mode="json"),
-        width=cfg.width,
-        height=cfg.height,
-        classes=cfg.c_dim,
-        flavour=cfg.flavour,
-        weights_sha256=sha256_of(folder / WEIGHTS),
-        **facts,
-    )
-    write_card(folder, card)
-    return card
 
 
 def load(folder: Path) -> Generator:
