@@ -5,49 +5,19 @@ that products stay in its cache. A style is applied on the way in; demodulation,
 on the way out.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from .epilogue import Epilogue
+from .epilogue_numba import activated, finish_of, flat, noise_of, vectors
 from .matmul import COLUMNS, ROWS, product
 from .parallel import run
-from .simd import LANES, fma, jit, load, maximum, minimum, splat, spread, store
+from .simd import LANES, fma, jit, load, splat, spread, store
 from .winograd_tiles import POINTS, STEP, TILE, transformed
 
 F32 = np.float32
 BLOCK = 64  # tiles at most: what suits the caches
-Numbers = NDArray[np.float32]
-
-
-class Flat(NamedTuple):
-    """A picture [height, width, channels] as a flat array whose pixels are `pixel` numbers apart."""
-
-    numbers: Numbers
-    height: int
-    width: int
-    channels: int
-    pixel: int
-
-
-class Finish(NamedTuple):
-    """What is done to a picture's result: see epilogue.py. Arrays have room to read whole vectors."""
-
-    scale: Numbers
-    bias: Numbers
-    slope: Numbers
-    clamp: float
-
-
-def _flat(picture: Tensor) -> Flat:
-    """Of [C, H, W], channels last, where it may be a slice of more channels."""
-    channels, height, width = picture.shape
-    pixel = picture.stride(1) // width if height > 1 else picture.stride(2)
-    numbers = picture.as_strided(((height * width - 1) * pixel + channels,), (1,)).numpy()
-    return Flat(numbers, height, width, channels, pixel)
 
 
 def pack(weight: Tensor) -> Tensor:
@@ -67,7 +37,7 @@ def conv3x3(x: Tensor, weight: Tensor, padding: int, style: Tensor | None, epilo
     tiles = -(-high // STEP) * -(-wide // STEP)
     size = -(-tiles // (-(-tiles // BLOCK) * ROWS)) * ROWS
     u = weight.reshape(-1).numpy()
-    pictures = [(_flat(a), _flat(o)) for a, o in zip(x, out, strict=True)]
+    pictures = [(flat(a), flat(o)) for a, o in zip(x, out, strict=True)]
     styles = [None if style is None else vectors(style[k]) for k in range(batch)]
     finishes = [finish_of(epilogue, k, len(weight) * COLUMNS) for k in range(batch)]
     fields = [noise_of(epilogue, k, STEP) for k in range(batch)]
@@ -81,38 +51,6 @@ def conv3x3(x: Tensor, weight: Tensor, padding: int, style: Tensor | None, epilo
     tasks = [(k, first) for k in range(batch) for first in range(0, tiles, size)]
     run(work, tasks, torch.get_num_threads())
     return out
-
-
-def finish_of(epilogue: Epilogue, picture: int, channels: int) -> Finish:
-    """Of one picture, its arrays as long as `channels` of the packed weights."""
-    scale, bias, slope = np.ones(channels, F32), np.zeros(channels, F32), np.ones(channels, F32)
-    if epilogue.scale is not None:
-        scale[: epilogue.scale.shape[1]] = epilogue.scale[picture].numpy()
-    if epilogue.bias is not None:
-        bias[: len(epilogue.bias)] = epilogue.bias.detach().numpy()
-    if isinstance(epilogue.slope, float):
-        slope[:] = epilogue.slope
-    elif epilogue.slope is not None:
-        slope[: len(epilogue.slope)] = epilogue.slope.detach().numpy()
-    return Finish(scale, bias, slope, F32(np.inf if epilogue.clamp is None else epilogue.clamp))
-
-
-def vectors(style: Tensor) -> Numbers:
-    """[C] with zeros at the end, to whole vectors."""
-    full = np.zeros(-(-len(style) // LANES) * LANES, F32)
-    full[: len(style)] = style.numpy()
-    return full
-
-
-def noise_of(epilogue: Epilogue, picture: int, step: int) -> Numbers | None:
-    """[H, W] of one picture, with room for whole tiles of `step`."""
-    if epilogue.noise is None:
-        return None
-    noise = epilogue.noise[picture % len(epilogue.noise)]
-    room = [-(-side // step) * step for side in noise.shape]
-    full = np.zeros(room, F32)
-    full[: noise.shape[0], : noise.shape[1]] = noise.numpy()
-    return full
 
 
 @jit(inline="always")
@@ -229,12 +167,6 @@ def _transform_in(source, style, v, plane, filled, step, across, padding, start,
                 store(v, at + 5 * plane, h5)
                 store(v, at + 6 * plane, h6)
                 store(v, at + 7 * plane, h7)
-
-
-@jit(inline="always")
-def activated(v, slope, clamp):
-    v = fma(slope, minimum(v, splat(F32(0))), maximum(v, splat(F32(0))))
-    return maximum(minimum(v, splat(clamp)), splat(-clamp))
 
 
 @jit()

@@ -17,6 +17,8 @@ from . import filters
 
 SMALL = 8  # pixels a side of the input, at most: matrix products with the weights as they are
 
+FUSED_TAPS = 4  # of every published network's filter; others take the library's convolution
+
 
 class Convolution(nn.Module):
     """epilogue(convolution of x * style); `up` makes pictures of twice the size and filters them with `taps`."""
@@ -71,10 +73,16 @@ class Convolution(nn.Module):
         return winograd.conv3x3(x, self._arranged, len(self.weight), 1, self.compiled, epilogue, style=style)
 
     def _upsampled(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
+        out_channels = len(self.weight)
+        if len(self.taps) != FUSED_TAPS:
+            return epilogue(self.convolve(x * style[:, :, None, None]))
+        if self.compiled:
+            from . import transposed_numba
+
+            if self._arranged is None:
+                self._arranged = transposed_numba.pack(self.weight)
+            return transposed_numba.upsample3x3(x, self._arranged, out_channels, self.taps, style, epilogue)
         if self._arranged is None:
-            phases = filters.phases(self.weight, self.taps)
-            if phases is None:
-                return epilogue(self.convolve(x * style[:, :, None, None]))
-            self._arranged = winograd.transform_weight(phases, self.compiled)
-        y = winograd.conv3x3(x, self._arranged, 4 * len(self.weight), 1, self.compiled, style=style)
+            self._arranged = winograd.transform_weight(filters.phases(self.weight, self.taps), False)
+        y = winograd.conv3x3(x, self._arranged, 4 * out_channels, 1, False, style=style)
         return epilogue(filters.interleave(y))

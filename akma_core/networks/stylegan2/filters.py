@@ -31,14 +31,12 @@ def blur(x: Tensor, taps: Sequence[float]) -> Tensor:
     return x
 
 
-def phases(weight: Tensor, taps: Sequence[float]) -> Tensor | None:
+def phases(weight: Tensor, taps: Sequence[float]) -> Tensor:
     """[C_out, C_in, 3, 3] of a transposed convolution -> [4 C_out, C_in, 3, 3] of an ordinary one, `blur` included.
 
-    Its results are the picture's samples (even, even), (even, odd), (odd, even), (odd, odd) a channel. None for filters
-    other than of four taps, which need another kernel.
+    Its results are the picture's samples (even, even), (even, odd), (odd, even), (odd, odd) a channel. `taps` are four:
+    other filters need another kernel.
     """
-    if len(taps) != 4:
-        return None
     spread = torch.zeros(2, 3, 3, dtype=torch.float64)  # [phase, tap of the result, tap of the weight]
     for phase in range(2):
         for m in range(3):
