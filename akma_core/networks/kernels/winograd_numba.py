@@ -18,6 +18,7 @@ from .winograd_tiles import POINTS, STEP, TILE, transformed
 
 F32 = np.float32
 BLOCK = 64  # tiles at most: what suits the caches
+GROUP = 4  # panels of the result whose products are made together
 
 
 def pack(weight: Tensor) -> Tensor:
@@ -100,14 +101,20 @@ def _block(source, u, style, finish, noise, result, padding, start, stop):
     step = -(-filled // LANES) * LANES + LANES
     plane, plane_out = rows * step + LANES, rows * COLUMNS + LANES
     v = np.empty(POINTS * plane, F32)
-    m = np.empty(POINTS * plane_out, F32)
+    panels = -(-result.channels // COLUMNS)
+    m = np.empty(min(GROUP, panels) * POINTS * plane_out, F32)
     across = -(-result.width // STEP)
     _transform_in(source, style, v, plane, filled, step, across, padding, start, stop)
-    for panel in range(-(-result.channels // COLUMNS)):
+    for group in range(0, panels, GROUP):
+        count = min(GROUP, panels - group)
         for p in range(POINTS):
-            weight = (panel * POINTS + p) * source.channels * COLUMNS
-            product(v, p * plane, step, rows, u, weight, source.channels, m, p * plane_out)
-        _transform_out(m, plane_out, result, panel * COLUMNS, finish, noise, across, start, stop)
+            for k in range(count):  # while a point's tiles are in the cache
+                weight = ((group + k) * POINTS + p) * source.channels * COLUMNS
+                into = (k * POINTS + p) * plane_out
+                product(v, p * plane, step, rows, u, weight, source.channels, m, into)
+        for k in range(count):
+            part = m[k * POINTS * plane_out : (k + 1) * POINTS * plane_out]
+            _transform_out(part, plane_out, result, (group + k) * COLUMNS, finish, noise, across, start, stop)
 
 
 @jit()

@@ -27,6 +27,7 @@ MADE = 2 * STEP  # samples of the result a tile and axis
 TAPS = 4
 CARRY = TAPS - 1  # rows that two bands share
 BLOCK = 64  # tiles at most, but at least a row of them
+GROUP = 4  # panels of the result whose products are made together
 G = np.array([[0, 0, 1], [0.5, 0, 0.5], [-0.5, 0, 0.5], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 1, 0]])
 
 
@@ -81,7 +82,7 @@ def _bands(source, u, style, finish, noise, taps, result, first, last, rows):
     step = -(-source.channels // LANES) * LANES + LANES
     room = -(-rows * across // ROWS) * ROWS
     plane, plane_out = room * step + LANES, room * COLUMNS + LANES
-    v, m = np.empty(POINTS * plane, F32), np.empty(POINTS * plane_out, F32)
+    v, m = np.empty(POINTS * plane, F32), np.empty(min(GROUP, panels) * POINTS * plane_out, F32)
     line = (MADE * across + 1) * COLUMNS
     band = np.zeros((CARRY + MADE * rows) * line, F32)
     carried = np.zeros(panels * CARRY * line, F32)
@@ -90,19 +91,24 @@ def _bands(source, u, style, finish, noise, taps, result, first, last, rows):
         count = 1 if row < first else min(rows, last - row)
         tiles = count * across
         _transform_in(source, style, v, plane, step, row, tiles)
-        for panel in range(panels):
+        for group in range(0, panels, GROUP):
+            together = min(GROUP, panels - group)
             for p in range(POINTS):
-                weight = (panel * POINTS + p) * source.channels * COLUMNS
-                filled = -(-tiles // ROWS) * ROWS
-                product(v, p * plane, step, filled, u, weight, source.channels, m, p * plane_out)
-            at = panel * CARRY * line
-            band[: CARRY * line] = carried[at : at + CARRY * line]
-            _transform_out(m, plane_out, band, line, across, tiles)
-            carried[at : at + CARRY * line] = band[MADE * count * line : (MADE * count + CARRY) * line]
-            if row >= first:
-                start, stop = max(MADE * row - 2, 0), min(MADE * (row + count) - 2, result.height)
-                for y in range(start, stop):
-                    _filter_row(band, y + 2 - MADE * row, line, taps, finish, noise, result, y, panel * COLUMNS)
+                for k in range(together):  # while a point's tiles are in the cache
+                    weight = ((group + k) * POINTS + p) * source.channels * COLUMNS
+                    into = (k * POINTS + p) * plane_out
+                    product(v, p * plane, step, tiles, u, weight, source.channels, m, into)
+            for k in range(together):
+                part = m[k * POINTS * plane_out : (k + 1) * POINTS * plane_out]
+                at = (group + k) * CARRY * line
+                band[: CARRY * line] = carried[at : at + CARRY * line]
+                _transform_out(part, plane_out, band, line, across, tiles)
+                carried[at : at + CARRY * line] = band[MADE * count * line : (MADE * count + CARRY) * line]
+                if row >= first:
+                    start, stop = max(MADE * row - 2, 0), min(MADE * (row + count) - 2, result.height)
+                    for y in range(start, stop):
+                        top = y + 2 - MADE * row
+                        _filter_row(band, top, line, taps, finish, noise, result, y, (group + k) * COLUMNS)
         row += count
 
 
