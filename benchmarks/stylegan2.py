@@ -94,7 +94,7 @@ def stages(generator: Generator, ws: Tensor) -> dict[str, float]:
         for layer in block.layers:
             name = "conv0" if layer.convolution.up else "conv1"
             layer.convolution.forward = clocked(name, layer.convolution.forward)  # type: ignore[method-assign]
-        block.picture = clocked("colours", block.picture)  # type: ignore[method-assign,assignment,arg-type]
+        block.picture = clocked("colours", block.picture)  # type: ignore[method-assign,arg-type]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     start = time.perf_counter()

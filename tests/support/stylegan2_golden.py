@@ -33,6 +33,11 @@ class Golden:
     def __contains__(self, key: str) -> bool:
         return key in self._arrays
 
+    @property
+    def classes(self) -> Tensor | None:
+        """Class vectors of `z`, where they were recorded."""
+        return torch.from_numpy(self._arrays["c"]) if "c" in self else None
+
     def settings(self) -> dict[str, Any]:
         """What GeneratorConfig takes."""
         if self.name.startswith("ros"):

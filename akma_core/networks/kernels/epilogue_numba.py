@@ -29,7 +29,7 @@ class Finish(NamedTuple):
     scale: Numbers
     bias: Numbers
     slope: Numbers
-    clamp: float
+    clamp: np.float32
 
 
 def flat(picture: Tensor) -> Flat:
@@ -51,7 +51,8 @@ def finish_of(epilogue: Epilogue, picture: int, channels: int) -> Finish:
         slope[:] = epilogue.slope
     elif epilogue.slope is not None:
         slope[: len(epilogue.slope)] = epilogue.slope.detach().numpy()
-    return Finish(scale, bias, slope, F32(np.inf if epilogue.clamp is None else epilogue.clamp))
+    clamp = F32(np.inf if epilogue.clamp is None else epilogue.clamp)
+    return Finish(scale, bias, slope, clamp)
 
 
 def vectors(style: Tensor) -> Numbers:

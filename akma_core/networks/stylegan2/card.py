@@ -8,14 +8,12 @@ from akma_core.networks.card import WEIGHTS, NetworkCard, write_card
 
 from .config import GeneratorConfig
 
-KIND = "stylegan2"
-
 
 def describe(cfg: GeneratorConfig, folder: Path, **facts: Any) -> NetworkCard:
     """Write and return the card of the weights in `folder`; `facts` gives name, licence, note and seeds."""
     (folder / WEIGHTS).chmod(0o644)  # safetensors writes files that only their owner may read
     card = NetworkCard(
-        kind=KIND,
+        kind="stylegan2",
         config=cfg.model_dump(mode="json"),
         width=cfg.width,
         height=cfg.height,

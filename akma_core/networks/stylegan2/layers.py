@@ -123,7 +123,8 @@ class SynthesisLayer(Modulated):
     def forward(self, x: Tensor, w: Tensor, mode: str = "const", seeds: Tensor | None = None) -> Tensor:
         """[B, C_in, h, w], [B, w_dim] -> [B, C_out, H, W], channels last."""
         style, epilogue = self.epilogue(self.style(w), mode, seeds)
-        return self.convolution(x.to(torch.float16 if self.fp16 else torch.float32), style, epilogue)
+        y: Tensor = self.convolution(x.to(torch.float16 if self.fp16 else torch.float32), style, epilogue)
+        return y
 
 
 class ToRGB(Modulated):

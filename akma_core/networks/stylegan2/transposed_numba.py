@@ -2,9 +2,9 @@
 
 A transposed 3x3 convolution of stride 2 makes, along an axis, even samples of two taps and odd samples of one:
 E[i] = W0 x[i] + W2 x[i - 1], O[i] = W1 x[i]. Winograd's F(3, 2) does three even samples with four products, the odd
-ones take three: 49 products a tile of 3x3 samples of the input, 36 of the result, where the direct form takes 81 and four
-ordinary convolutions by F(6x6, 3x3) 64. A band of the result before the filter stays in the cache; four taps across,
-four along and the epilogue (kernels/epilogue.py) are applied while it is written out.
+ones take three: 49 products a tile of 3x3 samples of the input, 36 of the result, where the direct form takes 81 and
+four ordinary convolutions by F(6x6, 3x3) 64. A band of the result before the filter stays in the cache; four taps
+across, four along and the epilogue (kernels/epilogue.py) are applied while it is written out.
 """
 
 from collections.abc import Sequence
