@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from . import winograd
 from .compiled import available
+from .epilogue import Epilogue
 
 
 class Conv3x3(nn.Conv2d):
@@ -28,7 +29,8 @@ class Conv3x3(nn.Conv2d):
         if suits and x.device.type == "cpu" and x.dtype == torch.float32:
             if self._transformed is None:
                 self._transformed = winograd.transform_weight(self.weight.detach(), available())
-            return winograd.conv3x3(x, self._transformed, self.out_channels, 1, available(), self.bias, slope, out)
+            epilogue = Epilogue(bias=self.bias, slope=slope)
+            return winograd.conv3x3(x, self._transformed, self.out_channels, 1, available(), epilogue, out=out)
         y: Tensor = super().forward(x)
         if slope is not None:
             y = F.prelu(y, slope)

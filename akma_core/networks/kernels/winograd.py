@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .compiled import mkldnn
+from .epilogue import Epilogue
 from .winograd_tiles import POINTS, STEP, TILE, transformed
 
 LANES = 16  # channels at least: what the compiled form works on at once
@@ -40,6 +41,9 @@ A = np.array(
 )  # of the result
 
 
+NOTHING = Epilogue()
+
+
 def transform_weight(weight: Tensor, compiled: bool) -> Tensor:
     """[C_out, C_in, 3, 3] -> what `conv3x3` takes, compiled or not."""
     if compiled:
@@ -65,14 +69,15 @@ def conv3x3(
     out_channels: int,
     padding: int,
     compiled: bool,
-    bias: Tensor | None = None,
-    slope: Tensor | None = None,
+    epilogue: Epilogue = NOTHING,
+    *,
+    style: Tensor | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
     """Convolve [B, C_in, H, W] (channels last, float32) with `transform_weight(...)`, zeros around it.
 
-    Returns [B, C_out, H + 2 padding - 2, W + 2 padding - 2], channels last: `out`, where given. Then `bias` [C_out] is
-    added, and what is below zero multiplied by `slope` [C_out]. Each picture is computed by itself. `compiled` is
+    Returns [B, C_out, H + 2 padding - 2, W + 2 padding - 2], channels last: `out`, where given. `style` [B, C_in]
+    multiplies the input, and `epilogue` is applied to the result. Each picture is computed by itself. `compiled` is
     faster; otherwise plain torch does it, the transforms being matrix products too, 64x64 and 36x64.
     """
     batch, channels, height, width = x.shape
@@ -82,7 +87,9 @@ def conv3x3(
     if compiled:
         from . import winograd_numba
 
-        return winograd_numba.conv3x3(x, weight, padding, bias, slope, out)
+        return winograd_numba.conv3x3(x, weight, padding, style, epilogue, out)
+    if style is not None:
+        x = x * style[:, :, None, None]
     down, across = -(-high // STEP), -(-wide // STEP)
     beyond = (across * STEP + 2 - width - padding, down * STEP + 2 - height - padding)
     padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, padding, beyond[0], padding, beyond[1]))
@@ -96,6 +103,4 @@ def conv3x3(
             y = (back @ products(v, weight)).reshape(len(part), across, STEP, STEP, out_channels)
             y = y.permute(4, 0, 2, 1, 3).reshape(out_channels, -1, across * STEP)[:, : high - top * STEP, :wide]
             result[:, top * STEP : top * STEP + y.shape[1]] = y
-    if bias is not None:
-        out += bias[:, None, None]
-    return out if slope is None else out.copy_(F.prelu(out, slope))
+    return epilogue(out)

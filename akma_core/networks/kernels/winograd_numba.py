@@ -1,42 +1,24 @@
 """Winograd's convolution compiled by Numba, sixteen channels at once; see winograd.py.
 
 A block of tiles is transformed, multiplied and transformed back by one thread, 32 channels of the result at a time, so
-that products stay in its cache; bias and leaky ReLU are applied on the way out.
+that products stay in its cache. A style is applied on the way in; demodulation, noise, bias, leaky ReLU and clamp are
+on the way out.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from .epilogue import Epilogue
+from .epilogue_numba import activated, finish_of, flat, noise_of, vectors
 from .matmul import COLUMNS, ROWS, product
 from .parallel import run
-from .simd import LANES, fma, jit, load, maximum, minimum, splat, store
+from .simd import LANES, fma, jit, load, splat, spread, store
 from .winograd_tiles import POINTS, STEP, TILE, transformed
 
 F32 = np.float32
 BLOCK = 64  # tiles at most: what suits the caches
-Numbers = NDArray[np.float32]
-
-
-class Flat(NamedTuple):
-    """A picture [height, width, channels] as a flat array whose pixels are `pixel` numbers apart."""
-
-    numbers: Numbers
-    height: int
-    width: int
-    channels: int
-    pixel: int
-
-
-def _flat(picture: Tensor) -> Flat:
-    """Strides of [C, H, W], channels last, where it may be a slice of more channels."""
-    channels, height, width = picture.shape
-    pixel = picture.stride(1) // width if height > 1 else picture.stride(2)
-    numbers = picture.as_strided(((height * width - 1) * pixel + channels,), (1,)).numpy()
-    return Flat(numbers, height, width, channels, pixel)
+GROUP = 4  # panels of the result whose products are made together
 
 
 def pack(weight: Tensor) -> Tensor:
@@ -48,25 +30,26 @@ def pack(weight: Tensor) -> Tensor:
     return packed
 
 
-def conv3x3(x: Tensor, weight: Tensor, padding: int, bias: Tensor | None, slope: Tensor | None, out: Tensor) -> Tensor:
+def conv3x3(x: Tensor, weight: Tensor, padding: int, style: Tensor | None, epilogue: Epilogue, out: Tensor) -> Tensor:
     """As winograd.conv3x3, into `out`."""
     if x.stride(1) != 1 or x.stride(2) != x.shape[3] * x.stride(3):
         x = x.contiguous(memory_format=torch.channels_last)
-    _, out_channels, high, wide = out.shape
+    batch, _, high, wide = out.shape
     tiles = -(-high // STEP) * -(-wide // STEP)
     size = -(-tiles // (-(-tiles // BLOCK) * ROWS)) * ROWS
     u = weight.reshape(-1).numpy()
-    b, s = np.zeros(len(weight) * COLUMNS, F32), np.ones(len(weight) * COLUMNS, F32)  # room to read whole vectors
-    for values, full in ((bias, b), (slope, s)):
-        if values is not None:
-            full[:out_channels] = values.detach().numpy()
-    pictures = [(_flat(a), _flat(o)) for a, o in zip(x, out, strict=True)]
+    pictures = [(flat(a), flat(o)) for a, o in zip(x, out, strict=True)]
+    styles = [None if style is None else vectors(style[k]) for k in range(batch)]
+    finishes = [finish_of(epilogue, k, len(weight) * COLUMNS) for k in range(batch)]
+    fields = [noise_of(epilogue, k, STEP) for k in range(batch)]
 
     def work(task: tuple[int, int]) -> None:
-        source, result = pictures[task[0]]
-        _block(source, u, b, s, result, padding, task[1], min(task[1] + size, tiles))
+        k, first = task
+        source, result = pictures[k]
+        last = min(first + size, tiles)
+        _block(source, u, styles[k], finishes[k], fields[k], result, padding, first, last)
 
-    tasks = [(k, first) for k in range(len(x)) for first in range(0, tiles, size)]
+    tasks = [(k, first) for k in range(batch) for first in range(0, tiles, size)]
     run(work, tasks, torch.get_num_threads())
     return out
 
@@ -110,7 +93,7 @@ def _six(m0, m1, m2, m3, m4, m5, m6, m7):
 
 
 @jit()
-def _block(source, u, bias, slope, result, padding, start, stop):
+def _block(source, u, style, finish, noise, result, padding, start, stop):
     """Tiles start..stop of `result` <- the convolution of `source` with the packed weights u."""
     rows = -(-(stop - start) // ROWS) * ROWS
     filled = max(source.channels, LANES)
@@ -118,18 +101,24 @@ def _block(source, u, bias, slope, result, padding, start, stop):
     step = -(-filled // LANES) * LANES + LANES
     plane, plane_out = rows * step + LANES, rows * COLUMNS + LANES
     v = np.empty(POINTS * plane, F32)
-    m = np.empty(POINTS * plane_out, F32)
+    panels = -(-result.channels // COLUMNS)
+    m = np.empty(min(GROUP, panels) * POINTS * plane_out, F32)
     across = -(-result.width // STEP)
-    _transform_in(source, v, plane, filled, step, across, padding, start, stop)
-    for panel in range(-(-result.channels // COLUMNS)):
+    _transform_in(source, style, v, plane, filled, step, across, padding, start, stop)
+    for group in range(0, panels, GROUP):
+        count = min(GROUP, panels - group)
         for p in range(POINTS):
-            weight = (panel * POINTS + p) * source.channels * COLUMNS
-            product(v, p * plane, step, rows, u, weight, source.channels, m, p * plane_out)
-        _transform_out(m, plane_out, result, panel * COLUMNS, bias, slope, across, start, stop)
+            for k in range(count):  # while a point's tiles are in the cache
+                weight = ((group + k) * POINTS + p) * source.channels * COLUMNS
+                into = (k * POINTS + p) * plane_out
+                product(v, p * plane, step, rows, u, weight, source.channels, m, into)
+        for k in range(count):
+            part = m[k * POINTS * plane_out : (k + 1) * POINTS * plane_out]
+            _transform_out(part, plane_out, result, (group + k) * COLUMNS, finish, noise, across, start, stop)
 
 
 @jit()
-def _transform_in(source, v, plane, filled, step, across, padding, start, stop):
+def _transform_in(source, style, v, plane, filled, step, across, padding, start, stop):
     """v [64, plane] <- tiles start..stop, `filled` channels: those of the source, or 16 where it has fewer."""
     x, height, width, channels, pixel = source
     tile = np.zeros(TILE * TILE * LANES, F32)
@@ -157,6 +146,9 @@ def _transform_in(source, v, plane, filled, step, across, padding, start, stop):
                     load(a, at), load(a, at + down), load(a, at + 2 * down), load(a, at + 3 * down),
                     load(a, at + 4 * down), load(a, at + 5 * down), load(a, at + 6 * down), load(a, at + 7 * down),
                 )  # fmt: skip
+                if style is not None:
+                    s = load(style, c)
+                    h0, h1, h2, h3, h4, h5, h6, h7 = h0 * s, h1 * s, h2 * s, h3 * s, h4 * s, h5 * s, h6 * s, h7 * s
                 at, down_half = j * LANES, TILE * LANES
                 store(half, at, h0)
                 store(half, at + down_half, h1)
@@ -184,14 +176,8 @@ def _transform_in(source, v, plane, filled, step, across, padding, start, stop):
                 store(v, at + 7 * plane, h7)
 
 
-@jit(inline="always")
-def _activated(v, bias, slope):
-    v = v + bias
-    return fma(slope, minimum(v, splat(F32(0))), maximum(v, splat(F32(0))))
-
-
 @jit()
-def _transform_out(m, plane, result, first, bias, slope, across, start, stop):
+def _transform_out(m, plane, result, first, finish, noise, across, start, stop):
     """Tiles start..stop of the result, at most 32 channels from `first` on <- m [64, plane]."""
     out, height, width, channels, pixel = result
     half = np.zeros(STEP * TILE * LANES, F32)
@@ -201,7 +187,7 @@ def _transform_out(m, plane, result, first, bias, slope, across, start, stop):
         inside = top + STEP <= height and left + STEP <= width
         for c in range(first, min(first + COLUMNS, channels), LANES):
             lanes = min(LANES, channels - c)
-            b, s = load(bias, c), load(slope, c)
+            g, b, s, limit = load(finish.scale, c), load(finish.bias, c), load(finish.slope, c), finish.clamp
             for j in range(TILE):
                 at, down = (t - start) * COLUMNS + c - first + j * plane, TILE * plane
                 o0, o1, o2, o3, o4, o5 = _six(
@@ -226,13 +212,20 @@ def _transform_out(m, plane, result, first, bias, slope, across, start, stop):
                     load(half, at + 4 * LANES), load(half, at + 5 * LANES), load(half, at + 6 * LANES),
                     load(half, at + 7 * LANES),
                 )  # fmt: skip
+                o0, o1, o2, o3, o4, o5 = (
+                    fma(o0, g, b), fma(o1, g, b), fma(o2, g, b), fma(o3, g, b), fma(o4, g, b), fma(o5, g, b)
+                )  # fmt: skip
+                if noise is not None:
+                    at = (top + i) * across * STEP + left
+                    o0, o1, o2 = o0 + spread(noise, at), o1 + spread(noise, at + 1), o2 + spread(noise, at + 2)
+                    o3, o4, o5 = o3 + spread(noise, at + 3), o4 + spread(noise, at + 4), o5 + spread(noise, at + 5)
                 at = base + i * down
-                store(into, at, _activated(o0, b, s))
-                store(into, at + right, _activated(o1, b, s))
-                store(into, at + 2 * right, _activated(o2, b, s))
-                store(into, at + 3 * right, _activated(o3, b, s))
-                store(into, at + 4 * right, _activated(o4, b, s))
-                store(into, at + 5 * right, _activated(o5, b, s))
+                store(into, at, activated(o0, s, limit))
+                store(into, at + right, activated(o1, s, limit))
+                store(into, at + 2 * right, activated(o2, s, limit))
+                store(into, at + 3 * right, activated(o3, s, limit))
+                store(into, at + 4 * right, activated(o4, s, limit))
+                store(into, at + 5 * right, activated(o5, s, limit))
             if not direct:
                 for i in range(min(STEP, height - top)):
                     for j in range(min(STEP, width - left)):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from akma_core.networks.kernels import winograd
+from akma_core.networks.kernels.epilogue import Epilogue
 
 
 @settings(max_examples=80, deadline=None)
@@ -38,12 +39,38 @@ def test_bias_and_slope_on_slices_of_one_buffer(compiled: bool) -> None:
     before = buffer.clone()
     weight, bias, slope = torch.randn(37, 20, 3, 3), torch.randn(37), torch.randn(37)
     u = winograd.transform_weight(weight, compiled)
-    out = winograd.conv3x3(buffer[:, 5:25], u, 37, 1, compiled, bias, slope, buffer[:, 40:77])
+    out = winograd.conv3x3(buffer[:, 5:25], u, 37, 1, compiled, Epilogue(bias=bias, slope=slope), out=buffer[:, 40:77])
     expected = F.prelu(F.conv2d(before[:, 5:25].double(), weight.double(), bias.double(), padding=1), slope.double())
     assert (out - expected).abs().max() < 2e-5 * expected.abs().max()
     assert out.data_ptr() == buffer[:, 40:].data_ptr()
     assert (buffer[:, :40] == before[:, :40]).all()
     assert (buffer[:, 77:] == before[:, 77:]).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    channels=st.integers(1, 40),
+    out_channels=st.integers(1, 40),
+    height=st.integers(1, 20),
+    width=st.integers(1, 20),
+    noises=st.integers(0, 2),
+    clamp=st.sampled_from([None, 0.5]),
+    compiled=st.booleans(),
+)
+def test_style_and_epilogue(
+    channels: int, out_channels: int, height: int, width: int, noises: int, clamp: float | None, compiled: bool
+) -> None:
+    torch.manual_seed(1)
+    x, weight = torch.randn(2, channels, height, width), torch.randn(out_channels, channels, 3, 3)
+    style, scale, bias = torch.randn(2, channels), torch.randn(2, out_channels), torch.randn(out_channels)
+    noise = torch.randn(noises, height, width) if noises else None
+    epilogue = Epilogue(scale, bias, noise, 0.2, clamp)
+    u = winograd.transform_weight(weight, compiled)
+    out = winograd.conv3x3(x, u, out_channels, 1, compiled, epilogue, style=style)
+    expected = F.conv2d(x.double() * style[:, :, None, None], weight.double(), padding=1) * scale[:, :, None, None]
+    close = 2e-5 * (1 + expected.abs().max())
+    expected = F.leaky_relu(expected + (0 if noise is None else noise[:, None]) + bias[:, None, None], 0.2)
+    assert (out - expected.clamp(-(clamp or 1e9), clamp or 1e9)).abs().max() < close
 
 
 def test_many_blocks_of_tiles_and_threads() -> None:

@@ -1,0 +1,35 @@
+"""What follows a convolution in the same pass: scale, noise, bias, leaky ReLU and clamp."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Epilogue:
+    """clamp(lrelu(result * scale + noise + bias)), each only where it is given; tensors are float32."""
+
+    scale: Tensor | None = None
+    """[B, C]."""
+    bias: Tensor | None = None
+    """[C]."""
+    noise: Tensor | None = None
+    """[1 or B, H, W]: the same for every channel."""
+    slope: Tensor | float | None = None
+    """[C], or one for all: multiplies what is below zero."""
+    clamp: float | None = None
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """In plain torch and in place, [B, C, H, W] float32."""
+        if self.scale is not None:
+            y *= self.scale[:, :, None, None]
+        if self.noise is not None:
+            y += self.noise[:, None]
+        if self.bias is not None:
+            y += self.bias[:, None, None]
+        if isinstance(self.slope, float):
+            y = F.leaky_relu_(y, self.slope)
+        elif self.slope is not None:
+            y.copy_(F.prelu(y, self.slope))
+        return y if self.clamp is None else y.clamp_(-self.clamp, self.clamp)

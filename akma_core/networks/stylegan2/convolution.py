@@ -1,0 +1,88 @@
+"""The 3x3 convolutions of a StyleGAN2 with constant weights: one that keeps the size, one that doubles it.
+
+On a CPU in float32 Winograd's form does both (kernels/winograd.py, transposed_numba.py), except on the smallest
+pictures, where reading the transformed weights would take longer than the multiplications they save.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from akma_core.networks.kernels import winograd
+from akma_core.networks.kernels.epilogue import Epilogue
+
+from . import filters
+
+SMALL = 8  # pixels a side of the input, at most: matrix products with the weights as they are
+
+FUSED_TAPS = 4  # of every published network's filter; others take the library's convolution
+
+
+class Convolution(nn.Module):
+    """epilogue(convolution of x * style); `up` makes pictures of twice the size and filters them with `taps`."""
+
+    weight: Tensor
+
+    def __init__(self, up: bool, taps: Sequence[float], compiled: bool) -> None:
+        super().__init__()
+        self.up, self.taps, self.compiled = up, tuple(taps), compiled
+        self.register_buffer("weight", torch.empty(0), persistent=False)
+        self._arranged: Tensor | None = None
+
+    def set_weight(self, weight: Tensor) -> None:
+        """[C_out, C_in, 3, 3], of the dtype to compute in."""
+        self.weight = weight
+        self._arranged = None
+
+    def forward(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
+        """[B, C_in, h, w] times `style` [B, C_in] -> [B, C_out, H, W], channels last."""
+        cpu = x.device.type == "cpu" and x.dtype == torch.float32
+        if cpu and max(x.shape[2:]) > SMALL and min(self.weight.shape[:2]) >= winograd.LANES:
+            return self._upsampled(x, style, epilogue) if self.up else self._kept(x, style, epilogue)
+        x = x * style[:, :, None, None].to(x.dtype)
+        y = self._small(x) if cpu and max(x.shape[2:]) <= SMALL else self.convolve(x)
+        return epilogue(y.to(torch.float32)).to(x.dtype)
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """The convolution alone, as the library does it; for `up` transposed, and then filtered."""
+        if not self.up:
+            return F.conv2d(x, self.weight, padding=1)
+        return filters.blur(self.transposed(x), self.taps)
+
+    def transposed(self, x: Tensor) -> Tensor:
+        """[B, C_in, h, w] -> [B, C_out, 2h + 1, 2w + 1], before the filter."""
+        return F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
+
+    def _small(self, x: Tensor) -> Tensor:
+        """As `convolve`, by one product of matrices, so that the weights are read once and not rearranged."""
+        batch, channels, height, width = x.shape
+        if not self.up:
+            y = self.weight.flatten(1) @ F.unfold(x, 3, padding=1)
+            return y.view(batch, -1, height, width)
+        if self._arranged is None:
+            self._arranged = self.weight.permute(0, 2, 3, 1).flatten(0, 2).contiguous()  # [C_out * 9, C_in]
+        products = self._arranged @ x.reshape(batch, channels, -1)
+        spread = F.fold(products, (2 * height + 1, 2 * width + 1), 3, stride=2)
+        return filters.blur(spread, self.taps)
+
+    def _kept(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
+        if self._arranged is None:
+            self._arranged = winograd.transform_weight(self.weight, self.compiled)
+        return winograd.conv3x3(x, self._arranged, len(self.weight), 1, self.compiled, epilogue, style=style)
+
+    def _upsampled(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
+        out_channels = len(self.weight)
+        if len(self.taps) != FUSED_TAPS:
+            return epilogue(self.convolve(x * style[:, :, None, None]))
+        if self.compiled:
+            from . import transposed_numba
+
+            if self._arranged is None:
+                self._arranged = transposed_numba.pack(self.weight)
+            return transposed_numba.upsample3x3(x, self._arranged, out_channels, self.taps, style, epilogue)
+        if self._arranged is None:
+            self._arranged = winograd.transform_weight(filters.phases(self.weight, self.taps), False)
+        y = winograd.conv3x3(x, self._arranged, 4 * out_channels, 1, False, style=style)
+        return epilogue(filters.interleave(y))

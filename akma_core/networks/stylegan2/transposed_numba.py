@@ -1,0 +1,242 @@
+"""The convolution that doubles a picture's size on a CPU, compiled by Numba: transposed, filtered and finished at once.
+
+A transposed 3x3 convolution of stride 2 makes, along an axis, even samples of two taps and odd samples of one:
+E[i] = W0 x[i] + W2 x[i - 1], O[i] = W1 x[i]. Winograd's F(3, 2) does three even samples with four products, the odd
+ones take three: 49 products a tile of 3x3 samples of the input, 36 of the result, where the direct form takes 81 and
+four ordinary convolutions by F(6x6, 3x3) 64. A band of the result before the filter stays in the cache; four taps
+across, four along and the epilogue (kernels/epilogue.py) are applied while it is written out.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from akma_core.networks.kernels.epilogue import Epilogue
+from akma_core.networks.kernels.epilogue_numba import activated, finish_of, flat, vectors
+from akma_core.networks.kernels.matmul import COLUMNS, ROWS, product
+from akma_core.networks.kernels.parallel import run
+from akma_core.networks.kernels.simd import LANES, fma, jit, load, splat, spread, store
+
+F32 = np.float32
+STEP, TILE = 3, 4  # samples of the input from one tile to the next, and in a tile
+SIDE = 7  # products a tile and axis: of four points, then of three odd samples
+POINTS = SIDE * SIDE
+MADE = 2 * STEP  # samples of the result a tile and axis
+TAPS = 4
+CARRY = TAPS - 1  # rows that two bands share
+BLOCK = 64  # tiles at most, but at least a row of them
+GROUP = 4  # panels of the result whose products are made together
+G = np.array([[0, 0, 1], [0.5, 0, 0.5], [-0.5, 0, 0.5], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 1, 0]])
+
+
+def pack(weight: Tensor) -> Tensor:
+    """[C_out, C_in, 3, 3] -> transformed [panels, 49, C_in, 32], as `product` reads it, zeros at the end."""
+    out_channels, in_channels = weight.shape[:2]
+    g = torch.from_numpy(G)
+    packed = torch.zeros(-(-out_channels // COLUMNS), POINTS, in_channels, COLUMNS)
+    for panel, part in zip(packed, weight.split(COLUMNS), strict=True):  # one by one: all at once would take memory
+        panel[..., : len(part)] = torch.einsum("ai,ocij,bj->abco", g, part.double(), g).flatten(0, 1)
+    return packed
+
+
+def upsample3x3(
+    x: Tensor, weight: Tensor, out_channels: int, taps: Sequence[float], style: Tensor, epilogue: Epilogue
+) -> Tensor:
+    """[B, C_in, h, w] float32 times `style` [B, C_in] -> [B, C_out, 2h, 2w], channels last.
+
+    `weight` is from `pack`, `taps` are the filter's four (their sum 1). Both numbers of channels are at least 16. Each
+    picture is computed by itself, whatever the number of threads.
+    """
+    x = x.contiguous(memory_format=torch.channels_last)
+    batch, _, height, width = x.shape
+    out = torch.empty((batch, out_channels, 2 * height, 2 * width), memory_format=torch.channels_last)
+    down, across = height // STEP + 1, width // STEP + 1
+    bands = -(-down // max(1, BLOCK // across))
+    rows = -(-down // bands)
+    u, filter_taps = weight.reshape(-1).numpy(), np.array(taps[::-1], F32) * 2
+    pictures = [(flat(a), flat(o)) for a, o in zip(x, out, strict=True)]
+    finishes = [finish_of(epilogue, k, len(weight) * COLUMNS) for k in range(batch)]
+    noise = None if epilogue.noise is None else epilogue.noise.contiguous().numpy()
+
+    def work(task: tuple[int, int, int]) -> None:
+        k, first, last = task
+        field = None if noise is None else noise[k % len(noise)]
+        source, result = pictures[k]
+        _bands(source, u, vectors(style[k]), finishes[k], field, filter_taps, result, first, last, rows)
+
+    threads = torch.get_num_threads()
+    strips = max(1, min(threads // batch, down // 4))  # each repeats a row of tiles
+    edges = [down * k // strips for k in range(strips + 1)]
+    run(work, [(k, edges[s], edges[s + 1]) for k in range(batch) for s in range(strips)], threads)
+    return out
+
+
+@jit()
+def _bands(source, u, style, finish, noise, taps, result, first, last, rows):
+    """What rows first..last of tiles finish of `result`, at most `rows` of them at once."""
+    across = source.width // STEP + 1
+    panels = -(-result.channels // COLUMNS)
+    # A line more in a row of v, in a plane of v and in one of m: else their vectors would share places in the cache.
+    step = -(-source.channels // LANES) * LANES + LANES
+    room = -(-rows * across // ROWS) * ROWS
+    plane, plane_out = room * step + LANES, room * COLUMNS + LANES
+    v, m = np.empty(POINTS * plane, F32), np.empty(min(GROUP, panels) * POINTS * plane_out, F32)
+    line = (MADE * across + 1) * COLUMNS
+    band = np.zeros((CARRY + MADE * rows) * line, F32)
+    carried = np.zeros(panels * CARRY * line, F32)
+    row = max(first - 1, 0)
+    while row < last:
+        count = 1 if row < first else min(rows, last - row)
+        tiles = count * across
+        _transform_in(source, style, v, plane, step, row, tiles)
+        for group in range(0, panels, GROUP):
+            together = min(GROUP, panels - group)
+            for p in range(POINTS):
+                for k in range(together):  # while a point's tiles are in the cache
+                    weight = ((group + k) * POINTS + p) * source.channels * COLUMNS
+                    into = (k * POINTS + p) * plane_out
+                    product(v, p * plane, step, tiles, u, weight, source.channels, m, into)
+            for k in range(together):
+                part = m[k * POINTS * plane_out : (k + 1) * POINTS * plane_out]
+                at = (group + k) * CARRY * line
+                band[: CARRY * line] = carried[at : at + CARRY * line]
+                _transform_out(part, plane_out, band, line, across, tiles)
+                carried[at : at + CARRY * line] = band[MADE * count * line : (MADE * count + CARRY) * line]
+                if row >= first:
+                    start, stop = max(MADE * row - 2, 0), min(MADE * (row + count) - 2, result.height)
+                    for y in range(start, stop):
+                        top = y + 2 - MADE * row
+                        _filter_row(band, top, line, taps, finish, noise, result, y, (group + k) * COLUMNS)
+        row += count
+
+
+@jit(inline="always")
+def _seven(d0, d1, d2, d3):
+    """What the seven products of an axis take: four points, and the samples themselves."""
+    return d0 - d2, d1 + d2, d2 - d1, d3 - d1, d1, d2, d3
+
+
+@jit()
+def _transform_in(source, style, v, plane, step, row, tiles):
+    """v [49, plane] <- `tiles` tiles from the row of tiles `row` on, times `style`."""
+    x, height, width, channels, pixel = source
+    across = width // STEP + 1
+    tile, half = np.zeros(TILE * TILE * LANES, F32), np.zeros(SIDE * TILE * LANES, F32)
+    for t in range(tiles):
+        top, left = (row + t // across) * STEP - 1, (t % across) * STEP - 1
+        inside = top >= 0 and left >= 0 and top + TILE <= height and left + TILE <= width
+        for block in range(0, channels, LANES):
+            c = min(block, channels - LANES)  # the last block overlaps the one before: the same values twice
+            a, base, down, right = x, (top * width + left) * pixel + c, width * pixel, pixel
+            if not inside:
+                tile[:] = 0
+                for i in range(max(0, -top), min(TILE, height - top)):
+                    for j in range(max(0, -left), min(TILE, width - left)):
+                        store(tile, (i * TILE + j) * LANES, load(x, ((top + i) * width + left + j) * pixel + c))
+                a, base, down, right = tile, 0, TILE * LANES, LANES
+            s = load(style, c)
+            for j in range(TILE):
+                at = base + j * right
+                h0, h1, h2, h3, h4, h5, h6 = _seven(
+                    load(a, at) * s, load(a, at + down) * s, load(a, at + 2 * down) * s, load(a, at + 3 * down) * s
+                )  # fmt: skip
+                at, below = j * LANES, TILE * LANES
+                store(half, at, h0)
+                store(half, at + below, h1)
+                store(half, at + 2 * below, h2)
+                store(half, at + 3 * below, h3)
+                store(half, at + 4 * below, h4)
+                store(half, at + 5 * below, h5)
+                store(half, at + 6 * below, h6)
+            for i in range(SIDE):
+                at = i * TILE * LANES
+                h0, h1, h2, h3, h4, h5, h6 = _seven(
+                    load(half, at), load(half, at + LANES), load(half, at + 2 * LANES), load(half, at + 3 * LANES)
+                )  # fmt: skip
+                at = i * SIDE * plane + t * step + c
+                store(v, at, h0)
+                store(v, at + plane, h1)
+                store(v, at + 2 * plane, h2)
+                store(v, at + 3 * plane, h3)
+                store(v, at + 4 * plane, h4)
+                store(v, at + 5 * plane, h5)
+                store(v, at + 6 * plane, h6)
+
+
+@jit(inline="always")
+def _six(m0, m1, m2, m3, m4, m5, m6):
+    """Three even samples and three odd ones, by turns."""
+    both = m1 + m2
+    return m0 + both, m4, m1 - m2, m5, both + m3, m6
+
+
+@jit()
+def _transform_out(m, plane, band, line, across, tiles):
+    """Rows of `band` after those carried over, columns after the first <- m [49, plane]."""
+    half = np.zeros(MADE * SIDE * LANES, F32)
+    for t in range(tiles):
+        into = (CARRY + (t // across) * MADE) * line + (1 + (t % across) * MADE) * COLUMNS
+        for c in range(0, COLUMNS, LANES):
+            for j in range(SIDE):
+                at, down = t * COLUMNS + c + j * plane, SIDE * plane
+                o0, o1, o2, o3, o4, o5 = _six(
+                    load(m, at), load(m, at + down), load(m, at + 2 * down), load(m, at + 3 * down),
+                    load(m, at + 4 * down), load(m, at + 5 * down), load(m, at + 6 * down),
+                )  # fmt: skip
+                at, below = j * LANES, SIDE * LANES
+                store(half, at, o0)
+                store(half, at + below, o1)
+                store(half, at + 2 * below, o2)
+                store(half, at + 3 * below, o3)
+                store(half, at + 4 * below, o4)
+                store(half, at + 5 * below, o5)
+            for i in range(MADE):
+                at = i * SIDE * LANES
+                o0, o1, o2, o3, o4, o5 = _six(
+                    load(half, at), load(half, at + LANES), load(half, at + 2 * LANES), load(half, at + 3 * LANES),
+                    load(half, at + 4 * LANES), load(half, at + 5 * LANES), load(half, at + 6 * LANES),
+                )  # fmt: skip
+                at = into + i * line + c
+                store(band, at, o0)
+                store(band, at + COLUMNS, o1)
+                store(band, at + 2 * COLUMNS, o2)
+                store(band, at + 3 * COLUMNS, o3)
+                store(band, at + 4 * COLUMNS, o4)
+                store(band, at + 5 * COLUMNS, o5)
+
+
+@jit(inline="always")
+def _down(band, at, line, k0, k1, k2, k3):
+    v = fma(load(band, at + line), k1, load(band, at) * k0)
+    return fma(load(band, at + 3 * line), k3, fma(load(band, at + 2 * line), k2, v))
+
+
+@jit()
+def _filter_row(band, top, line, taps, finish, noise, result, y, first):
+    """Row y of the result, at most 32 channels from `first` on <- four rows of `band` from `top` on."""
+    out, _, width, channels, pixel = result
+    k0, k1, k2, k3 = splat(taps[0]), splat(taps[1]), splat(taps[2]), splat(taps[3])
+    narrow = np.zeros(LANES, F32)
+    for c in range(first, min(first + COLUMNS, channels), LANES):
+        g, b, s, limit = load(finish.scale, c), load(finish.bias, c), load(finish.slope, c), finish.clamp
+        lanes = min(LANES, channels - c)
+        at, into = top * line + c - first, y * width * pixel + c
+        w0 = _down(band, at, line, k0, k1, k2, k3)
+        w1 = _down(band, at + COLUMNS, line, k0, k1, k2, k3)
+        w2 = _down(band, at + 2 * COLUMNS, line, k0, k1, k2, k3)
+        for x in range(width):
+            w3 = _down(band, at + (x + 3) * COLUMNS, line, k0, k1, k2, k3)
+            v = fma(w3, k3, fma(w2, k2, fma(w1, k1, w0 * k0)))
+            v = fma(v, g, b)
+            if noise is not None:
+                v = v + spread(noise, y * width + x)
+            v = activated(v, s, limit)
+            if lanes == LANES:
+                store(out, into + x * pixel, v)
+            else:
+                store(narrow, 0, v)
+                for k in range(lanes):
+                    out[into + x * pixel + k] = narrow[k]
+            w0, w1, w2 = w1, w2, w3

@@ -1,0 +1,56 @@
+"""The compiled upsampling convolution against the library's in float64, over the space of shapes."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from akma_core.networks.kernels.epilogue import Epilogue
+from akma_core.networks.stylegan2 import filters, transposed_numba
+
+TAPS = (0.1, 0.2, 0.3, 0.4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    channels=st.integers(16, 40),
+    out_channels=st.integers(16, 200),
+    height=st.integers(1, 25),
+    width=st.integers(1, 25),
+    noises=st.integers(0, 2),
+    clamp=st.sampled_from([None, 0.5]),
+)
+def test_any_shape(channels: int, out_channels: int, height: int, width: int, noises: int, clamp: float | None) -> None:
+    torch.manual_seed(1)
+    x, weight = torch.randn(2, channels, height, width), torch.randn(out_channels, channels, 3, 3)
+    style, scale, bias = torch.randn(2, channels), torch.randn(2, out_channels), torch.randn(out_channels)
+    noise = torch.randn(noises, 2 * height, 2 * width) if noises else None
+    packed = transposed_numba.pack(weight)
+    epilogue = Epilogue(scale, bias, noise, 0.2, clamp)
+    out = transposed_numba.upsample3x3(x, packed, out_channels, TAPS, style, epilogue)
+    styled = x.double() * style[:, :, None, None]
+    y = filters.blur(F.conv_transpose2d(styled, weight.double().transpose(0, 1), stride=2), TAPS)
+    y = y * scale[:, :, None, None] + (0 if noise is None else noise[:, None]) + bias[:, None, None]
+    expected = F.leaky_relu(y, 0.2).clamp(-(clamp or 1e9), clamp or 1e9)
+    assert out.shape == expected.shape
+    assert (out - expected).abs().max() < 1e-5 * (1 + y.abs().max())
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_threads_change_nothing(batch: int) -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(batch, 17, 70, 33), torch.randn(35, 17, 3, 3)
+    packed, style = transposed_numba.pack(weight), torch.randn(batch, 17)
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            results.append(transposed_numba.upsample3x3(x, packed, 35, TAPS, style, Epilogue()))
+    finally:
+        torch.set_num_threads(before)
+    assert (results[0] == results[1]).all()
+    assert (results[0] == results[2]).all()
+    alone = transposed_numba.upsample3x3(x[:1], packed, 35, TAPS, style[:1], Epilogue())
+    assert (alone == results[0][:1]).all()
