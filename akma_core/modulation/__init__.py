@@ -1,1 +1,1 @@
-"""Modulation: features of the song drive targets of the picture, one row of a matrix each (feature -> shape -> target)."""
+"""Modulation: features of the song drive targets of the picture, one row each: feature -> shape -> target."""

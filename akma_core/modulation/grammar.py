@@ -2,8 +2,8 @@
 
     FEATURE[@SOURCE] -> TARGET[:ROWS] [AMOUNT] [key=value ...]
 
-What follows the target's colon is `rows` of pull and mix, `direction` of direction and `class` of class. Keys are those of
-the row and of its shape; two numbers are written 5,98; a flag alone is true.
+What follows the target's colon is `rows` of pull and mix, `direction` of direction and `class` of class. Keys are those
+of the row and of its shape; two numbers are written 5,98; a flag alone is true.
 """
 
 import json

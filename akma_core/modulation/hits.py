@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .rows import Shape
+from .types import Floats
 
-Floats = NDArray[np.float64]
 TAIL = 6  # time constants after which an answer is over (0.25 % is left): a frame then depends on few events
 WEAK = 0.3  # what an event counts that comes too soon
 FLOOR, POWER = 0.05, 2.0  # of loudness, where a row gives only one of them

@@ -1,6 +1,6 @@
 """One row of the modulation: a feature, its shape, and the target that it drives. The same model for every way in."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -147,17 +147,33 @@ class Row(Strict):
             (self.rows != "all" and not TARGETS[target].rows, "rows: goes with pull, direction and mix"),
             (self.band is not None and self.feature != "loudness", "band: goes with loudness"),
             (not 0 <= band[0] < band[1], "band: must rise, such as [20, 150] Hz"),
-            ((target == "direction") != (self.direction is not None), "direction: goes with target direction, and it needs one: walks, pca:1 or a .npy file"),
+            (
+                (target == "direction") != (self.direction is not None),
+                "direction: goes with target direction, and it needs one: walks, pca:1 or a .npy file",
+            ),
             (self.raw and (self.direction or "")[-4:] != ".npy", "raw: goes with a direction from a .npy file"),
             (self.raw and not self.range, "raw: needs range, such as [-2, 2]"),
             (self.speed and (target not in CAMERA[:3]), "speed: goes with camera.x, camera.y and camera.angle"),
             (self.golden and target not in CAMERA[:2], "golden: goes with camera.x and camera.y"),
-            (self.beats_per_seed is not None and target not in PACES, "beats_per_seed: goes with walk.top and walk.bottom"),
-            (self.beats_per_seed is not None and self.amount is not None, "beats_per_seed: goes in place of amount; give one of them"),
-            ((target == "class") != (self.class_index is not None), "class: goes with target class, and it needs one, such as class = 3"),
+            (
+                self.beats_per_seed is not None and target not in PACES,
+                "beats_per_seed: goes with walk.top and walk.bottom",
+            ),
+            (
+                self.beats_per_seed is not None and self.amount is not None,
+                "beats_per_seed: goes in place of amount; give one of them",
+            ),
+            (
+                (target == "class") != (self.class_index is not None),
+                "class: goes with target class, and it needs one, such as class = 3",
+            ),
             (target == "pull" and not 0 <= (self.amount or 0) <= 1, "amount: must be 0 to 1 of the way for pull"),
+            (target in EVENTS_ONLY and self.range is not None, f"range: does not go with {target}"),
             ("settle" in shape.model_fields_set and target != "walk.step", "settle: goes with walk.step"),
-            ("decay" in shape.model_fields_set and target == "walk.step", "decay: does not go with walk.step, which has no way back; give settle"),
+            (
+                "decay" in shape.model_fields_set and target == "walk.step",
+                "decay: does not go with walk.step, which has no way back; give settle",
+            ),
         ]
 
     def check_kind(self, kind: features.Kind) -> None:
@@ -170,8 +186,9 @@ class Row(Strict):
             raise ValueError(f"{min(wrong)}: goes with {other}, not with {self.feature}")
         if kind == "events" and self.shape.attack != int(self.shape.attack):
             raise ValueError("attack: must be whole frames for events")
-        if kind == "events" and (self.raw or self.speed):
-            raise ValueError(f"{'raw' if self.raw else 'speed'}: goes with a curve such as loudness")
+        for key in ("raw", "speed", "offset", "beats_per_seed"):
+            if kind == "events" and getattr(self, key):
+                raise ValueError(f"{key}: goes with a curve such as loudness, not with {self.feature}")
         if kind == "curve" and self.golden:
             raise ValueError("golden: goes with events such as hit or kick")
 
@@ -181,11 +198,16 @@ class Row(Strict):
         return f"{self.feature} -> {self.target}"
 
     @property
+    def weight(self) -> float:
+        """The amount, given or the target's own."""
+        return TARGETS[self.target].amount if self.amount is None else self.amount
+
+    @property
     def sweep(self) -> tuple[float, float]:
-        """Offset and amount in the target's unit, as they count."""
+        """Offset and amount of a curve in the target's unit: without an amount it sweeps the range."""
         if self.amount is None and self.range is not None and not self.raw:
             return self.range[0] + self.offset, self.range[1] - self.range[0]
-        return self.offset, TARGETS[self.target].amount if self.amount is None else self.amount
+        return self.offset, self.weight
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -209,7 +231,7 @@ def parse_fields(fields: Any, number: int) -> Row:
     if isinstance(fields, Row):
         return fields
     if not isinstance(fields, dict):
-        raise row_error(None, number, "must be a table such as {feature = \"kick\", target = \"pull\"}")
+        raise row_error(None, number, 'must be a table such as {feature = "kick", target = "pull"}')
     try:
         return Row.model_validate(fields)
     except ValidationError as error:

@@ -3,13 +3,12 @@
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from akma_core.envelope import MAX_WINDOW, reactive_curve
 
 from .rows import Shape
+from .types import Floats
 
-Floats = NDArray[np.float64]
 PERCENTILES = (5.0, 98.0)  # never the maximum: one clap would set it
 WINDOW_FPS = 30  # frames a second in which a row's window counts
 
