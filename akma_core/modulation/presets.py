@@ -25,7 +25,7 @@ class WalkOptions(Strict):
     """How the two walks go."""
 
     top: Pace = "even"
-    """even: seeds spread over the song (AKMA). integral: pace from rows. loop: closed over the video. keys: see below."""
+    """even: seeds spread over the song (AKMA). integral: pace from rows. loop: closed over the video. keys: listed."""
     bottom: Pace = "even"
     palettes: Literal["song", "sections"] = "song"
     """sections: each part of the song has its own seeds, which come back when it does."""
