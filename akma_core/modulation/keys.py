@@ -9,9 +9,8 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from scipy.interpolate import make_interp_spline
 
-from akma_core.walk import Mapping
-
 from .types import Floats
+from .walk import Mapping
 
 MAX_KEYS = 1000
 TEXT = re.compile(

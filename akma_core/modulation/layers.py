@@ -6,13 +6,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from akma_core.walk import Mapping
-
 from .columns import key_of
 from .hits import answer, frames_of
 from .positions import contribution
 from .rows import LAYERS, Layers, Row
 from .types import Columns, Floats, Path
+from .walk import Mapping
 
 COARSE, MIDDLE = 32, 128  # highest sampling rates, samples a picture width
 PULL_CACHE = 256  # seeds

@@ -5,11 +5,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from akma_core.walk import draw_seeds
-
 from .resolve import Palette, Section
 from .ring import Ring
 from .types import Floats
+from .walk import draw_seeds
 
 TOP, BOTTOM = 6, 4  # seeds a label
 FADE = 0.4  # seconds of the change to the next section, which ends on the boundary

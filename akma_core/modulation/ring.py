@@ -7,9 +7,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.interpolate import make_interp_spline
 
-from akma_core.walk import BLOCK, MARGIN, MIN_SEEDS, Mapping
-
 from .types import Floats
+from .walk import BLOCK, MARGIN, MIN_SEEDS, Mapping
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from akma_core.envelope import MAX_WINDOW, reactive_curve
-
+from .envelope import MAX_WINDOW, reactive_curve
 from .rows import Shape
 from .types import Floats
 

@@ -17,8 +17,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from akma_core.walk import BOTTOM_PER_SECOND
-
 from .camera import Camera
 from .columns import CURVE
 from .directions import direction_of, w_average
@@ -29,6 +27,7 @@ from .ring import Ring
 from .rows import Row
 from .targets import CAMERA, COLOUR
 from .types import Columns, Floats
+from .walk import BOTTOM_PER_SECOND
 from .walks import RingWalk, make_walk
 
 LayerChange = Callable[[Floats, int, int], None]

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from akma_core.walk import Mapping, Walk
-
 from .keys import KeyedWalk
 from .palettes import SectionedWalk
 from .positions import closed, driven, position
 from .resolve import Modulation
 from .ring import Ring
 from .types import Columns, Floats, Path
+from .walk import Mapping, Walk
 
 
 class RingWalk:
