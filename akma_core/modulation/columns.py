@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from akma_core.errors import RequestError
 
 from . import features
-from .features import Analysis
+from .analysis import Analysis
 from .grammar import shape_words
 from .hits import RMS_SECONDS, shape_events
 from .resolve import Loop, Modulation
@@ -55,8 +55,10 @@ def dump_columns(columns: Columns) -> bytes:
     return packed.getvalue()
 
 
-def load_columns(data: bytes, modulation: Modulation) -> Columns | None:
+def load_columns(data: bytes, modulation: Modulation | None) -> Columns | None:
     """The columns of `modulation` in curves.npz; None where these bytes are not exactly they."""
+    if modulation is None:
+        return None
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             names = file["names"].tolist()

@@ -1,11 +1,8 @@
-"""Names of the features that may stand at the left of a row, and what planning asks of their analysis."""
+"""Names of the features that may stand at the left of a row."""
 
 import re
 from dataclasses import dataclass
-from typing import Literal, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal
 
 Kind = Literal["curve", "events"]
 FILE = re.compile(r"file:[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", re.ASCII)
@@ -61,25 +58,3 @@ def find(name: str) -> Feature | None:
             f"unknown feature {name[:40]!r}: give {', '.join(FEATURES)}, chroma:0 to chroma:11, or file:NAME"
         )
     return FEATURES[name]
-
-
-class Analysis(Protocol):
-    """The features of one song at its video's frames; computed when asked for, over the whole song."""
-
-    frames: int
-    """Of the whole song."""
-
-    def curve(self, feature: str, source: str, band: tuple[float, float] | None) -> NDArray[np.float64]:
-        """Values [frames], finite. RequestError where there is no such source or file."""
-
-    def events(self, feature: str, source: str) -> NDArray[np.float64]:
-        """Times in s, rising, and strengths 0..1: [n, 2]. RequestError where there is no such source or file."""
-
-    def kind(self, feature: str) -> Kind:
-        """Kind of a feature, also of a file's. RequestError where there is no such file."""
-
-    def rms(self, seconds: float) -> NDArray[np.float64]:
-        """Root mean square of the song over `seconds` around the middle of each frame, [frames]."""
-
-    def beats(self) -> NDArray[np.float64]:
-        """Times of the beats in s, rising, [n]; none where the song has no steady pulse."""

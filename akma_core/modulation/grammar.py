@@ -125,7 +125,7 @@ def _in_model(value: Any) -> tuple[Row, ...]:
     try:
         return parse_rows(value)
     except RequestError as error:
-        raise ValueError(error.message) from None
+        raise ValueError(error.message.removeprefix("modulation ")) from None  # the field's name comes before
 
 
 Rows = Annotated[

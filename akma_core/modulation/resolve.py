@@ -60,6 +60,8 @@ class Modulation(Frozen):
     palettes: dict[str, Palette] = {}
     """By label of the sections."""
     loop: Loop | None = None
+    files: dict[str, Digest] = {}
+    """SHA-256 of stems and curves of one's own, by name."""
     columns: dict[str, Digest] = {}
     """SHA-256 of each column of curves.npz."""
 
@@ -151,5 +153,5 @@ def check_network(rows: Iterable[Row], abilities: Sequence[Ability], name: str) 
         elif row.target == "class":
             needed = "class"
         if needed and needed not in abilities:
-            what = {"layers": "rows of ws", "camera": "a camera", "class": "classes"}[needed]
+            what = {"layers": "rows of ws", "camera": "a camera", "class": "classes to blend"}[needed]
             raise row_error({"feature": row.feature, "target": row.target}, number, f"network {name} has no {what}")

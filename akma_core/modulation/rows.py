@@ -10,6 +10,7 @@ from . import features
 from .targets import CAMERA, EVENTS_ONLY, PACES, TARGETS
 
 MAX_ROWS = 64
+DIRECTION = r"^(walks|pca:([1-9]|[1-5]\d|6[0-4])|\S{1,200}\.npy)$"
 LAYERS = ("coarse", "middle", "fine")
 CURVE_KEYS = ("percentile", "compression", "window", "polyorder", "release", "invert", "power", "gain")
 EVENT_KEYS = ("decay", "settle", "rate", "gap", "floor", "loudness")
@@ -111,7 +112,9 @@ class Row(Strict):
     """Added to amount times the curve."""
     range: Pair | None = None
     """Where the target is kept."""
-    direction: Annotated[str, Field(strict=True, pattern=r"^(walks|pca:\d{1,3}|[^\s]{1,200}\.npy)$")] | None = None
+    direction: (
+        Annotated[str, Field(strict=True, pattern=r"^(walks|pca:([1-9]|[1-5]\d|6[0-4])|[^\s]{1,200}\.npy)$")] | None
+    ) = None
     """walks (loud minus quiet), pca:1 and on, or a .npy file with one w."""
     raw: Flag = False
     """w + direction * lerp(range, curve) * amount, the reference's formula to the letter."""

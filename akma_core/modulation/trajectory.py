@@ -9,7 +9,6 @@ All in float64, cast once. A frame depends on few hits and on no other frame, so
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from typing import Protocol
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from .camera import Camera
 from .columns import CURVE
 from .directions import direction_of, w_average
+from .inputs import Inputs
 from .layers import Mix, Pull, Push, row_slice
 from .positions import driven
 from .resolve import Modulation
@@ -43,18 +43,6 @@ class MappingNetwork(Protocol):
 
     def __call__(self, seeds: Sequence[int], psi: float | None = None) -> Floats:
         """w of each seed, [n, w_dim], truncated by `psi`; None: by the render's own truncation_psi."""
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Of a run of n frames."""
-
-    ws: NDArray[np.float32]
-    """[n, num_ws, w_dim], or [n, 1, w_dim] where a network gets the same w in every layer."""
-    transform: NDArray[np.float32] | None = None
-    """Camera, [n, 3, 3]: output to input coordinates."""
-    colour: NDArray[np.float32] | None = None
-    """Factors of exposure, contrast and saturation, [n, 3]."""
 
 
 class Trajectory:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from .keys import KeyedWalk
+from .keyed_walk import KeyedWalk
 from .palettes import SectionedWalk
 from .positions import closed, driven, position
 from .resolve import Modulation

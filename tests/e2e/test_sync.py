@@ -104,7 +104,14 @@ def test_a_click_is_seen_while_it_sounds(
     song, video = tmp_path / "clicks.wav", tmp_path / "clicks.mp4"
     click_track(song, seconds, times)
     settings = RenderSettings.parse(
-        {"fps": fps, "window_length": 5, "polyorder": 2, "seeds_top": list(LOUD), "seeds_bottom": list(QUIET)}
+        {
+            "preset": "akma",
+            "fps": fps,
+            "window_length": 5,
+            "polyorder": 2,
+            "seeds_top": list(LOUD),
+            "seeds_bottom": list(QUIET),
+        }
     )
     reader = open_audio(song)
     device = DevicePart(kind="cpu", dtype="float32", batch=1)
@@ -113,7 +120,7 @@ def test_a_click_is_seen_while_it_sounds(
     lamp = Lamp()
     work = RenderFolder(video, plan)
     with work.owned():
-        render_chunks(plan, work.missing(), Trajectory(plan, curve, lamp), lamp, work.path)
+        render_chunks(plan, work.missing(), Trajectory(plan, {"curve": curve}, lamp), lamp, work.path)
         work.finish(reader)
 
     levels, starts = brightness(video)

@@ -202,8 +202,8 @@ def test_single_frames_are_those_of_the_video(
     monkeypatch.setattr("runners.device.resolve", lambda _: resolve(str(network)))
     curve = reactive_curve(np.linspace(0, 1, plan.total_frames), window_length=5, polyorder=3).values
     runner = load(plan)
-    trajectory = Trajectory(plan, curve, runner)
-    frames = device_runner.frames(plan, curve, [0, 11])
+    trajectory = Trajectory(plan, {"curve": curve}, runner)
+    frames = device_runner.frames(plan, {"curve": curve}, [0, 11])
     assert np.array_equal(frames[0], runner.pictures(trajectory(0, 1))[0].numpy())
     assert np.array_equal(frames[1], runner.pictures(trajectory(10, 12))[1].numpy())
 
