@@ -13,16 +13,16 @@ class Analysis(Protocol):
     frames: int
     """Of the whole song."""
 
-    def curve(self, feature: str, source: str, band: tuple[float, float] | None) -> Floats:
+    def curve(self, feature: str, source: str, band: tuple[float, float] | None, /) -> Floats:
         """Values [frames], finite. RequestError where there is no such source or file."""
 
-    def events(self, feature: str, source: str) -> Floats:
+    def events(self, feature: str, source: str, /) -> Floats:
         """Times in s, rising, and strengths 0..1: [n, 2]. RequestError where there is no such source or file."""
 
     def kind(self, feature: str) -> Kind:
         """Kind of a feature, also of a file's. RequestError where there is no such file."""
 
-    def rms(self, seconds: float) -> Floats:
+    def rms(self, seconds: float, /) -> Floats:
         """Root mean square of the song over `seconds` around the middle of each frame, [frames]."""
 
     def beats(self) -> Floats:

@@ -34,9 +34,11 @@ LOOP_FADE = 1.0  # seconds over which a loop's end turns into what leads up to i
 
 def key_of(row: Row) -> str:
     """Name of a row's column: what stands left of its arrow, with the shape. Rows that agree in it share the column."""
+    known = features.find(row.feature)
+    answer = {"attack", "decay", "settle"} if known and known.kind == "events" else set()  # how a target answers
     source = "" if row.source == "mix" else f"@{row.source}"
     band = "" if row.band is None else f" band={row.band[0]:g},{row.band[1]:g}"
-    return " ".join([f"{row.feature}{source}{band}", *shape_words(row.shape)])
+    return " ".join([f"{row.feature}{source}{band}", *shape_words(row.shape, answer)])
 
 
 def digests(columns: Columns) -> dict[str, str]:

@@ -8,6 +8,7 @@ of the row and of its shape; two numbers are written 5,98; a flag alone is true.
 
 import json
 import re
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -22,7 +23,7 @@ LINE = re.compile(
     re.ASCII,
 )
 MAX_LINE = 1000  # characters
-NUMBER = r"[+-]?(?:\d{1,15}(?:\.\d{0,17})?|\.\d{1,17})(?:[eE][+-]?\d{1,2})?"
+NUMBER = r"[+-]?(?:\d{1,15}(?:\.\d{0,25})?|\.\d{1,25})(?:[eE][+-]?\d{1,3})?"
 ABOUT = {"direction": "direction", "class": "class"}  # of other targets: rows
 SHAPE_KEYS = frozenset(Shape.model_fields)
 FLAGS = frozenset({"raw", "speed", "golden", "invert"})
@@ -84,9 +85,9 @@ def line_of(row: Row) -> str:
     return " ".join([*words, *shape_words(row.shape)])
 
 
-def shape_words(shape: Shape) -> list[str]:
-    """key=value of what was given."""
-    given = [name for name in Shape.model_fields if name in shape.model_fields_set]
+def shape_words(shape: Shape, but: Collection[str] = ()) -> list[str]:
+    """key=value of what was given, `but` for some."""
+    given = [name for name in Shape.model_fields if name in shape.model_fields_set and name not in but]
     return [f"{name}={_text(value)}" for name in given if (value := getattr(shape, name)) is not None]
 
 

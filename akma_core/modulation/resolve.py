@@ -153,5 +153,5 @@ def check_network(rows: Iterable[Row], abilities: Sequence[Ability], name: str) 
         elif row.target == "class":
             needed = "class"
         if needed and needed not in abilities:
-            what = {"layers": "rows of ws", "camera": "a camera", "class": "classes to blend"}[needed]
+            what = {"layers": "rows of ws", "camera": "camera", "class": "classes to blend"}[needed]
             raise row_error({"feature": row.feature, "target": row.target}, number, f"network {name} has no {what}")

@@ -244,8 +244,10 @@ def parse_fields(fields: Any, number: int) -> Row:
 def complaint(error: ValidationError) -> str:
     """The first complaint of a validation, without its row."""
     first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"] if isinstance(part, str) and part not in ("shape", "class_index")]
-    key = path[0][:40] if path else ("class" if "class_index" in first["loc"] else "")
+    path = [str(part) for part in first["loc"] if isinstance(part, str)]
+    if len(path) > 1 and path[0] == "shape":
+        path = path[1:]
+    key = path[0][:40].replace("class_index", "class") if path else ""
     kind, message = first["type"], first["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
         return f"unknown key {key!r}"
@@ -253,7 +255,7 @@ def complaint(error: ValidationError) -> str:
         return f"{key} is missing"
     if kind == "value_error":
         inner, colon, rest = message.partition(": ")
-        if not key and colon and inner.isidentifier():
+        if colon and inner.isidentifier():
             return f"{inner} {rest}"
         return f"{key} {message}".strip()
     message = message.replace("Input should", "must").replace("String should", "must").replace("Value should", "must")
