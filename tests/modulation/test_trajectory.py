@@ -90,7 +90,7 @@ def reference(name: str, *rows: str) -> NDArray[np.float32]:
 
 def test_reference_volume_between_two_seeds() -> None:
     quiet, loud = network.of(BOTTOM[0]), network.of(TOP[0])
-    v = CURVE.astype(np.float32).astype(np.float64)[:, None]
+    v = CURVE[:, None]
     assert np.array_equal(reference("between-seeds"), (quiet * (1 - v) + loud * v).astype(np.float32))
 
 
@@ -104,7 +104,7 @@ def test_reference_volume_between_two_seeds() -> None:
 )
 def test_reference_volume_is_psi(name: str, psi: object) -> None:
     w = network.of(TOP[0])
-    v = CURVE.astype(np.float32).astype(np.float64)[:, None]
+    v = CURVE[:, None]
     expected = network.average + psi(v) * (w - network.average)  # type: ignore[operator]
     assert np.abs(reference(name) - expected).max() < 1e-6
 
