@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from akma_core.errors import RequestError
 from akma_core.settings import RenderSettings
 
-REPEATED = {"modulation": "--modulate", "keys": "--key"}  # given once for each row or key
+REPEATED = {"modulation": "--modulate", "keys": "--keyframe"}  # given once for each row or key
 
 Commands = Any  # argparse's collection of subparsers, whose class has no public name
 

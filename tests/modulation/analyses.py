@@ -55,7 +55,7 @@ class Song:
 class Network:
     """Implements trajectory.MappingNetwork: w is the seed's latent, w_avg is 0.5 throughout."""
 
-    rates = (0.0, 16.0, 32.0, 64.0, 128.0, 256.0, float("inf"))
+    rates: Sequence[float] = (0.0, 16.0, 32.0, 64.0, 128.0, 256.0, float("inf"))
     average = 0.5
 
     def __init__(self, w_dim: int = 6, psi: float = 1.0) -> None:
@@ -63,10 +63,12 @@ class Network:
 
     def __call__(self, seeds: Sequence[int], psi: float | None = None) -> Floats:
         w = np.stack([latent(seed, self.w_dim) for seed in seeds])
-        return self.average + (self.psi if psi is None else psi) * (w - self.average)
+        moved: Floats = self.average + (self.psi if psi is None else psi) * (w - self.average)
+        return moved
 
     def of(self, seed: int, psi: float | None = None) -> Floats:
-        return self([seed], psi)[0]
+        w: Floats = self([seed], psi)[0]
+        return w
 
 
 def modulation_of(*rows: str, top: str = "even", bottom: str = "even", **settings: object) -> Modulation:

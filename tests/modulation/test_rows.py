@@ -4,7 +4,7 @@ import pytest
 
 from akma_core.errors import RequestError
 from akma_core.modulation.grammar import line_of, parse_line, parse_rows
-from akma_core.modulation.rows import MAX_ROWS, Row
+from akma_core.modulation.rows import MAX_ROWS
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,6 @@ def test_the_three_ways_in_are_one_row() -> None:
 
 
 def test_a_range_alone_is_swept() -> None:
-    assert Row(feature="loudness", target="psi", range=(-1.0, 1.0)).sweep == (-1.0, 2.0)
-    assert Row(feature="loudness", target="psi", amount=2.0, range=(0.0, 2.0)).sweep == (0.0, 2.0)
-    assert Row(feature="hit", target="psi", range=(0.0, 2.0)).weight == 1.0
+    assert parse_line("loudness -> psi range=-1,1", 1).sweep == (-1.0, 2.0)
+    assert parse_line("loudness -> psi 2 range=0..2", 1).sweep == (0.0, 2.0)
+    assert parse_line("hit -> psi range=0,2", 1).weight == 1.0

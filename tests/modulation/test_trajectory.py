@@ -11,6 +11,7 @@ from akma_core.modulation.directions import statistics
 from akma_core.modulation.layers import row_slice
 from akma_core.modulation.presets import find_preset
 from akma_core.modulation.resolve import Loop, resolve
+from akma_core.modulation.ring import Ring
 from akma_core.modulation.trajectory import Trajectory
 from akma_core.modulation.walk import Walk, blend
 from akma_core.settings import RenderSettings
@@ -147,8 +148,6 @@ def test_pace_is_summed_over_the_frames() -> None:
     for time, strength in HITS:
         t = np.arange(FRAMES) - round(time * 30)
         u += 0.25 * strength * np.where(t >= 0, 1 - np.exp(-(t + 1) / (30 * 0.12)), 0)
-    from akma_core.modulation.ring import Ring
-
     assert np.abs(got - Ring(TOP, network)(u)).max() < 1e-6
 
 
@@ -173,7 +172,7 @@ def test_colour_adds_to_one_and_is_kept() -> None:
     colour = trajectory_of(modulation, SONG)(0, FRAMES).colour
     assert colour is not None
     assert np.allclose(colour[:, 0], 1 - 0.4 * CURVE, atol=1e-6)
-    assert np.array_equal(colour[:, 1:], np.tile(np.float32([1, 4]), (FRAMES, 1)))
+    assert np.array_equal(colour[:, 1:], np.tile(np.array([1, 4], np.float32), (FRAMES, 1)))
 
 
 @pytest.mark.parametrize("name", ["akma", "pulse", "step", "club", "camera", "breathe", "ambient", "chapters"])

@@ -38,7 +38,7 @@ class Stripes:
         self.batch, self.step = 1, step
         self.notes: list[str] = []
         self.broken, self.calls = broken, 0
-        self.rates = (0.0, 64.0)
+        self.rates: tuple[float, ...] = (0.0, 64.0)
 
     def mapping(self, network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
         return network.truncation_psi * np.stack([latent(seed, 4) for seed in seeds])

@@ -39,7 +39,7 @@ class Lamp:
     """Every picture is a ramp, brighter the louder it is; `on_pictures` is called before each batch."""
 
     batch, step = 1, 2
-    rates = (0.0,)
+    rates: tuple[float, ...] = (0.0,)
 
     def __init__(self) -> None:
         self.notes: list[str] = []
