@@ -1,5 +1,6 @@
 """Presets: walks and rows under a name, as TOML files in the package, in one's own folder, or anywhere."""
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pydantic import Field, ValidationError
 from akma_core.errors import RequestError
 from akma_core.home import home
 
-from .grammar import Rows
+from .grammar import Rows, line_of
 from .keys import Keys
 from .rows import Strict, complaint
 
@@ -86,6 +87,16 @@ def read_preset(path: Path) -> Preset:
         raise RequestError(f"preset {path}: {error.message}", code="bad_preset", field="preset") from None
     except ValueError:
         raise RequestError(f"preset {path} is not text in UTF-8", code="bad_preset", field="preset") from None
+
+
+def preset_toml(preset: Preset) -> str:
+    """The preset as TOML that `parse_preset` reads."""
+    walk = preset.walk.model_dump(mode="json", exclude_defaults=True)
+    lines = [f"name = {json.dumps(preset.name)}", f"version = {preset.version}"]
+    lines += [f"description = {json.dumps(preset.description, ensure_ascii=False)}", "modulation = ["]
+    lines += [f"    {json.dumps(line_of(row))}," for row in preset.modulation]
+    lines += ["]", "[walk]", *(f"{name} = {json.dumps(value)}" for name, value in walk.items())]
+    return "\n".join(lines) + "\n"
 
 
 def parse_preset(text: str) -> Preset:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from akma_core.audio.features import analysis
+from akma_core.audio.features.curve_files import CurveFile, read_curve_file
 from akma_core.audio.features.frames import frame_curve
 from akma_core.audio.features.onset import FRAME_RATE
 from akma_core.audio.reader import AudioReader, digest, loudness, open_audio
@@ -16,7 +17,6 @@ from akma_core.errors import RequestError
 
 from . import features
 from .features import Kind
-from .files import FileFeature, read_feature
 from .resolve import Modulation, Section
 from .rows import Row
 from .types import Floats
@@ -39,25 +39,26 @@ class SongAnalysis:
         files: Mapping[str, Path],
         modulation: Modulation,
         *,
-        loop: bool = False,
+        grid: bool = False,
     ) -> None:
-        """`curve`: AKMA's, [frames]. `files`: stem:NAME and curve:NAME -> path. `loop`: bars will be asked for.
+        """`curve`: AKMA's, [frames]. `files`: stem:NAME and curve:NAME -> path. `grid`: beats, bars and sections will be
+        asked for.
 
         RequestError for a bad file.
         """
         self.fps, self.frames = fps, len(curve)
         self._curve = curve
         self._readers = {"mix": reader}
-        self._files: dict[str, FileFeature] = {}
+        self._files: dict[str, CurveFile] = {}
         for key, path in files.items():
             kind, name = key.split(":", 1)
             if kind == "stem":
                 self._readers[name] = open_audio(path)
             else:
-                self._files[name] = read_feature(path)
+                self._files[name] = read_curve_file(path)
         self.digests = {name: digest(path) for name, path in sorted(files.items())}
         """SHA-256 of each file."""
-        self._rows, self._more = modulation.rows, {"downbeats"} if loop else set()
+        self._rows, self._more = modulation.rows, {"tempo", "beats", "downbeats", "sections"} if grid else set()
         if modulation.walk.palettes == "sections":
             self._more.add("sections")
         if any(row.beats_per_seed is not None for row in self._rows):
@@ -78,7 +79,8 @@ class SongAnalysis:
         if feature == "constant":
             return np.ones(self.frames)
         if feature.startswith("file:"):
-            return self._file(feature).at_frames(self.frames, self.fps)
+            rows = self._file(feature).rows
+            return np.interp(np.arange(self.frames) / float(self.fps), rows[:, 0], rows[:, 1])
         if feature == "loudness" and band is None:
             return self._loudness(source)
         if feature in ("phase", "swing"):
@@ -91,7 +93,7 @@ class SongAnalysis:
         """Times in s and strengths 0..1 of events, [n, 2]. RequestError where there is no such source or file."""
         self._check_source(source)
         if feature.startswith("file:"):
-            return self._file(feature).events()
+            return self._file(feature).rows
         if feature == "section":
             return np.array([[section.start, 1.0] for section in self._analysed(source).sections[1:]]).reshape(-1, 2)
         return self._analysed(source).events[NAMES.get(feature, feature)]
@@ -110,6 +112,11 @@ class SongAnalysis:
     def downbeats(self) -> Floats:
         """Times of the first beats of bars in s, [n]; none where there are no steady bars."""
         return self._analysed("mix").events["downbeats"][:, 0]
+
+    @property
+    def tempo(self) -> float:
+        """Beats a minute; 0 where the song has no steady pulse."""
+        return self._analysed("mix").tempo.bpm if len(self.beats()) else 0.0
 
     def sections(self) -> list[Section]:
         """Parts of the song in order, the first from 0 s on; at least one."""
@@ -144,7 +151,7 @@ class SongAnalysis:
             message = f"there is no stem {source!r} (given: {stems}): give --stem {source}=FILE"
             raise RequestError(message, code="bad_modulation", field="modulation")
 
-    def _file(self, feature: str) -> FileFeature:
+    def _file(self, feature: str) -> CurveFile:
         name = feature.removeprefix("file:")
         if name not in self._files:
             given = ", ".join(self._files) or "none"

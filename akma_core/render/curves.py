@@ -40,7 +40,7 @@ def complete(
     modulation = plan.modulation
     if modulation is None:  # version 1
         return Planned(plan, {"curve": curve.values}, curve.notes)
-    analysis = SongAnalysis(reader, plan.fps, curve.values, files or {}, modulation, loop=plan.settings.loop)
+    analysis = SongAnalysis(reader, plan.fps, curve.values, files or {}, modulation, grid=plan.settings.loop)
     notes = [*curve.notes]
     changes: dict[str, object] = {}
     if plan.settings.loop or "loop" in (modulation.walk.top, modulation.walk.bottom):

@@ -138,11 +138,15 @@ def _seeds(
 
 def _modulation(settings: RenderSettings, card: NetworkCard, pull: tuple[int, ...]) -> Modulation:
     """The rows and walks that preset, settings and network come to; RequestError where the network cannot do them."""
-    own_curve = any(getattr(settings, name) != RenderSettings.model_fields[name].default for name in OWN_CURVE)
-    modulation = resolve(settings, find_preset(settings.preset_name), own_curve=own_curve)
+    modulation = resolve(settings, find_preset(settings.preset_name), own_curve=own_curve(settings))
     check_network(modulation.rows, abilities(card), card.name)
     pulled = any(row.target in ("pull", "mix") for row in modulation.rows)
     return modulation.model_copy(update={"seeds_pull": pull if pulled else ()})
+
+
+def own_curve(settings: RenderSettings) -> bool:
+    """True where AKMA's curve was asked for otherwise than by default: it then stands in for a preset's loudness."""
+    return any(getattr(settings, name) != RenderSettings.model_fields[name].default for name in OWN_CURVE)
 
 
 def abilities(card: NetworkCard) -> tuple[Ability, ...]:
