@@ -28,11 +28,11 @@ TYPED: dict[str, Schema] = {  # as they are written in a form
     "keys": {"type": "string", "examples": ["seed 12 at 0:31 hold 2, seed 40 at 0:40"]},
     "bit_rate": {"type": "string", "pattern": r"^(auto|\d{1,9}[kM]?)$"},
 }
-CHANGED: dict[str, Schema] = {
+CHANGED: dict[str, Schema] = {  # what is narrower over HTTP than on the command line
     "preset": {
         "description": "how the picture moves: a name that GET /v1/presets lists (default: pulse)",
         "maxLength": 60,
-    },  # what is narrower over HTTP than on the command line
+    },
     "model": {"description": "network: a name that GET /v1/models lists", "maxLength": 80},
     "upscale": {
         "description": "Real-ESRGAN after the network: none, or a name that GET /v1/models lists",

@@ -29,8 +29,8 @@ def features_json(columns: Columns, song: SongAnalysis, fps: Fraction, name: str
     return (json.dumps(facts) + "\n").encode()
 
 
-def features_npz(columns: Columns, song: SongAnalysis, fps: Fraction, name: str) -> bytes:
-    """Everything as arrays by name; `name` is not among them."""
+def features_npz(columns: Columns, song: SongAnalysis, fps: Fraction, _name: str) -> bytes:
+    """Everything as arrays by name."""
     packed = io.BytesIO()
     arrays: dict[str, Any] = {name: column for name, column in columns.items() if name != "file"}
     np.savez(packed, fps=float(fps), beats=song.beats(), downbeats=song.downbeats(), **arrays)

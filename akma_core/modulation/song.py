@@ -41,8 +41,8 @@ class SongAnalysis:
         *,
         grid: bool = False,
     ) -> None:
-        """`curve`: AKMA's, [frames]. `files`: stem:NAME and curve:NAME -> path. `grid`: beats, bars and sections will be
-        asked for.
+        """`curve`: AKMA's, [frames]. `files`: stem:NAME and curve:NAME -> path. `grid`: beats, bars and sections will
+        be asked for.
 
         RequestError for a bad file.
         """
