@@ -19,8 +19,8 @@ from . import features
 from .analysis import Analysis
 from .grammar import shape_words
 from .hits import RMS_SECONDS, shape_events
-from .resolve import Loop, Modulation
-from .rows import Row, row_error
+from .resolve import Loop, Modulation, planning_error
+from .rows import Row
 from .shape import shape_curve
 from .types import Columns, Floats
 
@@ -79,7 +79,7 @@ def compute_columns(
     """
     columns: dict[str, NDArray[Any]] = {CURVE: _looped(curve, modulation.loop, fps)}
     notes: list[str] = []
-    for number, row in enumerate(modulation.rows, 1):
+    for index, row in enumerate(modulation.rows):
         try:
             row.check_kind(analysis.kind(row.feature))
             if key_of(row) not in columns:
@@ -87,9 +87,9 @@ def compute_columns(
         except ValueError as error:
             inner, colon, rest = str(error).partition(": ")
             message = f"{inner} {rest}" if colon else inner
-            raise row_error({"feature": row.feature, "target": row.target}, number, message) from None
+            raise planning_error(modulation, index, message) from None
         except RequestError as error:
-            raise row_error({"feature": row.feature, "target": row.target}, number, error.message) from None
+            raise planning_error(modulation, index, error.message) from None
         if row.beats_per_seed is not None and BEATS not in columns:
             beats = analysis.beats()
             columns[BEATS] = beat_rate(beats, analysis.frames, fps).astype(np.float32)

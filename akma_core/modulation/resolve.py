@@ -1,6 +1,6 @@
 """What a preset, the rows of a render and its strength come to: the modulation that the plan holds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -53,7 +53,9 @@ class Modulation(Frozen):
     strength: float
     walk: WalkOptions
     rows: Rows
-    """As they count, scaled by the strength."""
+    """As they count, scaled by the strength: first the preset's, then one's own."""
+    preset_rows: Annotated[int, Field(ge=0)] = 0
+    """How many of them are the preset's."""
     seeds_pull: tuple[Seed, ...] = ()
     """Where hits pull to, one after the other."""
     sections: tuple[Section, ...] = ()
@@ -86,19 +88,23 @@ def resolve(wishes: Wishes, preset: Preset, *, own_curve: bool) -> Modulation:
 
     `own_curve`: window, order or compression were asked for, so that AKMA's curve stands in for the preset's loudness.
     """
-    rows = (*(_own(row) if own_curve else row for row in preset.modulation), *wishes.modulation)
-    if wishes.original and (rows or wishes.keys or wishes.loop):
+    rows = [_own(row) if own_curve else row for row in preset.modulation]
+    if wishes.original and (rows or wishes.modulation or wishes.keys or wishes.loop):
         message = "original: is the 2022 picture, which knows no rows, keys or loops: leave one of them out"
         raise RequestError(message, code="bad_setting", field="original")
-    if len(rows) > MAX_ROWS:
-        message = f"preset {preset.name} and modulation have {len(rows)} rows, more than {MAX_ROWS}"
+    if len(rows) + len(wishes.modulation) > MAX_ROWS:
+        message = f"preset {preset.name} and modulation have more than {MAX_ROWS} rows together"
         raise RequestError(message, code="bad_modulation", field="modulation")
-    scaled = [scale(row, wishes.strength) for row in rows]
+    preset_rows, own = (
+        [row for each in given if (row := scale(each, wishes.strength)) is not None]
+        for given in (rows, wishes.modulation)
+    )
     return Modulation(
         preset=preset.name,
         strength=wishes.strength,
         walk=_walk(preset.walk, wishes),
-        rows=tuple(row for row in scaled if row is not None),
+        rows=(*preset_rows, *own),
+        preset_rows=len(preset_rows),
     )
 
 
@@ -142,9 +148,18 @@ def scale(row: Row, strength: float) -> Row | None:
 Ability = Literal["layers", "camera", "class"]
 
 
-def check_network(rows: Iterable[Row], abilities: Sequence[Ability], name: str) -> None:
+def planning_error(modulation: Modulation, index: int, message: str) -> RequestError:
+    """One line that names row `index` (from 0) as whoever wrote it counts: within the preset, or within one's own."""
+    row, own = modulation.rows[index], index - modulation.preset_rows
+    fields = {"feature": row.feature, "target": row.target}
+    if own >= 0:
+        return row_error(fields, own + 1, message)
+    return row_error(fields, index + 1, message, of=f"preset {modulation.preset}")
+
+
+def check_network(modulation: Modulation, abilities: Sequence[Ability], name: str) -> None:
     """RequestError naming the first row that the network `name`, which has `abilities`, cannot do."""
-    for number, row in enumerate(rows, 1):
+    for index, row in enumerate(modulation.rows):
         needed: Ability | None = None
         if row.rows != "all":
             needed = "layers"
@@ -154,4 +169,4 @@ def check_network(rows: Iterable[Row], abilities: Sequence[Ability], name: str) 
             needed = "class"
         if needed and needed not in abilities:
             what = {"layers": "rows of ws", "camera": "camera", "class": "classes to blend"}[needed]
-            raise row_error({"feature": row.feature, "target": row.target}, number, f"network {name} has no {what}")
+            raise planning_error(modulation, index, f"network {name} has no {what}")

@@ -218,14 +218,14 @@ class Row(Strict):
         return self.range if self.range is not None and not self.raw else TARGETS[self.target].range
 
 
-def row_error(fields: object, number: int, message: str) -> RequestError:
+def row_error(fields: object, number: int, message: str, of: str = "modulation") -> RequestError:
     """One line that names the row: modulation row 2 (kick -> pull): decay must be above 0."""
     name = ""
     if isinstance(fields, dict):
         name = f"{str(fields.get('feature', '?'))[:30]} -> {str(fields.get('target', '?'))[:30]}"
     elif isinstance(fields, str):
         name = fields[:60]
-    where = f"modulation row {number} ({name})" if name else f"modulation row {number}"
+    where = f"{of} row {number} ({name})" if name else f"{of} row {number}"
     return RequestError(f"{where}: {message}", code="bad_modulation", field="modulation")
 
 

@@ -126,7 +126,7 @@ class RenderPlan(PlanPart):
         if self.modulation is None:
             undecisive["modulation"] = True  # version 1 did not know it
         else:
-            undecisive["modulation"] = {"preset", "strength"}  # the rows say what they come to
+            undecisive["modulation"] = {"preset", "strength", "preset_rows"}  # the rows say what they come to
         return digest_of(self.model_dump(mode="json", exclude=undecisive))
 
     @property

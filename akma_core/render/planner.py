@@ -139,7 +139,7 @@ def _seeds(
 def _modulation(settings: RenderSettings, card: NetworkCard, pull: tuple[int, ...]) -> Modulation:
     """The rows and walks that preset, settings and network come to; RequestError where the network cannot do them."""
     modulation = resolve(settings, find_preset(settings.preset_name), own_curve=own_curve(settings))
-    check_network(modulation.rows, abilities(card), card.name)
+    check_network(modulation, abilities(card), card.name)
     pulled = any(row.target in ("pull", "mix") for row in modulation.rows)
     return modulation.model_copy(update={"seeds_pull": pull if pulled else ()})
 

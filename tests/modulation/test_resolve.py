@@ -6,6 +6,8 @@ from akma_core.modulation.presets import Preset, find_preset
 from akma_core.modulation.resolve import check_network, resolve, scale
 from akma_core.settings import RenderSettings
 
+from .analyses import modulation_of
+
 
 @pytest.mark.parametrize(
     ("line", "strength", "expected"),
@@ -74,8 +76,11 @@ def test_keys_and_loops_change_the_walks() -> None:
     ],
 )
 def test_what_a_network_cannot_do_is_refused_by_name(line: str, message: str) -> None:
-    rows = [parse_line(each, 1) for each in ("hit -> pull", line)]
+    modulation = modulation_of("hit -> pull", line)
     with pytest.raises(RequestError) as caught:
-        check_network(rows, [], "lamp")
+        check_network(modulation, [], "lamp")
     assert caught.value.message == message
-    check_network(rows, ["camera", "layers", "class"], "lamp")
+    check_network(modulation, ["camera", "layers", "class"], "lamp")
+    club = resolve(RenderSettings.parse({}), find_preset("club"), own_curve=False)
+    with pytest.raises(RequestError, match=r"^preset club row 4 \(kick -> pull\): network lamp has no rows of ws$"):
+        check_network(club, [], "lamp")

@@ -80,7 +80,8 @@ OTHER: dict[str, Any] = {
 }
 
 
-UNDECISIVE = {("notes",), ("network", "name"), ("modulation", "preset"), ("modulation", "strength")}
+UNDECISIVE = {("notes",), ("network", "name")}
+UNDECISIVE |= {("modulation", name) for name in ("preset", "strength", "preset_rows")}
 
 
 def other(name: str, value: Any) -> Any:
