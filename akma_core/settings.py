@@ -17,6 +17,8 @@ from pydantic import (
 )
 
 from akma_core.errors import RequestError
+from akma_core.modulation.grammar import Rows
+from akma_core.modulation.keys import Keys
 
 MAX_FPS = 240
 MIN_SIDE, MAX_SIDE = 16, 8192  # pixels of a video
@@ -116,6 +118,25 @@ class RenderSettings(BaseModel):
         description="loudness ** (1 / compression), above 0 to 1000: below 1 loud parts stand out, above 1 quiet ones",
     )
     original: bool = Field(False, description="the 2022 curve to the letter: not kept within 0..1 (default: off)")
+    preset: Annotated[str, Field(min_length=1, max_length=4096)] | None = Field(
+        None,
+        description="how the picture moves: a name that `akma presets` lists, or a .toml file (default: pulse, which "
+        "lands on the hits; akma with --original)",
+    )
+    strength: Annotated[float, Field(ge=0, le=2)] = Field(
+        1.0, description="how strongly hits, directions and camera move the picture, 0 to 2"
+    )
+    modulation: Rows = Field(
+        (),
+        description="rows beside the preset's: FEATURE -> TARGET [AMOUNT] [key=value ...], such as "
+        "'kick -> pull:coarse 0.4 decay=0.25' (default: none)",
+    )
+    keys: Keys = Field(
+        (), description="key frames that both walks go through: 'seed 12 at 0:31 hold 2' (default: none)"
+    )
+    loop: bool = Field(
+        False, description="a video that leads back to its start: whole bars of the song from start (default: off)"
+    )
     seeds_top_num: SeedCount | None = Field(
         None, description="seeds on the loud walk, 4 or more; more is faster (default: 0.8 for each second of song)"
     )
@@ -188,6 +209,11 @@ class RenderSettings(BaseModel):
                     f"seeds_{walk}_num: is {number}, but seeds_{walk} lists {len(seeds)}; give one of them"
                 )
         return self
+
+    @property
+    def preset_name(self) -> str:
+        """The preset, given or by default."""
+        return self.preset or ("akma" if self.original else "pulse")
 
     @classmethod
     def parse(cls, fields: dict[str, Any]) -> "RenderSettings":

@@ -135,10 +135,10 @@ def measure_cuda(config: str, resolution: int, options: argparse.Namespace) -> d
     synthesis.use_fp16()
     notes: list[str] = []
 
-    def compute(w: Tensor) -> Tensor:
-        return to_uint8(synthesis(w[:, None].expand(-1, synthesis.num_ws, -1)))
+    def compute(ws: Tensor, transform: Tensor | None, _: Tensor | None) -> Tensor:
+        return to_uint8(synthesis(ws.expand(-1, synthesis.num_ws, -1), transform=transform))
 
-    batches = CudaBatches(compute, options.batch, 512, device, notes)
+    batches = CudaBatches(compute, options.batch, (synthesis.num_ws, 512), device, notes)
     w = [np.random.default_rng(k).standard_normal((options.batch, 512)).astype(np.float32) for k in range(20)]
     times = []
     for k in range(-1, options.runs):

@@ -8,8 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from akma_core.errors import FailureError
+from akma_core.modulation.inputs import Inputs
 
 T = TypeVar("T")
+Part = TypeVar("Part", Inputs, NDArray[np.float32])
 SHARE = 0.5  # of a card's memory: the rest is for weights, for other programs and for what was reckoned too low
 WORKSPACE = 1.5  # activations with what the convolution library takes beside them
 MOST_PIXELS = 1 << 23  # of a batch: 8 pictures of 1024 x 1024 keep an H100 busy, and more only wait longer
@@ -40,7 +42,7 @@ class BatchSplitter:
         self.size = size
         self._notes = notes
 
-    def each(self, work: Callable[[NDArray[np.float32]], T], w: NDArray[np.float32]) -> Iterator[T]:
+    def each(self, work: Callable[[Part], T], w: Part) -> Iterator[T]:
         """work(part) for consecutive parts of `w`, none longer than `size`.
 
         A part for which memory runs out is tried again in halves, as is all that follows. FailureError where memory

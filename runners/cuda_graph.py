@@ -8,22 +8,35 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from akma_core.media.yuv import rgb_to_yuv420
+from akma_core.modulation.inputs import Inputs, as_inputs
 from runners.batching import BatchSplitter, ran_out
 
 SLOTS = 2  # one that is computed, one that is copied
 WARM_UPS = 2  # the first compiles kernels and chooses algorithms, the second shows that nothing is left to choose
+
+Compute = Callable[[Tensor, Tensor | None, Tensor | None], Tensor]
+"""ws [n, rows, w_dim], camera transform [n, 3, 3], colour factors [n, 3] -> uint8 RGB [n, H, W, 3], on the device."""
 
 
 class Graph:
     """`compute` over a fixed batch, recorded once, so that a batch costs one launch instead of some hundred."""
 
     def __init__(
-        self, compute: Callable[[Tensor], Tensor], batch: int, w_dim: int, device: torch.device, notes: list[str]
+        self,
+        compute: Compute,
+        batch: int,
+        shape: tuple[int, int],
+        device: torch.device,
+        notes: list[str],
+        *,
+        coloured: bool = False,
     ) -> None:
-        """`compute`: [batch, w_dim] on the device -> uint8 RGB [batch, H, W, 3]. Raises what it raises."""
-        self.batch = batch
-        self.w = torch.zeros(batch, w_dim, device=device)
-        """Buffer for the next w."""
+        """`shape`: rows and width of ws. `coloured`: with colour factors, which cost. Raises what `compute` raises."""
+        self.batch, self.coloured = batch, coloured
+        self.ws = torch.zeros(batch, *shape, device=device)
+        """Buffer for the next ws."""
+        self.transform = torch.eye(3, device=device).repeat(batch, 1, 1)
+        self.colour = torch.ones(batch, 3, device=device) if coloured else None
         self._compute = compute
         self._graph: torch.cuda.CUDAGraph | None = None
         aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
@@ -44,25 +57,36 @@ class Graph:
             notes.append(f"no CUDA graph ({str(error).splitlines()[0][:120]}): rendered without, which is slower")
 
     def run(self) -> None:
-        """Start computing `rgb` and `planes` [batch, H * 3 / 2, W] of `w`; the next run overwrites them."""
+        """Start computing `rgb` and `planes` [batch, H * 3 / 2, W] of the inputs; the next run overwrites them."""
         if self._graph:
             self._graph.replay()
         else:
             self.rgb, self.planes = self._both()
 
     def _both(self) -> tuple[Tensor, Tensor]:
-        rgb = self._compute(self.w)
+        rgb = self._compute(self.ws, self.transform, self.colour)
         height, width = rgb.shape[1] // 2 * 2, rgb.shape[2] // 2 * 2
         return rgb, rgb_to_yuv420(rgb[:, :height, :width])
 
 
 class Slot:
-    """Buffers of one batch on its way: w to the device, planes from it."""
+    """Buffers of one batch on its way: inputs to the device, planes from it."""
 
     def __init__(self, graph: Graph) -> None:
-        self.w, self.planes, self.host = _pinned(graph.w), torch.empty_like(graph.planes), _pinned(graph.planes)
+        self._inputs = [
+            (_pinned(static), static) for static in (graph.ws, graph.transform, graph.colour) if static is not None
+        ]
+        self.planes, self.host = torch.empty_like(graph.planes), _pinned(graph.planes)
         self.made, self.copied = torch.cuda.Event(), torch.cuda.Event()  # type: ignore[no-untyped-call]
         self.count = 0
+
+    def send(self, inputs: Inputs) -> None:
+        """Start copying `inputs` of a whole batch to where the graph reads them."""
+        transform = np.eye(3, dtype=np.float32)[None] if inputs.transform is None else inputs.transform
+        for (pinned, static), array in zip(self._inputs, (inputs.ws, transform, inputs.colour), strict=False):
+            if array is not None:
+                pinned.copy_(torch.from_numpy(array).expand_as(pinned))
+            static.copy_(pinned, non_blocking=True)
 
     def planes_of_batch(self) -> NDArray[np.uint8]:
         """Wait for the planes; they are the caller's to keep."""
@@ -79,29 +103,30 @@ def _pinned(like: Tensor) -> Tensor:
 class CudaBatches:
     """Pictures and planes of `compute` (see Graph) in fixed batches; warmed up when made.
 
-    Where memory runs out the batch is halved, and `notes` says so; a short batch is filled up with its last w.
+    Where memory runs out the batch is halved, and `notes` says so; a short batch is filled up with its last frame.
     """
 
     def __init__(
-        self, compute: Callable[[Tensor], Tensor], batch: int, w_dim: int, device: torch.device, notes: list[str]
+        self, compute: Compute, batch: int, shape: tuple[int, int], device: torch.device, notes: list[str]
     ) -> None:
-        self._compute, self._w_dim, self._device, self._notes = compute, w_dim, device, notes
+        """`shape`: rows and width of ws."""
+        self._compute, self._shape, self._device, self._notes = compute, shape, device, notes
         self._splitter = BatchSplitter(batch, notes)
         self._side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._graph: Graph | None = None
         self._slots: list[Slot] = []
-        list(self.planes([np.zeros((1, w_dim), np.float32)]))
+        list(self.planes([np.zeros((1, shape[1]), np.float32)]))
 
-    def pictures(self, w: NDArray[np.float32]) -> Tensor:
-        """[n, w_dim] -> uint8 [n, H, W, 3] on the device."""
+    def pictures(self, inputs: Inputs | NDArray[np.float32]) -> Tensor:
+        """Inputs of n frames -> uint8 [n, H, W, 3] on the device."""
         with torch.inference_mode(), torch.cuda.device(self._device):
-            return torch.cat(list(self._splitter.each(self._picture, w)))
+            return torch.cat(list(self._splitter.each(self._picture, as_inputs(inputs))))
 
-    def planes(self, ws: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
-        """I420 planes [n, H * 3 / 2, W] for w [n, w_dim] in order, in as many pieces or more; odd sizes are cut."""
+    def planes(self, batches: Iterable[Inputs | NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
+        """I420 planes [n, H * 3 / 2, W] of batches in order, in as many pieces or more; odd sizes are cut."""
         waiting: Slot | None = None
-        for w in ws:
-            parts = self._splitter.each(self._start, w)
+        for batch in batches:
+            parts = self._splitter.each(self._start, as_inputs(batch))
             while True:
                 # The modes are this thread's, not this generator's: they must not be on while others run.
                 with torch.inference_mode(), torch.cuda.device(self._device):
@@ -114,13 +139,13 @@ class CudaBatches:
         if waiting:
             yield waiting.planes_of_batch()
 
-    def _picture(self, w: NDArray[np.float32]) -> Tensor:
-        slot = self._run(w)
+    def _picture(self, inputs: Inputs) -> Tensor:
+        slot = self._run(inputs)
         assert self._graph
         return self._graph.rgb[: slot.count].clone()
 
-    def _start(self, w: NDArray[np.float32]) -> Slot:
-        slot = self._run(w)
+    def _start(self, inputs: Inputs) -> Slot:
+        slot = self._run(inputs)
         assert self._graph
         slot.planes.copy_(self._graph.planes)  # out of the next run's way
         slot.made.record()
@@ -130,24 +155,19 @@ class CudaBatches:
             slot.copied.record()
         return slot
 
-    def _run(self, w: NDArray[np.float32]) -> Slot:
-        """Start the network on `w`, filled up to the batch: another size is rounded differently."""
-        if self._graph is None or self._graph.batch != self._splitter.size:
+    def _run(self, inputs: Inputs) -> Slot:
+        """Start the network on `inputs`, filled up to the batch: another size is rounded differently."""
+        wanted, coloured = self._splitter.size, inputs.colour is not None
+        if self._graph is None or (self._graph.batch, self._graph.coloured) != (wanted, coloured):
             self._graph, self._slots = None, []  # first of all free what is there
-            self._graph = Graph(self._compute, self._splitter.size, self._w_dim, self._device, self._notes)
+            self._graph = Graph(self._compute, wanted, self._shape, self._device, self._notes, coloured=coloured)
             self._slots = [Slot(self._graph) for _ in range(SLOTS)]
         slot = self._slots.pop(0)
         self._slots.append(slot)
         slot.copied.synchronize()
         slot.made.synchronize()
-        slot.count = len(w)
-        slot.w.copy_(torch.from_numpy(filled(w, self._graph.batch)))
-        self._graph.w.copy_(slot.w, non_blocking=True)
+        slot.count = len(inputs)
+        slot.send(inputs.filled(self._graph.batch))
         self._graph.run()
-        slot.made.record()  # w has been read once this has passed
+        slot.made.record()  # the inputs have been read once this has passed
         return slot
-
-
-def filled(w: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
-    """`w` [n <= batch, w_dim] with its last row repeated up to `batch` rows."""
-    return np.concatenate([w, np.repeat(w[-1:], batch - len(w), axis=0)])

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 
 from akma_core.audio.reader import AudioReader
 from akma_core.errors import RequestError
+from akma_core.modulation.inputs import Inputs
+from akma_core.modulation.types import Columns
 from akma_core.networks.builtin import BUILT_IN
+from akma_core.render.curves import Planned, complete
 from akma_core.render.plan import NetworkPart, RenderPlan
 from akma_core.render.planner import make_plan
 from akma_core.render.trajectory import Trajectory
@@ -86,13 +89,19 @@ class Device(PriorityLock):
         finishing = finish(plan, find_upscaler(plan.settings, self._device))
         return StyleGAN3Runner(folder, self._device, plan.device.batch, plan.device.dtype, finishing)
 
-    def frames(self, plan: RenderPlan, curve: NDArray[np.float64], frames: Sequence[int]) -> list[NDArray[np.uint8]]:
+    def complete(self, plan: RenderPlan, reader: AudioReader) -> Planned:
+        """The plan with what the song's analysis decides: its columns."""
+        name = plan.network.name
+        _, card = resolve(name if name in BUILT_IN else plan.network.digest)
+        return complete(plan, reader, card)
+
+    def frames(self, plan: RenderPlan, columns: Columns, frames: Sequence[int]) -> list[NDArray[np.uint8]]:
         """Single frames of a plan, [H, W, 3] each, between the batches of whatever renders."""
         # One at a time, in a network of its own where that has another batch: its next batch may be under way.
         alone = plan.model_copy(update={"device": plan.device.model_copy(update={"batch": 1})})
         with self.turn(urgent=True):
             pictures = self.pictures(alone)
-            trajectory = Trajectory(alone, curve, pictures)
+            trajectory = Trajectory(alone, columns, pictures)
         return [self._one(pictures, trajectory(frame, frame + 1)) for frame in frames]
 
     def stills(self, settings: RenderSettings, seeds: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
@@ -116,9 +125,9 @@ class Device(PriorityLock):
         """The same of the network in a folder."""
         return list(self.stills(RenderSettings.parse({"model": str(folder.absolute())}), seeds))
 
-    def _one(self, runner: StyleGAN3Runner, w: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def _one(self, runner: StyleGAN3Runner, inputs: Inputs | NDArray[np.float32]) -> NDArray[np.uint8]:
         with self.turn(urgent=True):
-            return runner.pictures(w)[0].cpu().numpy()
+            return runner.pictures(inputs)[0].cpu().numpy()
 
     def warm(self) -> None:
         """Load the built-in network and make a picture, so that the first render need not wait for that."""

@@ -12,16 +12,18 @@ from torch import Tensor
 
 from akma_core.errors import RequestError
 from akma_core.media.yuv import rgb_to_yuv420
+from akma_core.modulation.inputs import Inputs, as_inputs
 from akma_core.modulation.walk import latent
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.kernels.allocator import keep_mapped
 from akma_core.networks.stylegan3 import file
-from akma_core.networks.stylegan3.config import GeneratorConfig, Layer
+from akma_core.networks.stylegan3.config import GeneratorConfig, Layer, ws_rates
 from akma_core.networks.stylegan3.generator import to_uint8
 from akma_core.render.plan import NetworkPart
 from akma_core.render.plan_base import DevicePart
 from runners.batching import BatchSplitter, batch_for
-from runners.cuda_graph import CudaBatches, filled
+from runners.colour import graded
+from runners.cuda_graph import CudaBatches
 
 
 def choose_device(wish: str) -> torch.device:
@@ -82,6 +84,7 @@ class StyleGAN3Runner:
             self._synthesis.use_fp16()
         self._finish = finish
         self._z_dim, self._c_dim = generator.z_dim, generator.c_dim
+        self.rates = ws_rates(generator.cfg.layers)
         self._cuda: CudaBatches | None = None
         workers = torch.get_num_threads() if device.type == "cpu" else 1
         self.step = max(workers, batch)
@@ -92,7 +95,8 @@ class StyleGAN3Runner:
             # TF32 rounds as fp16 does: what is good enough above is so in the layers below.
             torch.backends.cudnn.allow_tf32 = dtype == "float16"
             torch.backends.cudnn.deterministic = True
-            self._cuda = CudaBatches(self._compute, batch, generator.w_dim, device, self.notes)
+            shape = generator.num_ws, generator.w_dim
+            self._cuda = CudaBatches(self._compute, batch, shape, device, self.notes)
 
     @torch.inference_mode()
     def mapping(self, network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
@@ -106,25 +110,26 @@ class StyleGAN3Runner:
         ]
         return torch.stack(rows).double().numpy()
 
-    def pictures(self, w: NDArray[np.float32]) -> Tensor:
-        """[n, w_dim] -> [n, H, W, 3] uint8 on the device; n is at most `step`."""
+    def pictures(self, inputs: Inputs | NDArray[np.float32]) -> Tensor:
+        """Inputs of n <= `step` frames -> [n, H, W, 3] uint8 on the device."""
+        inputs = as_inputs(inputs)
         if self._cuda:
-            return self._cuda.pictures(w)
-        return torch.cat(list(self._splitter.each(self._at_once, w)))
+            return self._cuda.pictures(inputs)
+        return torch.cat(list(self._splitter.each(self._at_once, inputs)))
 
-    def planes(self, ws: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
-        """I420 planes of w in order, see akma_core.render.pipeline.YuvSource."""
+    def planes(self, batches: Iterable[Inputs | NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
+        """I420 planes in order, see akma_core.render.interfaces.YuvSource."""
         if self._cuda:
-            yield from self._cuda.planes(ws)
+            yield from self._cuda.planes(batches)
             return
-        for w in ws:
-            rgb = self.pictures(w)
+        for inputs in batches:
+            rgb = self.pictures(inputs)
             yield rgb_to_yuv420(rgb[:, : rgb.shape[1] // 2 * 2, : rgb.shape[2] // 2 * 2]).numpy()
 
-    def _at_once(self, w: NDArray[np.float32]) -> Tensor:
-        """All of `w` on the CPU, a batch a thread."""
+    def _at_once(self, inputs: Inputs) -> Tensor:
+        """All of `inputs` on the CPU, a batch a thread."""
         size = min(self.batch, self._splitter.size)
-        batches = [w[k : k + size] for k in range(0, len(w), size)]
+        batches = [inputs[k : k + size] for k in range(0, len(inputs), size)]
         if self._pool is None or len(batches) == 1:
             return torch.cat([self._batch(batch, size) for batch in batches])
         started = [self._pool.submit(self._batch, batch, size) for batch in batches]
@@ -132,11 +137,16 @@ class StyleGAN3Runner:
         return torch.cat([each.result() for each in started])
 
     @torch.inference_mode()
-    def _batch(self, w: NDArray[np.float32], size: int) -> Tensor:
+    def _batch(self, inputs: Inputs, size: int) -> Tensor:
         # A short batch is filled up: another size is rounded differently.
-        return self._compute(torch.from_numpy(filled(w, size)))[: len(w)]
+        full = inputs.filled(size)
+        transform, colour = (
+            None if array is None else torch.from_numpy(array) for array in (full.transform, full.colour)
+        )
+        return self._compute(torch.from_numpy(full.ws), transform, colour)[: len(inputs)]
 
-    def _compute(self, w: Tensor) -> Tensor:
-        """[n, w_dim] -> uint8 [n, H, W, 3], both on the device."""
-        rgb = to_uint8(self._synthesis(w[:, None].expand(-1, self._synthesis.num_ws, -1)))
+    def _compute(self, ws: Tensor, transform: Tensor | None, colour: Tensor | None) -> Tensor:
+        """[n, num_ws or 1, w_dim], [n, 3, 3], [n, 3] -> uint8 [n, H, W, 3], all on the device."""
+        rgb = self._synthesis(ws.expand(-1, self._synthesis.num_ws, -1), transform=transform)
+        rgb = to_uint8(rgb if colour is None else graded(rgb, colour))
         return self._finish(rgb) if self._finish else rgb

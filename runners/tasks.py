@@ -7,12 +7,11 @@ from typing import Any
 
 from PIL import Image
 
-from akma_core.audio.reader import digest, loudness, open_audio
+from akma_core.audio.reader import digest, open_audio
 from akma_core.database import Database
 from akma_core.errors import AkmaError, RequestError
 from akma_core.log import event
 from akma_core.media.contact_sheet import contact_sheet
-from akma_core.modulation.envelope import curve_of
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
 from runners.device import Device
@@ -75,12 +74,13 @@ class WorkerTasks:
             self._storage.get_file(key, path)
             with open_audio(path) as reader:
                 plan = self._device_runner.plan(settings, reader, digest(path))
-                curve = curve_of(loudness(reader, plan.fps), plan.curve)
+                planned = self._device_runner.complete(plan, reader)
+                plan = planned.plan
         last = plan.first_frame + plan.frames - 1
         wanted = times or [float((plan.first_frame + plan.frames * k // 8) / plan.fps) for k in (1, 3, 5, 7)]
         frames = [min(max(plan.first_frame, round(time * plan.fps)), last) for time in wanted]
         stills = [{"time": float(frame / plan.fps), "frame": frame} for frame in frames]
-        return self._device_runner.frames(plan, curve.values, frames), stills
+        return self._device_runner.frames(plan, planned.columns, frames), stills
 
     def import_network(self, request: Answer) -> Answer:
         """Import a network's file from storage, read as data; its card."""

@@ -24,9 +24,15 @@ SEEDS: Schema = {"type": "string", "pattern": r"^\d{1,10}(-\d{1,10})?([, ]\d{1,1
 TYPED: dict[str, Schema] = {  # as they are written in a form
     "seeds_top": SEEDS,
     "seeds_bottom": SEEDS,
+    "modulation": {"type": "string", "examples": ['["kick -> pull:coarse 0.4 decay=0.25"]']},
+    "keys": {"type": "string", "examples": ["seed 12 at 0:31 hold 2, seed 40 at 0:40"]},
     "bit_rate": {"type": "string", "pattern": r"^(auto|\d{1,9}[kM]?)$"},
 }
 CHANGED: dict[str, Schema] = {  # what is narrower over HTTP than on the command line
+    "preset": {
+        "description": "how the picture moves: a name that GET /v1/presets lists (default: pulse)",
+        "maxLength": 60,
+    },
     "model": {"description": "network: a name that GET /v1/models lists", "maxLength": 80},
     "upscale": {
         "description": "Real-ESRGAN after the network: none, or a name that GET /v1/models lists",

@@ -1,11 +1,15 @@
 """Options that the commands share: a parser of one-line errors, and options made from the settings."""
 
 import argparse
+import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from akma_core.errors import RequestError
 from akma_core.settings import RenderSettings
+
+REPEATED = {"modulation": "--modulate", "keys": "--keyframe"}  # given once for each row or key
 
 Commands = Any  # argparse's collection of subparsers, whose class has no public name
 
@@ -27,15 +31,50 @@ def add_settings(parser: Parser, names: Iterable[str] = ()) -> None:
             continue
         option = field.alias or name
         text = field.description or ""
-        if field.default is not None and field.annotation is not bool:
+        if field.default not in (None, ()) and field.annotation is not bool:
             text = f"{text} (default: {field.default})"
         arguments: dict[str, Any] = (
             {"action": "store_true"} if field.annotation is bool else {"metavar": option.upper()}
         )
         flag = "--" + option.replace("_", "-")
+        if name in REPEATED:
+            flag, arguments = REPEATED[name], {"action": "append", "metavar": flag[2:].upper()}
         parser.add_argument(
             flag, dest=f"setting_{option}", default=argparse.SUPPRESS, help=text.replace("%", "%%"), **arguments
         )
+
+
+def add_files(parser: Parser) -> None:
+    """Options for stems and curves of one's own."""
+    parser.add_argument(
+        "--stem",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="a part of the song by itself, such as drums=drums.wav, for rows such as 'kick@drums -> pull'; repeatable",
+    )
+    parser.add_argument(
+        "--curve",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="a curve or a list of events (CSV, JSON), for rows such as 'file:NAME -> walk.blend'; repeatable",
+    )
+
+
+def named_files(options: argparse.Namespace) -> dict[str, Path]:
+    """stem:NAME and curve:NAME -> path of what was given; RequestError where one is not NAME=FILE."""
+    files: dict[str, Path] = {}
+    for kind in ("stem", "curve"):
+        for text in getattr(options, kind):
+            name, equals, path = text.partition("=")
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", name, re.ASCII) or not equals or not path:
+                message = f"--{kind} should be NAME=FILE, such as {kind}s=song-{kind}.wav, not {text[:60]!r}"
+                raise RequestError(message, code="bad_arguments", field=kind)
+            if f"{kind}:{name}" in files:
+                raise RequestError(f"--{kind} {name} is given twice", code="bad_arguments", field=kind)
+            files[f"{kind}:{name}"] = Path(path)
+    return files
 
 
 def settings_of(options: argparse.Namespace) -> RenderSettings:

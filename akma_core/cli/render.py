@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from akma_core.cli.options import Commands, add_settings, given
+from akma_core.cli.options import Commands, add_files, add_settings, given, named_files
 from akma_core.errors import RequestError
 
 
@@ -30,14 +30,16 @@ def add(commands: Commands) -> None:
     )
     render.add_argument("--overwrite", action="store_true", help="replace an output made otherwise (default: refuse)")
     add_settings(render)
+    add_files(render)
     render.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    from akma_core.audio.reader import digest, loudness, open_audio
+    from akma_core.audio.reader import digest, open_audio
     from akma_core.cli.progress import Progress, clock
-    from akma_core.modulation.envelope import curve_of
+    from akma_core.modulation.columns import FILE, dump_columns
     from akma_core.render.chunk_folder import RenderFolder
+    from akma_core.render.curves import complete, replay
     from akma_core.render.manifest import is_done, read_plan
     from akma_core.render.output import check_output
     from akma_core.render.pipeline import render_chunks
@@ -55,6 +57,7 @@ def run(options: argparse.Namespace) -> None:
         old = read_plan(_read(options.manifest), options.manifest.name)
         asked = old.settings.model_dump(by_alias=True) | asked
     settings = RenderSettings.parse(asked)
+    files = named_files(options)
     check_output(options.output, settings.audio_codec)
     reader = open_audio(options.audio)
     if options.output.exists() and options.output.samefile(options.audio):
@@ -72,23 +75,22 @@ def run(options: argparse.Namespace) -> None:
             raise RequestError(
                 f"model {card.name} is not the network of {options.manifest}", code="other_network", field="model"
             )
-        plan = old.replayed(device_part(device, card), settings.encoder)
+        planned = replay(old, reader, card, files)
+        plan = planned.plan.replayed(device_part(device, card), settings.encoder)
         check_plan(plan, reader)
     else:
         plan = make_plan(settings, reader, song, card, device_part(device, card), upscale_part(upscaler))
+        planned = complete(plan, reader, card, files)
+        plan = planned.plan
     finishing = finish(plan, upscaler)
     if is_done(options.output, plan, overwrite=options.overwrite):
         print(f"{options.output} is done already: it was made with this very plan")
         return
-    for note in plan.notes:
+    for note in dict.fromkeys([*plan.notes, *planned.notes]):
         print(f"note: {note}", file=sys.stderr)
-
-    curve = curve_of(loudness(reader, plan.fps), plan.curve)
-    for note in curve.notes:
-        if note not in plan.notes:
-            print(f"note: {note}", file=sys.stderr)
     work = RenderFolder(options.output, plan)
     with work.owned():
+        work.keep(FILE, dump_columns(planned.columns))
         todo = work.missing()
         kept = plan.frames - sum(chunk.frames for chunk in todo)
         if kept:
@@ -99,7 +101,7 @@ def run(options: argparse.Namespace) -> None:
             runner = StyleGAN3Runner(folder, device, plan.device.batch, plan.device.dtype, finishing)
             progress = Progress(plan.frames, kept)
             try:
-                render_chunks(plan, todo, Trajectory(plan, curve.values, runner), runner, work.path, progress.add)
+                render_chunks(plan, todo, Trajectory(plan, planned.columns, runner), runner, work.path, progress.add)
             finally:
                 progress.close()
             notes = runner.notes

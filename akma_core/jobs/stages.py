@@ -16,17 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from akma_core import metrics
-from akma_core.audio.reader import digest, loudness, open_audio
+from akma_core.audio.reader import digest, open_audio
 from akma_core.database import Database, Render
 from akma_core.errors import FailureError
 from akma_core.jobs.progress import ProgressTracker
 from akma_core.log import event
 from akma_core.media.audio_segments import AudioSegments, encode
 from akma_core.media.mux import AudioTrack, finish
-from akma_core.modulation.envelope import curve_of
+from akma_core.modulation.columns import CURVE, FILE, dump_columns, load_columns
+from akma_core.modulation.types import Columns
 from akma_core.render.interfaces import Device
 from akma_core.render.manifest import MAX_MANIFEST, manifest
 from akma_core.render.pipeline import render_chunks
@@ -39,7 +39,7 @@ from akma_core.timeline import Chunk
 
 KEPT = 8  # plans in memory
 MAX_PLAN = 1 << 26  # bytes of plan.json
-MAX_CURVE = 1 << 30  # bytes of curve.npy
+MAX_CURVES = 1 << 30  # bytes of curves.npz
 Order = tuple[float, ...]
 """Place of a chunk on the device: smaller ones first."""
 
@@ -53,7 +53,7 @@ class Job:
     """A render that this worker is busy with."""
 
     plan: RenderPlan
-    curve: NDArray[np.float64]
+    columns: Columns
     chunks: list[Chunk]
 
 
@@ -98,15 +98,19 @@ class Stages:
             with self._song(render) as path, open_audio(path) as reader:
                 if not self._storage.exists(f"{prefix}/plan.json"):
                     settings = RenderSettings.model_validate_json(render.settings)
-                    made = self._device_runner.plan(settings, reader, digest(path))
+                    planned = self._device_runner.complete(
+                        self._device_runner.plan(settings, reader, digest(path)), reader
+                    )
+                    made = planned.plan.model_copy(update={"notes": (*planned.plan.notes, *planned.notes)})
                     text = made.model_dump_json(by_alias=True, indent=1).encode()
+                    packed = io.BytesIO()
+                    np.save(packed, planned.columns[CURVE])
+                    self._storage.put_bytes(f"{prefix}/curve.npy", packed.getvalue())
+                    # The columns go first: a plan is only there with them. Two workers make the same of both.
+                    self._storage.put_bytes(f"{prefix}/{FILE}", dump_columns(planned.columns))
                     self._storage.put_bytes(f"{prefix}/plan.json", text, if_absent=True)
                 plan = self._kept_plan(render_id)
-                curve = curve_of(loudness(reader, plan.fps), plan.curve)
-            packed = io.BytesIO()
-            np.save(packed, curve.values)
-            self._storage.put_bytes(f"{prefix}/curve.npy", packed.getvalue())
-        for note in dict.fromkeys([*plan.notes, *curve.notes]):
+        for note in dict.fromkeys(plan.notes):
             self._database.note(render_id, note)
         begun = self._database.plan(
             render_id,
@@ -187,7 +191,7 @@ class Stages:
         with self._device_runner.turn(order):
             self.check(render_id)
             pictures = self._device_runner.pictures(job.plan)
-        trajectory = Trajectory(job.plan, job.curve, pictures)  # not kept: it would keep the network
+        trajectory = Trajectory(job.plan, job.columns, pictures)  # not kept: it would keep the network
         before = len(pictures.notes)
         render_chunks(job.plan, [chunk], trajectory, pictures, lambda _: path, on_frames, turn=turn, between=between)
         return pictures.notes[before:]
@@ -257,6 +261,12 @@ class Stages:
     def _kept_plan(self, render_id: str) -> RenderPlan:
         return RenderPlan.model_validate_json(self._storage.get_bytes(f"renders/{render_id}/plan.json", MAX_PLAN))
 
+    def _kept_columns(self, render_id: str, plan: RenderPlan) -> Columns:
+        columns = load_columns(self._storage.get_bytes(f"renders/{render_id}/{FILE}", MAX_CURVES), plan.modulation)
+        if columns is None:
+            raise FailureError(f"{FILE} of render {render_id} is not what its plan was made with", code="bad_curves")
+        return columns
+
     def _job(self, render_id: str) -> Job:
         """Plan and curve, from storage the first time."""
         self._render(render_id)
@@ -264,8 +274,7 @@ class Stages:
             job = self._jobs.get(render_id)
             if job is None:
                 plan = self._kept_plan(render_id)
-                curve = np.load(io.BytesIO(self._storage.get_bytes(f"renders/{render_id}/curve.npy", MAX_CURVE)))
-                job = self._jobs[render_id] = Job(plan, curve, list(plan.chunks()))
+                job = self._jobs[render_id] = Job(plan, self._kept_columns(render_id, plan), list(plan.chunks()))
             self._jobs.move_to_end(render_id)
             while len(self._jobs) > KEPT:
                 self._jobs.popitem(last=False)

@@ -16,6 +16,8 @@ from akma_core import registry
 from akma_core.config import Environment
 from akma_core.database import Caps, Database, Render
 from akma_core.errors import RequestError
+from akma_core.modulation.presets import find_preset
+from akma_core.modulation.rows import row_error
 from akma_core.networks import builtin
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.realesrgan.catalog import UpscalerCard, installed
@@ -169,6 +171,11 @@ def parse(fields: dict[str, Any]) -> RenderSettings:
     if settings.device not in DEVICES:
         message = f"device should be {', '.join(DEVICES[:-1])} or {DEVICES[-1]}: the service chooses which one"
         raise RequestError(message, code="bad_setting", field="device")
+    find_preset(settings.preset_name, files=False)
+    for number, row in enumerate(settings.modulation, 1):
+        if row.source != "mix" or row.feature.startswith("file:") or (row.direction or "").endswith(".npy"):
+            message = "stems, curves and directions in files are for the command line"
+            raise row_error({"feature": row.feature, "target": row.target}, number, message)
     return settings
 
 

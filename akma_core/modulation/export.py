@@ -1,7 +1,9 @@
 """The curve as a file: a picture, or one value a frame as JSON, CSV or a float64 array."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +11,28 @@ from numpy.typing import NDArray
 from akma_core.audio.reader import AudioReader
 from akma_core.errors import RequestError
 from akma_core.modulation.envelope import Curve
-from akma_core.settings import RenderSettings
 from akma_core.timeline import crop
+
+
+class CurveView(Protocol):
+    """How a curve was asked for, and which part of it: the settings."""
+
+    @property
+    def fps(self) -> Fraction: ...
+    @property
+    def start(self) -> float: ...
+    @property
+    def duration(self) -> float | None: ...
+    @property
+    def compression(self) -> float: ...
+    @property
+    def original(self) -> bool: ...
+
 
 FORMATS = (".png", ".json", ".csv", ".npy")
 
 
-def curve_json(curve: Curve, settings: RenderSettings, duration: float) -> bytes:
+def curve_json(curve: Curve, settings: CurveView, duration: float) -> bytes:
     """`curve` as JSON, one value a frame that `settings` show, of a song of `duration` seconds."""
     first, frames = crop(settings.start, settings.duration, settings.fps, len(curve.values), duration)
     facts = {
@@ -34,7 +51,7 @@ def curve_json(curve: Curve, settings: RenderSettings, duration: float) -> bytes
 
 
 def write_curve(
-    path: Path, suffix: str, curve: Curve, peaks: NDArray[np.float64], settings: RenderSettings, reader: AudioReader
+    path: Path, suffix: str, curve: Curve, peaks: NDArray[np.float64], settings: CurveView, reader: AudioReader
 ) -> None:
     """Write `curve` to `path` in the format of `suffix`; numbers are those of the frames that `settings` show."""
     first, count = crop(settings.start, settings.duration, settings.fps, len(curve.values), reader.info.duration)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from akma_core.audio.reader import AudioReader
 from akma_core.errors import RequestError
-from akma_core.files import lock_file, writing
+from akma_core.files import lock_file, write_whole, writing
 from akma_core.media.mux import AudioTrack, finish
 from akma_core.media.segment import segment_info
 from akma_core.render.manifest import Plan, manifest, publish
@@ -44,6 +44,10 @@ class ChunkFolder:
     def path(self, chunk: Chunk) -> Path:
         """Path of a chunk's segment."""
         return self._folder / f"chunk{chunk.index:05d}.mp4"
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Put `data` beside the chunks, whole or not at all."""
+        write_whole(self._folder / name, lambda path: path.write_bytes(data))
 
     def missing(self) -> list[Chunk]:
         """Chunks that have no whole segment yet; what is broken is removed."""

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from akma_core.audio.reader import AudioReader
+from akma_core.modulation.inputs import Inputs
+from akma_core.render.curves import Planned
 from akma_core.render.plan import NetworkPart, RenderPlan
 from akma_core.settings import RenderSettings
 
@@ -22,22 +24,25 @@ class FrameSource(Protocol):
     """Pictures worth asking for at once."""
     notes: list[str]
     """Notes on what went otherwise than planned so far, for the manifest."""
+    rates: tuple[float, ...]
+    """Sampling rate of the layer that each row of ws feeds: see modulation.layers.row_slice."""
 
     def mapping(self, network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
         """Seeds -> w [n, w_dim], of the plan's class, truncated once."""
 
-    def pictures(self, w: NDArray[np.float32]) -> Tensor:
-        """w [n <= step, w_dim] -> uint8 [n, H, W, 3] on the device."""
+    def pictures(self, inputs: Inputs | NDArray[np.float32]) -> Tensor:
+        """Inputs of n <= step frames, or their w [n, w_dim] alone -> uint8 [n, H, W, 3] on the device."""
 
 
 @runtime_checkable
 class YuvSource(Protocol):
     """Pictures that come as the encoder's planes too: a device may then compute a batch while it copies the last."""
 
-    def planes(self, ws: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
-        """w [n <= step, w_dim] each -> I420 planes, uint8 [m, H * 3 / 2, W], in order, of pictures cut to even sizes.
+    def planes(self, batches: Iterable[Inputs | NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
+        """Inputs of n <= step frames each -> I420 planes, uint8 [m, H * 3 / 2, W], in order, of even sizes.
 
-        There may be more pieces than `ws`, and the next of those may be taken before what comes of the last is given.
+        There may be more pieces than `batches`, and the next of those may be taken before what comes of the last is
+        given.
         """
 
 
@@ -50,6 +55,9 @@ class Device(Protocol):
 
     def plan(self, settings: RenderSettings, reader: AudioReader, song: str) -> RenderPlan:
         """Decide a render of the song with SHA-256 `song` for this device. RequestError where that cannot be."""
+
+    def complete(self, plan: RenderPlan, reader: AudioReader) -> Planned:
+        """The plan with what the song's analysis decides, and its columns. RequestError where a row cannot be had."""
 
     def pictures(self, plan: RenderPlan) -> FrameSource:
         """The plan's network, loaded; the same object for the same network as long as it stays loaded."""

@@ -14,7 +14,7 @@ from akma_core.media.encoder_thread import EncoderThread
 from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.render.interfaces import FrameSource, YuvSource
 from akma_core.render.plan import RenderPlan
-from akma_core.render.trajectory import Trajectory
+from akma_core.render.trajectory import Inputs, Trajectory
 from akma_core.timeline import Chunk
 
 
@@ -49,16 +49,15 @@ def _planes(
 ) -> Iterator[NDArray[np.uint8]]:
     """I420 planes of a chunk, a batch at a time, uint8 [n, H * 3 / 2, W]."""
 
-    def batches() -> Iterator[NDArray[np.float32]]:
+    def batches() -> Iterator[Inputs]:
         stop = chunk.start + chunk.frames
         for start in range(chunk.start, stop, pictures.step):
             between()
             yield trajectory(start, min(start + pictures.step, stop))
 
-    ws = batches()
     if isinstance(pictures, YuvSource):
-        yield from pictures.planes(ws)
+        yield from pictures.planes(batches())
         return
-    for w in ws:
-        rgb = pictures.pictures(w)[:, : plan.height, : plan.width]
+    for inputs in batches():
+        rgb = pictures.pictures(inputs)[:, : plan.height, : plan.width]
         yield rgb_to_yuv420(rgb).cpu().numpy()

@@ -7,12 +7,13 @@ gives the same frames. So the plan fixes whatever changes a bit: device kind, dt
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from akma_core import __version__, timeline
 from akma_core.media.encoder import NVENC, Encoder, choose
+from akma_core.modulation.resolve import Modulation
 from akma_core.modulation.walk import MIN_SEEDS
 from akma_core.render.plan_base import (
     LIBRARIES,
@@ -72,7 +73,8 @@ class RenderPlan(PlanPart):
     """See the module. Frames are numbered over the whole song; a cropped render shows some of them."""
 
     format: Literal["akma-plan"] = "akma-plan"
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 2
+    """1: without modulation, which moves as preset akma does."""
     akma: str
     settings: RenderSettings
     """As they were asked for; everything that follows from them stands below."""
@@ -86,6 +88,8 @@ class RenderPlan(PlanPart):
     fps: FrameRate
     seeds_top: Annotated[tuple[Seed, ...], Field(min_length=MIN_SEEDS)]
     seeds_bottom: Annotated[tuple[Seed, ...], Field(min_length=MIN_SEEDS)]
+    modulation: Modulation | None = None
+    """Everything that moves the picture beside curve and seeds; always there from version 2 on."""
     total_frames: Count
     """Frames of the whole song."""
     first_frame: Annotated[int, Field(ge=0)]
@@ -97,21 +101,33 @@ class RenderPlan(PlanPart):
     notes: tuple[str, ...] = ()
     """Notes on what was decided otherwise than asked, for people."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_1(cls, fields: Any) -> Any:
+        """Settings of version 1 knew no presets: they moved as akma does."""
+        if isinstance(fields, dict) and fields.get("version", 2) == 1 and isinstance(fields.get("settings"), dict):
+            return {**fields, "settings": {"preset": "akma", **fields["settings"]}}
+        return fields
+
     @model_validator(mode="after")
     def _consistent(self) -> "RenderPlan":
         if frame_count(self.audio.samples, self.audio.sample_rate, self.fps) != self.total_frames:
             raise ValueError(f"total_frames: are not what the song has at {self.fps} fps")
         if self.first_frame + self.frames > self.total_frames:
             raise ValueError("frames: go beyond the end of the song")
+        if (self.version == 1) != (self.modulation is None):
+            raise ValueError("modulation: goes with version 2 of a plan")
         return self
 
     @property
     def digest(self) -> str:
         """SHA-256 over all that decides the video; not over wishes, names and notes."""
-        decisive = self.model_dump(
-            mode="json", exclude={"settings": True, "notes": True, "network": {"name"}, "upscale": {"name"}}
-        )
-        return digest_of(decisive)
+        undecisive: dict[str, Any] = {"settings": True, "notes": True, "network": {"name"}, "upscale": {"name"}}
+        if self.modulation is None:
+            undecisive["modulation"] = True  # version 1 did not know it
+        else:
+            undecisive["modulation"] = {"preset", "strength", "preset_rows"}  # the rows say what they come to
+        return digest_of(self.model_dump(mode="json", exclude=undecisive))
 
     @property
     def chunk_count(self) -> int:

@@ -8,12 +8,18 @@ from akma_core.errors import RequestError
 from akma_core.media.encoder import choose, default_bit_rate
 from akma_core.media.mux import AudioTrack
 from akma_core.modulation.envelope import effective_window
+from akma_core.modulation.presets import find_preset
+from akma_core.modulation.resolve import Ability, Modulation, check_network, resolve
 from akma_core.modulation.walk import BOTTOM_PER_SECOND, TOP_PER_SECOND, draw_seeds, seed_count
 from akma_core.networks.card import NetworkCard
 from akma_core.render.plan import AudioPart, CurvePart, NetworkPart, RenderPlan, UpscalePart
 from akma_core.render.plan_base import DevicePart, EncoderPart, libraries
 from akma_core.settings import MAX_SIDE, RenderSettings
 from akma_core.timeline import CHUNK_SECONDS, chunk_frames, crop, frame_count
+
+PULL_SEEDS = 48
+ABILITIES: dict[str, tuple[Ability, ...]] = {"stylegan3": ("layers", "camera")}
+OWN_CURVE = ("window_length", "polyorder", "compression")  # asked for, AKMA's curve stands in for a preset's
 
 
 def make_plan(
@@ -24,7 +30,10 @@ def make_plan(
     device: DevicePart,
     upscale: UpscalePart | None = None,
 ) -> RenderPlan:
-    """Decide everything; `upscale` is what settings.upscale names. RequestError where things do not go together."""
+    """Decide everything but what the song's analysis decides (see curves.complete); cheap.
+
+    `upscale` is what settings.upscale names. RequestError where things do not go together.
+    """
     info, fps = reader.info, settings.fps
     total = frame_count(info.samples, info.sample_rate, fps)
     first, frames = crop(settings.start, settings.duration, fps, total, info.duration)
@@ -33,7 +42,7 @@ def make_plan(
         raise RequestError(message, code="bad_setting", field="class")
 
     window, polyorder, notes = effective_window(total, settings.window_length, settings.polyorder)
-    top, bottom = _seeds(settings, info.duration, audio_sha256, card)
+    top, bottom, pull = _seeds(settings, info.duration, audio_sha256, card)
     (width, height), size_notes = video_size(settings, card, upscale)
     bit_rate = default_bit_rate(width, height, fps) if settings.bit_rate == "auto" else settings.bit_rate
     plan = RenderPlan(
@@ -67,6 +76,7 @@ def make_plan(
         fps=fps,
         seeds_top=top,
         seeds_bottom=bottom,
+        modulation=_modulation(settings, card, pull),
         total_frames=total,
         first_frame=first,
         frames=frames,
@@ -111,12 +121,34 @@ def video_size(
 
 def _seeds(
     settings: RenderSettings, duration: float, audio_sha256: str, card: NetworkCard
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The lists as given, or drawn: from `seed`, without one from the song, out of the network's own choice."""
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Seeds of both walks, as given or drawn, and those that hits pull to.
+
+    Drawn from `seed`, without one from the song, out of the network's own choice.
+    """
     entropy = settings.seed if settings.seed is not None else int(audio_sha256, 16)
-    top_rng, bottom_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(entropy).spawn(2))
+    top_rng, bottom_rng, pull_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(entropy).spawn(3))
     top_num = settings.seeds_top_num or seed_count(duration, TOP_PER_SECOND)
     bottom_num = settings.seeds_bottom_num or seed_count(duration, BOTTOM_PER_SECOND)
     top = settings.seeds_top or draw_seeds(top_num, card.seeds_top, top_rng)
     bottom = settings.seeds_bottom or draw_seeds(bottom_num, card.seeds_bottom, bottom_rng)
-    return top, bottom
+    pull = draw_seeds(PULL_SEEDS, (*card.seeds_top, *card.seeds_bottom), pull_rng)
+    return top, bottom, pull
+
+
+def _modulation(settings: RenderSettings, card: NetworkCard, pull: tuple[int, ...]) -> Modulation:
+    """The rows and walks that preset, settings and network come to; RequestError where the network cannot do them."""
+    modulation = resolve(settings, find_preset(settings.preset_name), own_curve=own_curve(settings))
+    check_network(modulation, abilities(card), card.name)
+    pulled = any(row.target in ("pull", "mix") for row in modulation.rows)
+    return modulation.model_copy(update={"seeds_pull": pull if pulled else ()})
+
+
+def own_curve(settings: RenderSettings) -> bool:
+    """True where AKMA's curve was asked for otherwise than by default: it then stands in for a preset's loudness."""
+    return any(getattr(settings, name) != RenderSettings.model_fields[name].default for name in OWN_CURVE)
+
+
+def abilities(card: NetworkCard) -> tuple[Ability, ...]:
+    """What rows can move in this kind of network."""
+    return ABILITIES[card.kind]

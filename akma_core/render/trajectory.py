@@ -1,26 +1,51 @@
-"""w of every frame: two walks blended by the curve."""
+"""A plan and its columns become what a network on a device is given for each frame."""
 
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akma_core.modulation.walk import Walk, blend
+from akma_core.modulation.columns import CURVE
+from akma_core.modulation.inputs import Inputs
+from akma_core.modulation.presets import WalkOptions
+from akma_core.modulation.resolve import Modulation
+from akma_core.modulation.trajectory import Trajectory as ModulatedTrajectory
+from akma_core.modulation.types import Columns
 from akma_core.render.interfaces import FrameSource
 from akma_core.render.plan import RenderPlan
 
+__all__ = ["Inputs", "Trajectory"]
 
-class Trajectory:
-    """w of every frame of a plan: two walks blended by the curve, computed when asked for."""
+AKMA = Modulation(preset="akma", strength=1.0, walk=WalkOptions(), rows=())  # of plans of version 1
 
-    def __init__(self, plan: RenderPlan, curve: NDArray[np.float64], pictures: FrameSource) -> None:
-        if len(curve) != plan.total_frames:
-            raise ValueError(f"a curve of {len(curve)} values for {plan.total_frames} frames")
-        mapping = partial(pictures.mapping, plan.network)
-        self._curve = curve
-        self._top = Walk(plan.seeds_top, plan.total_frames, mapping)
-        self._bottom = Walk(plan.seeds_bottom, plan.total_frames, mapping)
 
-    def __call__(self, start: int, stop: int) -> NDArray[np.float32]:
-        """w of frames start..stop of the song, [stop - start, w_dim]."""
-        return blend(self._bottom(start, stop), self._top(start, stop), self._curve[start:stop])
+class PlannedMapping:
+    """The mapping network of a plan: its class, its truncation. See trajectory.MappingNetwork."""
+
+    def __init__(self, plan: RenderPlan, pictures: FrameSource) -> None:
+        self._network, self._pictures = plan.network, pictures
+        self.key = f"{plan.network.digest}/{plan.network.class_index}"
+        self.rates: Sequence[float] = pictures.rates
+
+    def __call__(self, seeds: Sequence[int], psi: float | None = None) -> NDArray[np.float64]:
+        """w of each seed, [n, w_dim]; `psi` None: as the plan truncates."""
+        network = self._network if psi is None else self._network.model_copy(update={"truncation_psi": psi})
+        return self._pictures.mapping(network, seeds)
+
+
+class Trajectory(ModulatedTrajectory):
+    """The trajectory of a plan, by its columns, through the network of `pictures`."""
+
+    def __init__(self, plan: RenderPlan, columns: Columns, pictures: FrameSource) -> None:
+        """ValueError for columns of another song."""
+        if len(columns[CURVE]) != plan.total_frames:
+            raise ValueError(f"columns of {len(columns[CURVE])} frames for {plan.total_frames}")
+        super().__init__(
+            plan.modulation or AKMA,
+            columns,
+            (plan.seeds_top, plan.seeds_bottom),
+            plan.total_frames,
+            plan.fps,
+            plan.network.truncation_psi,
+            PlannedMapping(plan, pictures),
+        )

@@ -4,7 +4,8 @@ What lies where, below the URL; `gcloud storage cp gs://bucket/prefix/renders/ID
 
     renders/ID/audio.wav           the song as it was uploaded, with its own suffix
     renders/ID/plan.json           what was decided before the first frame
-    renders/ID/curve.npy           the curve, one float64 a frame
+    renders/ID/curve.npy           AKMA's curve, one float64 a frame
+    renders/ID/curves.npz          every curve and event that the plan's rows use
     renders/ID/chunks/00003.mp4    one segment a chunk, by its index
     renders/ID/sound/00003.mp4     the encoded sound of that chunk
     renders/ID/video.mp4           all of them joined

@@ -160,7 +160,7 @@ sys.exit(main(sys.argv[2:]))
     assert sorted(path.name for path in out.iterdir()) == [".v.mp4.parts"]
     folder = out / ".v.mp4.parts" / long.digest
     kept = sorted(path.name for path in folder.iterdir())
-    assert kept == ["chunk00000.mp4", "chunk00001.mp4"]
+    assert kept == ["chunk00000.mp4", "chunk00001.mp4", "curves.npz"]
     result = akma(*long.arguments(video))
     assert result.code == 0
     assert result.err.startswith("going on: 72 of 216 frames are there already")

@@ -18,6 +18,11 @@ RANGES = {
     "model": ["default: ink"],
     "class": ["0 to", "default: 0"],
     "original": ["default: off"],
+    "preset": ["akma presets", "default: pulse"],
+    "strength": ["0 to 2", "default: 1.0"],
+    "modulation": ["FEATURE -> TARGET", "default: none"],
+    "keys": ["seed 12 at 0:31 hold 2", "default: none"],
+    "loop": ["whole bars", "default: off"],
     "seeds_top_num": ["4 or more", "default: 0.8 for each second"],
     "seeds_bottom_num": ["4 or more", "default: 0.27 for each second"],
     "seeds_top": ["at least 4", "default: drawn"],
@@ -36,25 +41,30 @@ RANGES = {
     "device": ["auto, cpu, cuda or cuda:N", "default: auto"],
     "manifest": ["default: none"],
     "overwrite": ["default: refuse"],
+    "stem": ["drums=drums.wav", "repeatable"],
+    "curve": ["CSV, JSON", "repeatable"],
 }
+NO_SETTINGS = {"manifest", "overwrite", "stem", "curve"}
+SETTING = {"modulate": "modulation", "keyframe": "keys"}  # of options given once for each
 
 
 def test_help_gives_every_option_with_its_range_and_default(akma: Akma, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "1000")
     fields = {field.alias or name for name, field in RenderSettings.model_fields.items()}
-    assert fields == RANGES.keys() - {"manifest", "overwrite"}
+    assert fields == RANGES.keys() - NO_SETTINGS
     commands = {"render": set(RANGES), "waveform": {"fps", "window_length", "polyorder", "compression", "original",
                 "start", "duration"}, "seeds": {"model", "class", "truncation_psi", "device", "seeds"}}  # fmt: skip
     for command, expected in commands.items():
         shown = akma(command, "--help")
         assert (shown.code, shown.err) == (0, "")
-        found = dict(re.findall(r"^  (?:-\w.*, )?--([a-z-]+)(?: [^ ]+)? +(.*)$", shown.out, re.MULTILINE))
-        assert {name.replace("-", "_") for name in found} - {"help", "output"} == expected
+        options = dict(re.findall(r"^  (?:-\w.*, )?--([a-z-]+)(?: [^ ]+)? +(.*)$", shown.out, re.MULTILINE))
+        found = {SETTING.get(name, name.replace("-", "_")): text for name, text in options.items()}
+        assert found.keys() - {"help", "output"} == expected
         for name in expected - {"seeds"}:
             for words in RANGES[name]:
-                assert words in found[name.replace("_", "-")], name
+                assert words in found[name], name
     assert "default: 0-15" in akma("seeds", "--help").out
-    for command in ("render", "upscale", "waveform", "seeds", "models"):
+    for command in ("render", "upscale", "waveform", "features", "presets", "seeds", "models"):
         assert re.search(rf"^    {command} ", akma("--help").out, re.MULTILINE)
 
 

@@ -40,7 +40,7 @@ def test_an_output_that_exists(akma: Akma, song: Path, network: Path, out: Path)
 
     other = akma("render", song, "-o", video, *options(network, seed=3))
     assert other.code == 2
-    assert "another plan (seeds top, seeds bottom)" in other.complaint
+    assert "another plan (seeds top, seeds bottom, modulation)" in other.complaint
     assert (tree(out), video.stat().st_ino) == (before, inode)
 
     replaced = akma("render", song, "-o", video, "--overwrite", *options(network, seed=3))

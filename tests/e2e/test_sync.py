@@ -18,6 +18,7 @@ from torch import Tensor
 
 from akma_core.audio.reader import digest, loudness, open_audio
 from akma_core.modulation.envelope import reactive_curve
+from akma_core.modulation.inputs import Inputs, as_inputs
 from akma_core.networks.card import read_card
 from akma_core.render.chunk_folder import RenderFolder
 from akma_core.render.pipeline import render_chunks
@@ -35,13 +36,14 @@ class Lamp:
     """w is 1 on the loud walk and 0 on the quiet one; the picture is as bright as w."""
 
     batch, step = 1, 256
+    rates: tuple[float, ...] = (0.0,)
     notes: list[str] = []  # noqa: RUF012
 
     def mapping(self, _network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
         return np.array([[float(seed in LOUD)] for seed in seeds])
 
-    def pictures(self, w: NDArray[np.float32]) -> Tensor:
-        levels = torch.from_numpy(w[:, 0] * 200 + 20).clamp(0, 255).to(torch.uint8)
+    def pictures(self, inputs: Inputs | NDArray[np.float32]) -> Tensor:
+        levels = torch.from_numpy(as_inputs(inputs).ws[:, 0, 0] * 200 + 20).clamp(0, 255).to(torch.uint8)
         return levels[:, None, None, None].expand(-1, 64, 64, 3)
 
 
@@ -104,7 +106,14 @@ def test_a_click_is_seen_while_it_sounds(
     song, video = tmp_path / "clicks.wav", tmp_path / "clicks.mp4"
     click_track(song, seconds, times)
     settings = RenderSettings.parse(
-        {"fps": fps, "window_length": 5, "polyorder": 2, "seeds_top": list(LOUD), "seeds_bottom": list(QUIET)}
+        {
+            "preset": "akma",
+            "fps": fps,
+            "window_length": 5,
+            "polyorder": 2,
+            "seeds_top": list(LOUD),
+            "seeds_bottom": list(QUIET),
+        }
     )
     reader = open_audio(song)
     device = DevicePart(kind="cpu", dtype="float32", batch=1)
@@ -113,7 +122,7 @@ def test_a_click_is_seen_while_it_sounds(
     lamp = Lamp()
     work = RenderFolder(video, plan)
     with work.owned():
-        render_chunks(plan, work.missing(), Trajectory(plan, curve, lamp), lamp, work.path)
+        render_chunks(plan, work.missing(), Trajectory(plan, {"curve": curve}, lamp), lamp, work.path)
         work.finish(reader)
 
     levels, starts = brightness(video)

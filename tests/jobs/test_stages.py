@@ -66,7 +66,7 @@ def test_a_plan_that_is_begun_again_is_the_same(hand: Stage, song: Path) -> None
     assert [row["whole"] for row in hand.database.segments(render_id)] == [1] + [0] * (CHUNKS - 1)
 
 
-@pytest.mark.parametrize("moment", ["plan.json", "curve.npy"])
+@pytest.mark.parametrize("moment", ["plan.json", "curve.npy", "curves.npz"])
 def test_a_plan_that_was_stopped_half_way_is_made_again(hand: Stage, song: Path, moment: str) -> None:
     render_id = hand.accept(song)
     kill_at(hand, moment)
@@ -89,7 +89,7 @@ def test_another_version_begins_again_from_the_song(hand: Stage, song: Path) -> 
     kill_at(hand, "plan.json")
     with pytest.raises(KilledError):
         hand.plan(render_id)
-    assert hand.keys(render_id) == ["audio.wav", "curve.npy"]
+    assert hand.keys(render_id) == ["audio.wav", "curve.npy", "curves.npz"]
     hand.everything(render_id)
     assert hand.device_runner.lamp.pictures_made == 2 * made
     assert hand.stages.finish(render_id)

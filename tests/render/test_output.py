@@ -199,7 +199,7 @@ def test_is_done(tmp_path: Path, plan: RenderPlan, song: Path, reader: AudioRead
     assert is_done(video, plan, overwrite=True)
     error = refusal(lambda: is_done(video, other, overwrite=False))
     assert error.code == "output_exists"
-    assert "seeds top, seeds bottom, encoder" in error.message
+    assert "seeds top, seeds bottom, modulation, encoder" in error.message
     assert "--overwrite" in error.message
     assert not is_done(video, other, overwrite=True)
     video.unlink()

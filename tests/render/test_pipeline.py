@@ -13,6 +13,7 @@ from torch import Tensor
 
 from akma_core.errors import FailureError
 from akma_core.media.segment import segment_info
+from akma_core.modulation.inputs import Inputs, as_inputs
 from akma_core.modulation.walk import latent
 from akma_core.networks.card import read_card
 from akma_core.render.pipeline import render_chunks
@@ -37,11 +38,13 @@ class Stripes:
         self.batch, self.step = 1, step
         self.notes: list[str] = []
         self.broken, self.calls = broken, 0
+        self.rates: tuple[float, ...] = (0.0, 64.0)
 
     def mapping(self, network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
         return network.truncation_psi * np.stack([latent(seed, 4) for seed in seeds])
 
-    def pictures(self, w: NDArray[np.float32]) -> Tensor:
+    def pictures(self, inputs: Inputs | NDArray[np.float32]) -> Tensor:
+        w = as_inputs(inputs).ws[:, 0]
         assert 1 <= len(w) <= self.step
         if self.calls == self.broken:
             raise RuntimeError("the network broke")
@@ -52,12 +55,16 @@ class Stripes:
 
 def make(network: Path, seconds: float = 9, **fields: Any) -> RenderPlan:
     card = read_card(network)
-    settings = RenderSettings.parse({"fps": 8, "seed": 1, "window_length": 5, **fields})
+    settings = RenderSettings.parse({"fps": 8, "seed": 1, "window_length": 5, "preset": "akma", **fields})
     return make_plan(settings, reader(seconds), "5" * 64, card, device_part(CPU, card))
 
 
 def curve(plan: RenderPlan) -> NDArray[np.float64]:
     return np.linspace(0, 1, plan.total_frames) ** 2
+
+
+def columns(plan: RenderPlan) -> dict[str, NDArray[np.float64]]:
+    return {"curve": curve(plan)}
 
 
 def segments(folder: Path) -> dict[str, bytes]:
@@ -72,7 +79,7 @@ def render(
     pictures = pictures or Stripes()
     todo = plan.chunks() if chunks is None else chunks
     render_chunks(
-        plan, todo, Trajectory(plan, curve(plan), pictures), pictures, lambda c: folder / f"{c.index}.mp4", on_frames
+        plan, todo, Trajectory(plan, columns(plan), pictures), pictures, lambda c: folder / f"{c.index}.mp4", on_frames
     )
     return segments(folder)
 
@@ -112,7 +119,7 @@ def test_motion_is_akmas_formula_truncated_once(network: Path) -> None:
 
     top, bottom, c = walk(plan.seeds_top), walk(plan.seeds_bottom), curve(plan)
     expected = [bottom[f] * (1 - c[f]) + top[f] * c[f] for f in range(plan.total_frames)]
-    got = Trajectory(plan, c, runner)(0, plan.total_frames)
+    got = Trajectory(plan, columns(plan), runner)(0, plan.total_frames).ws[:, 0]
     assert got.dtype == np.float32
     assert np.abs(average).max() > 0.1
     assert np.abs(got - expected).max() < 1e-5
@@ -120,10 +127,9 @@ def test_motion_is_akmas_formula_truncated_once(network: Path) -> None:
 
 def test_a_parts_frames_are_the_wholes(network: Path) -> None:
     whole, part = make(network, 30), make(network, 30, start=11, duration=4)
-    c = curve(whole)
     assert (part.first_frame, part.frames) == (88, 32)
-    of_whole, of_part = Trajectory(whole, c, Stripes()), Trajectory(part, c, Stripes())
-    assert np.array_equal(of_part(88, 120), of_whole(0, whole.total_frames)[88:120])
+    of_whole, of_part = (Trajectory(plan, columns(whole), Stripes()) for plan in (whole, part))
+    assert np.array_equal(of_part(88, 120).ws, of_whole(0, whole.total_frames).ws[88:120])
 
 
 def test_a_parts_pictures_are_the_wholes(network: Path, tmp_path: Path) -> None:
@@ -139,8 +145,8 @@ def test_a_parts_pictures_are_the_wholes(network: Path, tmp_path: Path) -> None:
 
 def test_a_curve_of_another_length_is_refused(network: Path) -> None:
     plan = make(network)
-    with pytest.raises(ValueError, match="71 values for 72 frames"):
-        Trajectory(plan, curve(plan)[1:], Stripes())
+    with pytest.raises(ValueError, match="71 frames for 72"):
+        Trajectory(plan, {"curve": curve(plan)[1:]}, Stripes())
 
 
 def test_a_runner_of_another_batch_is_refused(network: Path, tmp_path: Path) -> None:
@@ -231,7 +237,7 @@ def test_the_networks_error_surfaces(network: Path, tmp_path: Path, call: int) -
 
 def test_the_encoders_error_surfaces_though_more_waits_than_fits(network: Path, tmp_path: Path) -> None:
     plan, pictures = make(network, 60), Stripes(step=1)
-    trajectory = Trajectory(plan, curve(plan), pictures)
+    trajectory = Trajectory(plan, columns(plan), pictures)
     error = within(
         60,
         lambda: render_chunks(plan, plan.chunks(), trajectory, pictures, lambda c: tmp_path / "no" / f"{c.index}.mp4"),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from akma_core.errors import FailureError
+from akma_core.modulation.inputs import Inputs
 from akma_core.networks.card import read_card
 from akma_core.render.plan_base import DevicePart
 from runners.batching import BatchSplitter, batch_for, ran_out
@@ -99,7 +100,7 @@ def test_fewer_at_once_on_a_cpu_are_the_same_pictures(network: Path, monkeypatch
     failures = [MALLOC]
     together = runner._at_once
 
-    def once(part: NDArray[np.float32]) -> Tensor:
+    def once(part: Inputs) -> Tensor:
         if len(part) > 1 and failures:
             raise failures.pop()
         return together(part)

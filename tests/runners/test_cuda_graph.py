@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from akma_core.media.yuv import rgb_to_yuv420
+from akma_core.modulation.inputs import Inputs, as_inputs
 from akma_core.networks import builtin
 from akma_core.networks.card import read_card
 from akma_core.networks.stylegan3.filtered_lrelu import TRITON
 from runners import cuda_graph
-from runners.cuda_graph import CudaBatches, Graph, filled
+from runners.cuda_graph import CudaBatches, Graph
 from runners.stylegan3 import StyleGAN3Runner, device_part
 from tests.support.golden import NAMES, Golden
 
@@ -32,13 +33,20 @@ gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 def test_a_short_batch_is_filled_with_its_last() -> None:
     w = np.arange(6, dtype=np.float32).reshape(3, 2)
-    assert filled(w, 5)[:, 0].tolist() == [0, 2, 4, 4, 4]
-    assert np.array_equal(filled(w, 3), w)
+    assert as_inputs(w).filled(5).ws[:, 0, 0].tolist() == [0, 2, 4, 4, 4]
+    assert np.array_equal(as_inputs(w).filled(3).ws[:, 0], w)
 
 
-def squares(side: int = 7) -> Callable[[Tensor], Tensor]:
-    """A network whose picture is its w all over."""
-    return lambda w: (w[:, None, None, :3] * 10).clamp(0, 255).to(torch.uint8).expand(-1, side, side, 3).contiguous()
+def squares(side: int = 7) -> Callable[..., Tensor]:
+    """A network whose picture is the first row of its ws all over, moved by the camera and dimmed by the exposure."""
+
+    def compute(ws: Tensor, transform: Tensor | None = None, colour: Tensor | None = None) -> Tensor:
+        w = ws[:, 0, :3] if ws.ndim == 3 else ws[:, :3]
+        w = w if transform is None else w + transform[:, 0, 2, None]
+        w = w if colour is None else w * colour[:, :1]
+        return (w[:, None, None] * 10).clamp(0, 255).to(torch.uint8).expand(-1, side, side, 3).contiguous()
+
+    return compute
 
 
 def planes_of(w: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -70,7 +78,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> torch.device:
 
 def test_batches_in_flight_keep_their_order(stand_in: torch.device) -> None:
     notes: list[str] = []
-    batches = CudaBatches(squares(), 2, 3, stand_in, notes)
+    batches = CudaBatches(squares(), 2, (4, 3), stand_in, notes)
     assert notes == ["no CUDA graph (no graphs here): rendered without, which is slower"]
     w = np.arange(33, dtype=np.float32).reshape(11, 3) % 25
     taken: list[int] = []
@@ -93,13 +101,13 @@ def test_batches_in_flight_keep_their_order(stand_in: torch.device) -> None:
 def test_a_batch_in_flight_survives_that_the_next_is_halved(stand_in: torch.device) -> None:
     plain, most = squares(), [4]
 
-    def compute(w: Tensor) -> Tensor:
+    def compute(w: Tensor, *_: Tensor | None) -> Tensor:
         if len(w) > most[0]:
             raise torch.OutOfMemoryError
         return plain(w)
 
     notes: list[str] = []
-    batches = CudaBatches(compute, 4, 3, stand_in, notes)
+    batches = CudaBatches(compute, 4, (1, 3), stand_in, notes)
     w = np.arange(36, dtype=np.float32).reshape(12, 3) % 25
 
     def ws() -> Iterator[NDArray[np.float32]]:
@@ -111,6 +119,20 @@ def test_a_batch_in_flight_survives_that_the_next_is_halved(stand_in: torch.devi
     assert [len(p) for p in found] == [4, 1, 1, 1, 1, 1, 1, 1, 1]
     assert np.array_equal(np.concatenate(found), planes_of(w))
     assert sum("memory ran out" in note for note in notes) == 2
+
+
+def test_camera_and_colour_reach_the_graph(stand_in: torch.device) -> None:
+    batches = CudaBatches(squares(), 2, (4, 3), stand_in, [])
+    ws = np.random.default_rng(0).uniform(1, 9, (5, 4, 3)).astype(np.float32)
+    transform = np.repeat(np.eye(3, dtype=np.float32)[None], 5, axis=0)
+    transform[:, 0, 2] = np.arange(5)
+    colour = np.linspace(0.5, 1.5, 15, dtype=np.float32).reshape(5, 3)
+    for inputs in (Inputs(ws), Inputs(ws, transform), Inputs(ws, transform, colour), Inputs(ws[:, :1], None, colour)):
+        given = [None if x is None else torch.from_numpy(x) for x in (inputs.transform, inputs.colour)]
+        expected = squares()(torch.from_numpy(inputs.ws), *given)
+        assert torch.equal(batches.pictures(inputs), expected)
+        planes = list(batches.planes([inputs[:2], inputs[2:4], inputs[4:]]))
+        assert np.array_equal(np.concatenate(planes), rgb_to_yuv420(expected[:, :6, :6]).numpy())
 
 
 @pytest.fixture
@@ -190,7 +212,7 @@ def test_a_graph_is_its_plain_calls(network: Path) -> None:
     assert not runner.notes
     w = some_w(runner, network, 4)
     with torch.inference_mode():
-        plain = runner._compute(torch.from_numpy(w).to(CUDA))
+        plain = runner._compute(torch.from_numpy(w).to(CUDA)[:, None], None, None)
     assert torch.equal(runner.pictures(w), plain)
     assert torch.equal(runner.pictures(w), plain)
 
@@ -214,13 +236,13 @@ def test_planes_are_the_cpus_of_the_same_pictures(network: Path) -> None:
 def test_memory_that_runs_out_halves_the_batch() -> None:
     plain = squares()
 
-    def compute(w: Tensor) -> Tensor:
+    def compute(w: Tensor, *_: Tensor | None) -> Tensor:
         if len(w) > 2:
             raise torch.OutOfMemoryError
         return plain(w)
 
     notes: list[str] = []
-    batches = CudaBatches(compute, 8, 3, CUDA, notes)
+    batches = CudaBatches(compute, 8, (1, 3), CUDA, notes)
     assert len(notes) == 2
     w = np.arange(21, dtype=np.float32).reshape(7, 3)
     assert torch.equal(batches.pictures(w).cpu(), plain(torch.from_numpy(w)))
@@ -233,16 +255,16 @@ def test_memory_that_runs_out_halves_the_batch() -> None:
 def test_what_cannot_be_captured_is_rendered_without_a_graph() -> None:
     plain = squares()
 
-    def compute(w: Tensor) -> Tensor:
+    def compute(w: Tensor, *_: Tensor | None) -> Tensor:
         if torch.cuda.is_current_stream_capturing():
             raise RuntimeError("not in a graph")
         return plain(w)
 
     notes: list[str] = []
-    graph = Graph(compute, 2, 3, CUDA, notes)
+    graph = Graph(compute, 2, (1, 3), CUDA, notes)
     assert len(notes) == 1
     assert "not in a graph" in notes[0]
-    graph.w.fill_(7)
+    graph.ws.fill_(7)
     graph.run()
     assert (graph.rgb == 70).all()
 

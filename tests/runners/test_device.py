@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from akma_core.audio.reader import digest, open_audio
 from akma_core.errors import RequestError
-from akma_core.modulation.envelope import reactive_curve
 from akma_core.render.plan import RenderPlan
 from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
@@ -196,14 +195,14 @@ def test_what_makes_other_pictures_is_another_network(
 
 
 def test_single_frames_are_those_of_the_video(
-    device_runner: Device, plan: RenderPlan, network: Path, monkeypatch: pytest.MonkeyPatch
+    device_runner: Device, plan: RenderPlan, song: Path, network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load = device_runner._load
     monkeypatch.setattr("runners.device.resolve", lambda _: resolve(str(network)))
-    curve = reactive_curve(np.linspace(0, 1, plan.total_frames), window_length=5, polyorder=3).values
-    runner = load(plan)
-    trajectory = Trajectory(plan, curve, runner)
-    frames = device_runner.frames(plan, curve, [0, 11])
+    planned = device_runner.complete(plan, open_audio(song))
+    runner = load(planned.plan)
+    trajectory = Trajectory(planned.plan, planned.columns, runner)
+    frames = device_runner.frames(planned.plan, planned.columns, [0, 11])
     assert np.array_equal(frames[0], runner.pictures(trajectory(0, 1))[0].numpy())
     assert np.array_equal(frames[1], runner.pictures(trajectory(10, 12))[1].numpy())
 

@@ -6,12 +6,17 @@ import torch
 from numpy.typing import NDArray
 
 from akma_core.errors import RequestError
+from akma_core.modulation.inputs import Inputs
+from akma_core.modulation.layers import row_slice
 from akma_core.modulation.walk import latent
+from akma_core.networks.builtin import find
 from akma_core.networks.card import read_card
 from akma_core.networks.stylegan3 import file
+from akma_core.networks.stylegan3.config import GeneratorConfig, ws_rates
 from akma_core.networks.stylegan3.generator import to_uint8
 from akma_core.render.plan import NetworkPart
 from akma_core.render.plan_base import DevicePart
+from runners.colour import graded
 from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
 
 CPU = torch.device("cpu")
@@ -134,3 +139,28 @@ def test_a_cpu_computes_picture_by_picture(network: Path) -> None:
 def test_a_folder_that_is_no_network(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="not a network card"):
         StyleGAN3Runner(tmp_path, CPU, 1)
+
+
+def test_layers_camera_and_colour_reach_the_pictures(network: Path) -> None:
+    runner = StyleGAN3Runner(network, CPU, 1)
+    w = some_w(runner, network, 4)
+    ws = np.repeat(w[:2, None], len(runner.rates), axis=1)
+    ws[:, 3:] = w[2:, None]
+    transform = np.repeat(np.eye(3, dtype=np.float32)[None], 2, axis=0)
+    transform[1, 0, 2] = 0.25
+    colour = np.array([[1, 1, 1], [0.5, 1, 0]], np.float32)
+    got = runner.pictures(Inputs(ws, transform, colour))
+    expected = runner._synthesis(torch.from_numpy(ws), transform=torch.from_numpy(transform))
+    assert torch.equal(got, to_uint8(graded(expected, torch.from_numpy(colour))))
+    assert not torch.equal(got[1], runner.pictures(Inputs(ws, transform))[1])
+    assert not torch.equal(runner.pictures(Inputs(ws, transform))[1], runner.pictures(Inputs(ws))[1])
+    assert not torch.equal(runner.pictures(Inputs(ws)), runner.pictures(w[:2]))
+    same = np.repeat(w[:2, None], len(runner.rates), axis=1)
+    assert torch.equal(runner.pictures(Inputs(same)), runner.pictures(w[:2]))
+
+
+def test_rates_tell_coarse_from_fine() -> None:
+    rates = ws_rates(GeneratorConfig.from_init_kwargs(find("ink")[1].config).layers)
+    assert row_slice("coarse", rates) == list(range(6))  # the rows that the presets were measured with
+    assert row_slice("middle", rates) == list(range(6, 11))
+    assert row_slice("fine", rates) == list(range(11, 16))

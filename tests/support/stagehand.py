@@ -20,7 +20,9 @@ from akma_core.config import read_environment
 from akma_core.database import Database
 from akma_core.jobs import poison, workflows
 from akma_core.jobs.stages import Stages
+from akma_core.modulation.inputs import Inputs, as_inputs
 from akma_core.networks.card import NetworkCard
+from akma_core.render.curves import Planned, complete
 from akma_core.render.plan import NetworkPart, RenderPlan
 from akma_core.render.plan_base import DevicePart
 from akma_core.render.planner import make_plan
@@ -37,6 +39,7 @@ class Lamp:
     """Every picture is a ramp, brighter the louder it is; `on_pictures` is called before each batch."""
 
     batch, step = 1, 2
+    rates: tuple[float, ...] = (0.0,)
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -46,7 +49,8 @@ class Lamp:
     def mapping(self, _network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
         return np.array([[seed % 7 / 7] for seed in seeds])
 
-    def pictures(self, w: NDArray[np.float32]) -> Tensor:
+    def pictures(self, inputs: Inputs | NDArray[np.float32]) -> Tensor:
+        w = as_inputs(inputs).ws[:, 0]
         self.on_pictures()
         self.pictures_made += len(w)
         levels = torch.from_numpy(w[:, :1] * 100) + torch.linspace(20, 120, 64)
@@ -67,6 +71,9 @@ class FakeStudio(PriorityLock):
     def plan(self, settings: RenderSettings, reader: AudioReader, song: str) -> RenderPlan:
         self.planned += 1
         return make_plan(settings, reader, song, CARD, DevicePart(kind="cpu", dtype="float32", batch=1))
+
+    def complete(self, plan: RenderPlan, reader: AudioReader) -> Planned:
+        return complete(plan, reader, CARD)
 
     def pictures(self, plan: RenderPlan) -> Lamp:
         if plan.settings.seed == self.seed_that_kills:
@@ -112,7 +119,7 @@ class Stage:
 
     def accept(self, song: Path, **settings: object) -> str:
         """The id of a render of this version; 8 frames a second."""
-        wish = RenderSettings.parse({"fps": 8, "window_length": 5, **settings})
+        wish = RenderSettings.parse({"fps": 8, "window_length": 5, "preset": "akma", **settings})
         render_id = accept(self.database, settings=wish.model_dump_json(by_alias=True))
         self.database.update(render_id, audio=f"renders/{render_id}/audio.wav")
         self.storage.put_file(f"renders/{render_id}/audio.wav", song)

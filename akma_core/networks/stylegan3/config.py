@@ -168,6 +168,11 @@ class Layer:
         return self.in_rate * self.up
 
 
+def ws_rates(layers: tuple[Layer, ...]) -> tuple[float, ...]:
+    """Sampling rate of the layer that each row of ws feeds: 0 for the Fourier input, infinite for ToRGB."""
+    return (0.0, *(math.inf if layer.is_torgb else layer.out_rate for layer in layers))
+
+
 def _layers(cfg: GeneratorConfig) -> tuple[Layer, ...]:
     n, critical, res = cfg.num_layers, cfg.num_critical, cfg.img_resolution
     exponent = np.minimum(np.arange(n + 1) / (n - critical), 1)

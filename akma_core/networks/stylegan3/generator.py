@@ -98,15 +98,15 @@ class SynthesisInput(nn.Module):
         self.register_buffer("phases", torch.rand(channels) - 0.5)
         self.register_buffer("transform", torch.eye(3))
 
-    def forward(self, w: Tensor, out_scale: Tensor) -> Tensor:
-        """[B, w_dim], [B, C] -> [B, C, size, size]."""
+    def forward(self, w: Tensor, out_scale: Tensor, transform: Tensor | None = None) -> Tensor:
+        """[B, w_dim], [B, C] -> [B, C, size, size]; `transform` [B, 3, 3]: output to input coordinates, default one."""
         t = self.affine(w)
         t = t / t[:, :2].norm(dim=1, keepdim=True)
         cos, sin, dx, dy = t.unbind(1)
         zero, one = torch.zeros_like(cos), torch.ones_like(cos)
         rotate = torch.stack([cos, -sin, zero, sin, cos, zero, zero, zero, one], 1).view(-1, 3, 3)
         shift = torch.stack([one, zero, -dx, zero, one, -dy, zero, zero, one], 1).view(-1, 3, 3)
-        m = rotate @ shift @ self.transform
+        m = rotate @ shift @ (self.transform if transform is None else transform)
         phases = self.phases + (self.freqs @ m[:, :2, 2:]).squeeze(2)  # [B, C]
         freqs = self.freqs @ m[:, :2, :2]  # [B, C, 2]
         amplitude = (1 - (freqs.norm(dim=2) - self.cutoff) / (self.rate / 2 - self.cutoff)).clamp(0, 1)
@@ -227,12 +227,15 @@ class SynthesisNetwork(nn.Module):
             layer.fp16 = wanted and layer.geometry.use_fp16
             layer.fold()
 
-    def forward(self, ws: Tensor, **_: Any) -> Tensor:
-        """[B, num_ws, w_dim] -> [B, img_channels, R, R], nominal -1..1. Keywords of other StyleGANs are ignored."""
+    def forward(self, ws: Tensor, transform: Tensor | None = None, **_: Any) -> Tensor:
+        """[B, num_ws, w_dim] -> [B, img_channels, R, R], nominal -1..1. Keywords of other StyleGANs are ignored.
+
+        `transform` [B, 3, 3] leads from each picture's coordinates, in widths from its middle, to the input's.
+        """
         ws = ws.to(torch.float32)
         layers = self.layers
         styles = [layer.style(ws[:, 1 + i]) for i, layer in enumerate(layers)]
-        x = self.input(ws[:, 0], styles[0])
+        x = self.input(ws[:, 0], styles[0], transform)
         for layer, style, following in zip(layers, styles, [*styles[1:], torch.empty(0)], strict=True):
             x = layer(x, style, following)
         picture: Tensor = x * self.cfg.output_scale

@@ -1,11 +1,14 @@
 """The generator against the published implementation's outputs, and against the formulas written plainly."""
 
+import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from akma_core.modulation.camera import transform
 from akma_core.networks.stylegan3.config import GeneratorConfig
 from akma_core.networks.stylegan3.generator import Generator, SynthesisLayer, to_uint8
 from tests.support import oracle
@@ -54,6 +57,29 @@ def test_golden_user_transform(golden: Golden, generator: Generator, transform: 
     generator.synthesis.input.transform.copy_(golden[transform])
     assert far(generator.synthesis(golden["ws"]), golden[img]) < CLOSE
     assert far(golden[img], golden["img"]) > 0.01, "the transform does something"
+
+
+@pytest.mark.parametrize(("transform", "img"), [("transform", "img_transform"), ("transform_zoomout3", "img_zoomout3")])
+def test_golden_transform_by_picture(golden: Golden, generator: Generator, transform: str, img: str) -> None:
+    ws, each = golden["ws"], golden[transform].repeat(len(golden["ws"]), 1, 1)
+    assert far(generator.synthesis(ws, transform=each), golden[img]) < CLOSE
+    assert torch.equal(generator.synthesis(ws, transform=torch.eye(3).repeat(len(ws), 1, 1)), generator.synthesis(ws))
+    each[0] = torch.eye(3)
+    assert far(generator.synthesis(ws, transform=each)[:1], golden["img"][:1]) < CLOSE
+    assert far(generator.synthesis(ws, transform=each)[1:], golden[img][1:]) < CLOSE
+
+
+def test_the_camera_moves_the_picture_by_whole_pixels(golden: Golden, generator: Generator) -> None:
+    """+x is right and +y down; what leaves on one side leaves, and new picture comes in on the other."""
+    ws, side = golden["ws"], generator.img_resolution
+    zeros = np.zeros(len(ws))
+    moved = transform(zeros + 8 / side, zeros - 4 / side, zeros, zeros + 1)
+    got, still = generator.synthesis(ws, transform=torch.from_numpy(moved)), generator.synthesis(ws)
+    inner = 6  # pixels beside the border, whose filters see beyond it
+    a = got[:, :, inner : -4 - inner, 8 + inner : -inner]
+    b = still[:, :, 4 + inner : -inner, inner : -8 - inner]
+    error = float((a - b).square().mean())
+    assert 10 * math.log10(4 / error) > 55
 
 
 def test_golden_activations(golden: Golden, generator: Generator) -> None:

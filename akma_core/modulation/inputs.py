@@ -1,0 +1,40 @@
+"""What a network is given for a run of frames."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Of a run of n frames."""
+
+    ws: NDArray[np.float32]
+    """[n, num_ws, w_dim], or [n, 1, w_dim] where a network gets the same w in every layer."""
+    transform: NDArray[np.float32] | None = None
+    """Camera, [n, 3, 3]: output to input coordinates."""
+    colour: NDArray[np.float32] | None = None
+    """Factors of exposure, contrast and saturation, [n, 3]."""
+
+    def __len__(self) -> int:
+        return len(self.ws)
+
+    def __getitem__(self, part: slice) -> "Inputs":
+        return self._each(lambda array: array[part])
+
+    def filled(self, count: int) -> "Inputs":
+        """The same with the last frame repeated up to `count` frames."""
+        return self._each(lambda array: np.concatenate([array, np.repeat(array[-1:], count - len(array), axis=0)]))
+
+    def _each(self, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> "Inputs":
+        transform, colour = (None if each is None else change(each) for each in (self.transform, self.colour))
+        return Inputs(change(self.ws), transform, colour)
+
+
+def as_inputs(inputs: Inputs | NDArray[np.float32]) -> Inputs:
+    """Inputs; a plain array [n, w_dim] is the w of every layer, [n, num_ws, w_dim] that of each."""
+    if isinstance(inputs, Inputs):
+        return inputs
+    return Inputs(inputs[:, None] if inputs.ndim == 2 else inputs)

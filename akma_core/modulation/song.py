@@ -1,0 +1,177 @@
+"""The features of a song and of its stems at the frames of a video, all that its rows ask for in one pass over each."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+from akma_core.audio.features import analysis
+from akma_core.audio.features.curve_files import CurveFile, read_curve_file
+from akma_core.audio.features.frames import frame_curve
+from akma_core.audio.features.onset import FRAME_RATE
+from akma_core.audio.reader import AudioReader, digest, loudness, open_audio
+from akma_core.errors import RequestError
+
+from . import features
+from .features import Kind
+from .resolve import Modulation, Section
+from .rows import Row
+from .types import Floats
+
+NAMES = {"onset": "onsets", "hit": "hits", "beat": "beats", "downbeat": "downbeats", "section": "sections"}
+NAMES |= {"phase": "beats", "swing": "beats"}  # what the analysis calls a feature, or makes it of
+OWN = ("loudness", "curve", "constant")  # not the analysis's
+RMS = "rms"
+RMS_BAND = (20.0, 16_000.0)  # Hz
+
+
+class SongAnalysis:
+    """Implements analysis.Analysis. Nothing of a song is held but some numbers for each hundredth of a second."""
+
+    def __init__(
+        self,
+        reader: AudioReader,
+        fps: Fraction,
+        curve: Floats,
+        files: Mapping[str, Path],
+        modulation: Modulation,
+        *,
+        grid: bool = False,
+    ) -> None:
+        """`curve`: AKMA's, [frames]. `files`: stem:NAME and curve:NAME -> path. `grid`: beats, bars and sections will
+        be asked for.
+
+        RequestError for a bad file.
+        """
+        self.fps, self.frames = fps, len(curve)
+        self._curve = curve
+        self._readers = {"mix": reader}
+        self._files: dict[str, CurveFile] = {}
+        for key, path in files.items():
+            kind, name = key.split(":", 1)
+            if kind == "stem":
+                self._readers[name] = open_audio(path)
+            else:
+                self._files[name] = read_curve_file(path)
+        self.digests = {name: digest(path) for name, path in sorted(files.items())}
+        """SHA-256 of each file."""
+        self._rows, self._more = modulation.rows, {"tempo", "beats", "downbeats", "sections"} if grid else set()
+        if modulation.walk.palettes == "sections":
+            self._more.add("sections")
+        if any(row.beats_per_seed is not None for row in self._rows):
+            self._more.add("beats")
+        self._analysed = cache(self._analyse)
+        self._loudness = cache(lambda source: self._fitted(loudness(self._readers[source], fps)))
+
+    def kind(self, feature: str) -> Kind:
+        """Kind of a feature, also of a file's. RequestError where there is no such file."""
+        known = features.find(feature)
+        return self._file(feature).kind if known is None else known.kind
+
+    def curve(self, feature: str, source: str, band: tuple[float, float] | None, /) -> Floats:
+        """Values of a curve [frames]. RequestError where there is no such source or file."""
+        self._check_source(source)
+        if feature == "curve":
+            return self._curve
+        if feature == "constant":
+            return np.ones(self.frames)
+        if feature.startswith("file:"):
+            rows = self._file(feature).rows
+            return np.interp(np.arange(self.frames) / float(self.fps), rows[:, 0], rows[:, 1])
+        if feature == "loudness" and band is None:
+            return self._loudness(source)
+        if feature in ("phase", "swing"):
+            beat = self._beat_count(self._analysed(source).events["beats"][:, 0])
+            return beat % 1 if feature == "phase" else (1 + np.sin(np.pi * beat)) / 2
+        column = self._analysed(source).columns[_column(feature, band)]
+        return frame_curve(column, float(self.fps), self.frames).astype(np.float64)
+
+    def events(self, feature: str, source: str, /) -> Floats:
+        """Times in s and strengths 0..1 of events, [n, 2]. RequestError where there is no such source or file."""
+        self._check_source(source)
+        if feature.startswith("file:"):
+            return self._file(feature).rows
+        if feature == "section":
+            return np.array([[section.start, 1.0] for section in self._analysed(source).sections[1:]]).reshape(-1, 2)
+        return self._analysed(source).events[NAMES.get(feature, feature)]
+
+    def rms(self, seconds: float, /) -> Floats:
+        """Root mean square of the song over `seconds` around the start of each frame, [frames]; its scale is open."""
+        level = self._analysed("mix").columns[RMS].astype(np.float64)
+        power = uniform_filter1d(level**2, max(1, round(seconds * FRAME_RATE)), mode="constant")
+        at = np.arange(self.frames) / float(self.fps) * FRAME_RATE
+        return np.sqrt(np.maximum(np.interp(at, np.arange(len(power)), power), 0.0))
+
+    def beats(self) -> Floats:
+        """Times of the beats in s, [n]; none where the song has no steady pulse."""
+        return self._analysed("mix").events["beats"][:, 0]
+
+    def downbeats(self) -> Floats:
+        """Times of the first beats of bars in s, [n]; none where there are no steady bars."""
+        return self._analysed("mix").events["downbeats"][:, 0]
+
+    @property
+    def tempo(self) -> float:
+        """Beats a minute; 0 where the song has no steady pulse."""
+        return self._analysed("mix").tempo.bpm if len(self.beats()) else 0.0
+
+    def sections(self) -> list[Section]:
+        """Parts of the song in order, the first from 0 s on; at least one."""
+        found = self._analysed("mix").sections
+        return [Section(start=each.start, label=each.label) for each in found] or [Section(start=0.0, label="A")]
+
+    def _analyse(self, source: str) -> analysis.Analysis:
+        """All that the rows ask of a source, in one pass."""
+        rows = [row for row in self._rows if row.source == source]
+        wanted = {name for row in rows if (name := _name(row)) is not None}
+        bands = {_column(row.feature, row.band): row.band for row in rows if row.band is not None}
+        if source == "mix":
+            wanted |= self._more
+            bands[RMS] = RMS_BAND
+        reader = self._readers[source]
+        return analysis.analyse(reader.blocks(dtype="float32"), reader.info.sample_rate, wanted, bands)
+
+    def _beat_count(self, beats: Floats) -> Floats:
+        """Beats gone at each frame, [frames]; one throughout where there is no pulse, the middle of the swing."""
+        if len(beats) < 2:
+            return np.full(self.frames, 1.0)
+        at = np.arange(self.frames) / float(self.fps)
+        before, after = (at - beats[0]) / (beats[1] - beats[0]), (at - beats[-1]) / (beats[-1] - beats[-2])
+        count = np.interp(at, beats, np.arange(len(beats)))
+        # Beyond the first and the last beat they go on at the same pace.
+        count = np.where(at < beats[0], before, np.where(at > beats[-1], len(beats) - 1 + after, count))
+        return np.asarray(count, np.float64)
+
+    def _check_source(self, source: str) -> None:
+        if source not in self._readers:
+            stems = ", ".join(name for name in self._readers if name != "mix") or "none"
+            message = f"there is no stem {source!r} (given: {stems}): give --stem {source}=FILE"
+            raise RequestError(message, code="bad_modulation", field="modulation")
+
+    def _file(self, feature: str) -> CurveFile:
+        name = feature.removeprefix("file:")
+        if name not in self._files:
+            given = ", ".join(self._files) or "none"
+            message = f"there is no curve {name!r} (given: {given}): give --curve {name}=FILE"
+            raise RequestError(message, code="bad_modulation", field="modulation")
+        return self._files[name]
+
+    def _fitted(self, values: Floats) -> Floats:
+        """As many values as the song has frames: a stem may end earlier (silence) or later (cut)."""
+        return np.pad(values[: self.frames], (0, max(0, self.frames - len(values))))
+
+
+def _name(row: Row) -> str | None:
+    """What the analysis calls a row's feature; None for what is not the analysis's."""
+    if row.feature in OWN or row.feature.startswith("file:"):
+        return None
+    return _column(NAMES.get(row.feature, row.feature), None)
+
+
+def _column(feature: str, band: tuple[float, float] | None) -> str:
+    if band is not None:
+        return f"band {band[0]:g} {band[1]:g}"
+    return analysis.CHROMA[int(feature.removeprefix("chroma:"))] if feature.startswith("chroma:") else feature

@@ -1,0 +1,54 @@
+"""The two walks of a modulation: even as AKMA's, at a pace, closed, through keys, or by section."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from .keyed_walk import KeyedWalk
+from .palettes import SectionedWalk
+from .positions import closed, driven, position
+from .resolve import Modulation
+from .ring import Ring
+from .types import Columns, Floats, Path
+from .walk import Mapping, Walk
+
+
+class RingWalk:
+    """A walk around a ring, at a position a frame."""
+
+    def __init__(self, ring: Ring, position: Floats) -> None:
+        """`position` [frames] in seeds."""
+        self._ring, self._position = ring, position
+
+    def __call__(self, start: int, stop: int) -> Floats:
+        """w of frames start..stop, [stop - start, w_dim], float64."""
+        return self._ring(self._position[start:stop])
+
+
+def make_walk(
+    side: str,
+    modulation: Modulation,
+    columns: Columns,
+    seeds: Sequence[int],
+    frames: int,
+    fps: Fraction,
+    mapping: Mapping,
+) -> Path:
+    """The walk of `side`, top or bottom, over a song of `frames` frames."""
+    kind = getattr(modulation.walk, side)
+    if kind == "keys":
+        return KeyedWalk(modulation.walk.keys, float(fps), mapping)
+    paced = [row for row in modulation.rows if row.target == f"walk.{side}"]
+    stepped = [row for row in modulation.rows if row.target == "walk.step"]
+    by_section = modulation.walk.palettes == "sections" and modulation.sections
+    if kind == "even" and not (paced or stepped or by_section or modulation.loop):
+        return Walk(tuple(seeds), frames, mapping)  # AKMA's, to the bit
+    even = (len(seeds) - 1) / frames * float(fps)
+    pace = driven(paced, columns, frames, fps, 0.0 if kind == "integral" else even)
+    gone = position(pace, stepped, columns, fps)
+    if by_section:
+        rings = {label: Ring(getattr(palette, side), mapping) for label, palette in modulation.palettes.items()}
+        return SectionedWalk(rings, modulation.sections, gone, fps)
+    if modulation.loop:
+        gone, count = closed(gone, modulation.loop, len(seeds))
+        seeds = seeds[:count]
+    return RingWalk(Ring(tuple(seeds), mapping), gone)
