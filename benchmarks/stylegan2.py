@@ -27,9 +27,9 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from akma_core.networks.kernels.allocator import keep_mapped
+from akma_core.networks.picture import to_uint8
 from akma_core.networks.stylegan2.config import GeneratorConfig
 from akma_core.networks.stylegan2.generator import Generator
-from akma_core.networks.stylegan3.generator import to_uint8
 from runners.cuda_graph import CudaBatches
 from tests.support import stylegan2_oracle as oracle
 
@@ -67,7 +67,7 @@ def operations(cfg: GeneratorConfig) -> tuple[float, float]:
 
 
 def on_threads(synthesis: Callable[[Tensor], Tensor], ws: Tensor) -> Callable[[], None]:
-    """A picture a thread, as runners.stylegan3 does it."""
+    """A picture a thread, as runners.network does it."""
     pool = ThreadPoolExecutor(len(ws), initializer=torch.set_num_threads, initargs=(1,))
 
     def picture(k: int) -> Tensor:
@@ -141,10 +141,10 @@ def measure_cuda(config: str, resolution: int, options: argparse.Namespace) -> d
     synthesis.use_fp16()
     notes: list[str] = []
 
-    def compute(w: Tensor) -> Tensor:
-        return to_uint8(synthesis(w[:, None].expand(-1, synthesis.num_ws, -1)))
+    def compute(ws: Tensor, _transform: Tensor | None, _colour: Tensor | None) -> Tensor:
+        return to_uint8(synthesis(ws.expand(-1, synthesis.num_ws, -1)))
 
-    batches = CudaBatches(compute, options.batch, 512, device, notes)
+    batches = CudaBatches(compute, options.batch, (synthesis.num_ws, 512), device, notes)
     w = [np.random.default_rng(k).standard_normal((options.batch, 512)).astype(np.float32) for k in range(20)]
     times = []
     for k in range(-1, options.runs):

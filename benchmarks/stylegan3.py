@@ -27,8 +27,9 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from akma_core.networks.kernels.allocator import keep_mapped
+from akma_core.networks.picture import to_uint8
 from akma_core.networks.stylegan3.config import GeneratorConfig
-from akma_core.networks.stylegan3.generator import Generator, to_uint8
+from akma_core.networks.stylegan3.generator import Generator
 from runners.cuda_graph import CudaBatches
 from tests.support import oracle
 
@@ -62,7 +63,7 @@ def operations(cfg: GeneratorConfig) -> tuple[float, float]:
 
 
 def on_threads(synthesis: Callable[[Tensor], Tensor], ws: Tensor) -> Callable[[], None]:
-    """A picture a thread, as runners.stylegan3 does it."""
+    """A picture a thread, as runners.network does it."""
     pool = ThreadPoolExecutor(len(ws), initializer=torch.set_num_threads, initargs=(1,))
 
     def picture(k: int) -> Tensor:

@@ -23,9 +23,9 @@ from akma_core.render.planner import make_plan
 from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
 from runners.model_store import resolve
+from runners.network import NetworkRunner, choose_device, device_part
 from runners.priority_lock import PriorityLock
 from runners.realesrgan import find_upscaler, finish, upscale_part
-from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
 
 LOADED = 2  # networks at a time
 
@@ -50,7 +50,7 @@ class Device(PriorityLock):
         self._device = choose_device(device)
         self.name = torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else "CPU"
         self.profile = slug(self.name)
-        self._loaded: OrderedDict[Key, StyleGAN3Runner] = OrderedDict()
+        self._loaded: OrderedDict[Key, NetworkRunner] = OrderedDict()
         self._lock = threading.Lock()
 
     def plan(self, settings: RenderSettings, reader: AudioReader, song: str) -> RenderPlan:
@@ -59,7 +59,7 @@ class Device(PriorityLock):
         upscaler = find_upscaler(settings, self._device)
         return make_plan(settings, reader, song, card, device_part(self._device, card), upscale_part(upscaler))
 
-    def pictures(self, plan: RenderPlan) -> StyleGAN3Runner:
+    def pictures(self, plan: RenderPlan) -> NetworkRunner:
         """The plan's network, loaded now if it is not; to be called within a turn."""
         key = Key(
             plan.network.digest,
@@ -70,7 +70,7 @@ class Device(PriorityLock):
         )
         return self._kept(key, lambda: self._load(plan))
 
-    def _kept(self, key: Key, load: Callable[[], StyleGAN3Runner]) -> StyleGAN3Runner:
+    def _kept(self, key: Key, load: Callable[[], NetworkRunner]) -> NetworkRunner:
         with self._lock:
             if key not in self._loaded:
                 while len(self._loaded) >= LOADED:
@@ -80,14 +80,14 @@ class Device(PriorityLock):
             self._loaded.move_to_end(key)
             return self._loaded[key]
 
-    def _load(self, plan: RenderPlan) -> StyleGAN3Runner:
+    def _load(self, plan: RenderPlan) -> NetworkRunner:
         name, wanted = plan.network.name, plan.network.digest
         folder, card = resolve(name if name in BUILT_IN else wanted)
         if card.digest != wanted:
             message = f"network {name} is not here any more: import it again"
             raise RequestError(message, code="other_network", field="model")
         finishing = finish(plan, find_upscaler(plan.settings, self._device))
-        return StyleGAN3Runner(folder, self._device, plan.device.batch, plan.device.dtype, finishing)
+        return NetworkRunner(folder, self._device, plan.device.batch, plan.device.dtype, finishing)
 
     def complete(self, plan: RenderPlan, reader: AudioReader) -> Planned:
         """The plan with what the song's analysis decides: its columns."""
@@ -117,7 +117,7 @@ class Device(PriorityLock):
         dtype = device_part(self._device, card).dtype
         key = Key(card.digest, None, (card.width, card.height), dtype, 1)  # as of a plan that leaves the size alone
         with self.turn(urgent=True):
-            runner = self._kept(key, lambda: StyleGAN3Runner(folder, self._device, 1, dtype))
+            runner = self._kept(key, lambda: NetworkRunner(folder, self._device, 1, dtype))
         for seed in seeds:
             yield self._one(runner, runner.mapping(part, [seed]).astype(np.float32))
 
@@ -125,7 +125,7 @@ class Device(PriorityLock):
         """The same of the network in a folder."""
         return list(self.stills(RenderSettings.parse({"model": str(folder.absolute())}), seeds))
 
-    def _one(self, runner: StyleGAN3Runner, inputs: Inputs | NDArray[np.float32]) -> NDArray[np.uint8]:
+    def _one(self, runner: NetworkRunner, inputs: Inputs | NDArray[np.float32]) -> NDArray[np.uint8]:
         with self.turn(urgent=True):
             return runner.pictures(inputs)[0].cpu().numpy()
 

@@ -128,12 +128,12 @@ def compiled(wish: CheckContext) -> CheckResult:
 def picture(wish: CheckContext) -> CheckResult:
     """Pictures of the built-in network, as a render makes them."""
     from akma_core.networks.builtin import find
-    from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
+    from runners.network import NetworkRunner, choose_device, device_part
 
     folder, card = find("ink")
     chosen = choose_device(wish.environment.device)
     part = device_part(chosen, card)
-    runner = StyleGAN3Runner(folder, chosen, part.batch, part.dtype)
+    runner = NetworkRunner(folder, chosen, part.batch, part.dtype)
     network = NetworkPart(
         name=card.name, digest=card.digest, width=card.width, height=card.height, class_index=0, truncation_psi=1
     )

@@ -47,8 +47,8 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.render.trajectory import Trajectory
     from akma_core.settings import RenderSettings
     from runners.model_store import resolve
+    from runners.network import NetworkRunner, choose_device, device_part
     from runners.realesrgan import find_upscaler, finish, upscale_part
-    from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
 
     asked, old = given(options), None
     if options.manifest:
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> None:
         began = time.monotonic()
         notes: list[str] = []
         if todo:
-            runner = StyleGAN3Runner(folder, device, plan.device.batch, plan.device.dtype, finishing)
+            runner = NetworkRunner(folder, device, plan.device.batch, plan.device.dtype, finishing)
             progress = Progress(plan.frames, kept)
             try:
                 render_chunks(plan, todo, Trajectory(plan, planned.columns, runner), runner, work.path, progress.add)

@@ -60,8 +60,8 @@ def run(options: argparse.Namespace) -> None:
 
     make_folder(options.output)
 
+    from runners.network import choose_device
     from runners.realesrgan import open_upscaler
-    from runners.stylegan3 import choose_device
 
     network = open_upscaler(options.upscale, choose_device(settings.device))
     failed, taken = list[AkmaError](), dict[Path, Path]()

@@ -1,12 +1,12 @@
 """The kinds of networks behind one interface: what a file is, its conversion, and its generator.
 
-A kind is a package with `convert.convert(checkpoint, folder, **facts)`, which needs no torch, and `file.load(folder)`.
-Packages are imported when they are used.
+A kind is a package with `kind` (see Kind), `convert.convert(checkpoint, folder, **facts)`, which needs no torch, and
+`file.load(folder)`. Packages are imported when they are used.
 """
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from akma_core.errors import RequestError
 
@@ -24,6 +24,26 @@ LICENCE = "unknown: ask whoever trained it"
 def detect(path: Path) -> str:
     """The kind of network in a file; RequestError (bad_network) that names the file where it is none."""
     return read(path).kind
+
+
+class Kind(Protocol):
+    """A kind of network, as planning and a device need it: the module `kind` of its package. No torch in it."""
+
+    ABILITIES: tuple[str, ...]
+    """Targets of modulation that it has: "layers", "camera", "class"."""
+
+    def largest_layer(self, config: dict[str, Any]) -> int:
+        """Bytes of one picture's largest layer on a GPU: what a batch is reckoned by."""
+
+    def rates(self, config: dict[str, Any]) -> tuple[float, ...]:
+        """Sampling rate of the layer that each row of ws feeds: 0 for the input's, inf for ToRGB's."""
+
+
+def of(card: NetworkCard) -> Kind:
+    """The kind of the network that `card` describes."""
+    module: Any = import_module(f"{KINDS[card.kind]}.kind")
+    found: Kind = module
+    return found
 
 
 def load(folder: Path) -> Any:

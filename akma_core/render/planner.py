@@ -1,5 +1,7 @@
 """Decide a render: settings, a song and a network become a plan."""
 
+from typing import cast
+
 import numpy as np
 
 from akma_core import __version__
@@ -11,6 +13,7 @@ from akma_core.modulation.envelope import effective_window
 from akma_core.modulation.presets import find_preset
 from akma_core.modulation.resolve import Ability, Modulation, check_network, resolve
 from akma_core.modulation.walk import BOTTOM_PER_SECOND, TOP_PER_SECOND, draw_seeds, seed_count
+from akma_core.networks import kinds
 from akma_core.networks.card import NetworkCard
 from akma_core.render.plan import AudioPart, CurvePart, NetworkPart, RenderPlan, UpscalePart
 from akma_core.render.plan_base import DevicePart, EncoderPart, libraries
@@ -18,7 +21,6 @@ from akma_core.settings import MAX_SIDE, RenderSettings
 from akma_core.timeline import CHUNK_SECONDS, chunk_frames, crop, frame_count
 
 PULL_SEEDS = 48
-ABILITIES: dict[str, tuple[Ability, ...]] = {"stylegan3": ("layers", "camera")}
 OWN_CURVE = ("window_length", "polyorder", "compression")  # asked for, AKMA's curve stands in for a preset's
 
 
@@ -41,6 +43,9 @@ def make_plan(
         message = f"class {settings.class_index} does not exist: network {card.name} has {card.classes or 'no'} classes"
         raise RequestError(message, code="bad_setting", field="class")
 
+    if settings.truncation_psi != 1 and card.config.get("has_w_avg") is False:
+        message = f"network {card.name} has no average w, and so no truncation: leave truncation_psi at 1"
+        raise RequestError(message, code="bad_setting", field="truncation_psi")
     window, polyorder, notes = effective_window(total, settings.window_length, settings.polyorder)
     top, bottom, pull = _seeds(settings, info.duration, audio_sha256, card)
     (width, height), size_notes = video_size(settings, card, upscale)
@@ -150,5 +155,5 @@ def own_curve(settings: RenderSettings) -> bool:
 
 
 def abilities(card: NetworkCard) -> tuple[Ability, ...]:
-    """What rows can move in this kind of network."""
-    return ABILITIES[card.kind]
+    """Targets of rows that this kind of network has."""
+    return cast("tuple[Ability, ...]", kinds.of(card).ABILITIES)

@@ -9,8 +9,9 @@ import torch
 
 from akma_core.modulation.walk import latent
 from akma_core.networks import builtin
+from akma_core.networks.picture import to_uint8
 from akma_core.networks.stylegan3 import file
-from akma_core.networks.stylegan3.generator import Generator, to_uint8
+from akma_core.networks.stylegan3.generator import Generator
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 

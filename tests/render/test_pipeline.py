@@ -23,7 +23,7 @@ from akma_core.render.planner import make_plan
 from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
 from akma_core.timeline import Chunk
-from runners.stylegan3 import StyleGAN3Runner, device_part
+from runners.network import NetworkRunner, device_part
 from tests.support.media import decode_video
 from tests.support.songs import reader
 
@@ -107,7 +107,7 @@ def encoders() -> list[threading.Thread]:
 
 def test_motion_is_akmas_formula_truncated_once(network: Path) -> None:
     plan = make(network, truncation_psi=0.5, seeds_top="1-8", seeds_bottom="20-25")
-    runner = StyleGAN3Runner(network, CPU, 1)
+    runner = NetworkRunner(network, CPU, 1)
     whole = NetworkPart.model_validate({**plan.network.model_dump(), "truncation_psi": 1.0})
     average = runner.mapping(NetworkPart.model_validate({**plan.network.model_dump(), "truncation_psi": 0.0}), [0])
 
@@ -159,12 +159,12 @@ def test_a_runner_of_another_batch_is_refused(network: Path, tmp_path: Path) -> 
 def test_any_order_gives_the_same_segments(network: Path, tmp_path: Path) -> None:
     plan = make(network)
     chunks = list(plan.chunks())
-    runner = StyleGAN3Runner(network, CPU, 1)
+    runner = NetworkRunner(network, CPU, 1)
     straight = render(plan, tmp_path / "straight", pictures=runner)
     assert list(straight) == ["0.mp4", "1.mp4", "2.mp4", "3.mp4"]
     assert len(set(straight.values())) == 4
     assert render(plan, tmp_path / "backwards", chunks[::-1], runner) == straight
-    fresh = StyleGAN3Runner(network, CPU, 1)
+    fresh = NetworkRunner(network, CPU, 1)
     for chunk in (chunks[2], chunks[0], chunks[3], chunks[1], chunks[0]):
         render(plan, tmp_path / "singly", [chunk], fresh)
     assert segments(tmp_path / "singly") == straight

@@ -14,9 +14,9 @@ from akma_core.modulation.inputs import Inputs
 from akma_core.networks.card import read_card
 from akma_core.render.plan_base import DevicePart
 from runners.batching import BatchSplitter, batch_for, ran_out
-from runners.stylegan3 import StyleGAN3Runner, device_part
+from runners.network import NetworkRunner, device_part
 
-from .test_stylegan3 import CPU, some_w
+from .test_network import CPU, some_w
 
 GB = 1 << 30
 MALLOC = RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: ...")
@@ -68,7 +68,7 @@ def test_other_errors_pass() -> None:
 class Narrow:
     """Stands before a network and refuses batches above a size."""
 
-    def __init__(self, runner: StyleGAN3Runner, most: int, error: Exception) -> None:
+    def __init__(self, runner: NetworkRunner, most: int, error: Exception) -> None:
         self.sizes: list[int] = []
 
         def before(_: Any, given: tuple[Tensor, ...]) -> None:
@@ -80,9 +80,9 @@ class Narrow:
 
 
 def test_a_batch_that_does_not_fit_is_split_and_told(network: Path) -> None:
-    expected = StyleGAN3Runner(network, CPU, 2)
+    expected = NetworkRunner(network, CPU, 2)
     w = some_w(expected, network, 7)
-    runner = StyleGAN3Runner(network, CPU, 4)
+    runner = NetworkRunner(network, CPU, 4)
     runner._pool = None
     narrow = Narrow(runner, 2, torch.OutOfMemoryError("CUDA out of memory"))
     pictures = torch.cat([runner.pictures(w[:4]), runner.pictures(w[4:])])
@@ -94,7 +94,7 @@ def test_a_batch_that_does_not_fit_is_split_and_told(network: Path) -> None:
 
 
 def test_fewer_at_once_on_a_cpu_are_the_same_pictures(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    runner = StyleGAN3Runner(network, CPU, 1)
+    runner = NetworkRunner(network, CPU, 1)
     w = some_w(runner, network, 4)
     expected = torch.cat([runner.pictures(w[k : k + 1]) for k in range(4)])
     failures = [MALLOC]
@@ -115,7 +115,7 @@ def test_fewer_at_once_on_a_cpu_are_the_same_pictures(network: Path, monkeypatch
 def test_planes_are_of_the_pictures(network: Path) -> None:
     from akma_core.media.yuv import rgb_to_yuv420
 
-    runner = StyleGAN3Runner(network, CPU, 1)
+    runner = NetworkRunner(network, CPU, 1)
     w = some_w(runner, network, 3)
     planes = list(runner.planes([w[:1], w[1:]]))
     assert [p.shape for p in planes] == [(1, 96, 64), (2, 96, 64)]
@@ -154,7 +154,7 @@ def test_a_card_computes_in_half_precision_and_as_much_as_it_holds(
 
 
 def test_half_precision_can_be_asked_for_on_a_cpu(network: Path) -> None:
-    full, half = StyleGAN3Runner(network, CPU, 1), StyleGAN3Runner(network, CPU, 1, "float16")
+    full, half = NetworkRunner(network, CPU, 1), NetworkRunner(network, CPU, 1, "float16")
     w = some_w(full, network, 1)
     difference = (full.pictures(w).int() - half.pictures(w).int()).abs()
     assert 0 < difference.max() <= 3

@@ -22,10 +22,10 @@ from akma_core.networks.card import read_card
 from akma_core.networks.stylegan3.filtered_lrelu import TRITON
 from runners import cuda_graph
 from runners.cuda_graph import CudaBatches, Graph
-from runners.stylegan3 import StyleGAN3Runner, device_part
+from runners.network import NetworkRunner, device_part
 from tests.support.golden import NAMES, Golden
 
-from .test_stylegan3 import CPU, some_w
+from .test_network import CPU, some_w
 
 CUDA = torch.device("cuda")
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -197,7 +197,7 @@ def test_the_kernel_beside_plain_torch(dtype: torch.dtype) -> None:
 @gpu
 def test_ink_beside_the_cpu() -> None:
     folder, card = builtin.find("ink")
-    cpu, cuda = StyleGAN3Runner(folder, CPU, 1), StyleGAN3Runner(folder, CUDA, 2, "float16")
+    cpu, cuda = NetworkRunner(folder, CPU, 1), NetworkRunner(folder, CUDA, 2, "float16")
     assert not cuda.notes, "the graph was captured"
     w = some_w(cpu, folder, 4)
     a, b = cpu.pictures(w).float(), cuda.pictures(w).cpu().float()
@@ -208,7 +208,7 @@ def test_ink_beside_the_cpu() -> None:
 
 @gpu
 def test_a_graph_is_its_plain_calls(network: Path) -> None:
-    runner = StyleGAN3Runner(network, CUDA, 4, "float16")
+    runner = NetworkRunner(network, CUDA, 4, "float16")
     assert not runner.notes
     w = some_w(runner, network, 4)
     with torch.inference_mode():
@@ -219,7 +219,7 @@ def test_a_graph_is_its_plain_calls(network: Path) -> None:
 
 @gpu
 def test_planes_are_the_cpus_of_the_same_pictures(network: Path) -> None:
-    runner = StyleGAN3Runner(network, CUDA, 4, "float16")
+    runner = NetworkRunner(network, CUDA, 4, "float16")
     w = some_w(runner, network, 27)
     ws = [w[k : k + 4] for k in range(0, 27, 4)]
     planes = list(runner.planes(ws))
@@ -272,6 +272,6 @@ def test_what_cannot_be_captured_is_rendered_without_a_graph() -> None:
 @gpu
 def test_the_plans_batch_fits(network: Path) -> None:
     part = device_part(CUDA, read_card(network))
-    runner = StyleGAN3Runner(network, CUDA, part.batch, part.dtype)
+    runner = NetworkRunner(network, CUDA, part.batch, part.dtype)
     assert not runner.notes
     assert len(runner.pictures(some_w(runner, network, 1))) == 1

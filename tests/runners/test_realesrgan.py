@@ -14,8 +14,8 @@ from akma_core.networks.realesrgan.load import load_upscaler
 from akma_core.render.plan import RenderPlan
 from akma_core.render.planner import make_plan
 from akma_core.settings import RenderSettings
+from runners.network import NetworkRunner, device_part
 from runners.realesrgan import find_upscaler, finish, upscale_part
-from runners.stylegan3 import StyleGAN3Runner, device_part
 from tests.support.media import decode_video
 from tests.support.songs import reader
 
@@ -45,8 +45,8 @@ def test_sizes_and_pictures(network: Path, fields: dict[str, Any], size: tuple[i
     plan = make(network, **fields)
     assert (plan.width, plan.height) == size
     upscaler = find_upscaler(plan.settings, CPU)
-    plain = StyleGAN3Runner(network, CPU, 1)
-    whole = StyleGAN3Runner(network, CPU, 1, "float32", finish(plan, upscaler))
+    plain = NetworkRunner(network, CPU, 1)
+    whole = NetworkRunner(network, CPU, 1, "float32", finish(plan, upscaler))
     w = plain.mapping(plan.network, [1, 2]).astype(np.float32)
     pictures = whole.pictures(w)
     assert pictures.shape == (2, plan.height, plan.width, 3)

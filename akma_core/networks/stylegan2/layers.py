@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from akma_core.networks.fully_connected import FullyConnected
 from akma_core.networks.kernels.epilogue import Epilogue
-from akma_core.networks.stylegan3.generator import FullyConnected
 
 from . import noise
 from .convolution import Convolution

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from akma_core.networks.stylegan3.generator import FullyConnected
+from akma_core.networks.fully_connected import FullyConnected
 
 from .config import GeneratorConfig
 

@@ -12,25 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from akma_core.networks.fully_connected import FullyConnected
 from akma_core.networks.kernels import winograd
 from akma_core.networks.kernels.compiled import available, mkldnn
 
 from .config import GeneratorConfig, Layer
 from .filtered_lrelu import FilteredLeakyReLU
-
-
-class FullyConnected(nn.Module):
-    """y = x W^T g + b m, with g = m / sqrt(in_features) and m the learning-rate multiplier."""
-
-    def __init__(self, in_features: int, out_features: int, lr_multiplier: float = 1.0, bias_init: float = 0.0) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
-        self.bias = nn.Parameter(torch.full([out_features], float(bias_init)))
-        self.weight_gain = lr_multiplier / math.sqrt(in_features)
-        self.bias_gain = lr_multiplier
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
 
 
 class MappingNetwork(nn.Module):
@@ -278,8 +265,3 @@ def _widen(x: Tensor, dim: int) -> Tensor:
 def _normalize(x: Tensor) -> Tensor:
     """Divide each row by its root mean square."""
     return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
-
-
-def to_uint8(img: Tensor) -> Tensor:
-    """[B, 3, H, W] nominal -1..1 -> [B, H, W, 3] uint8, truncated as the published tools do."""
-    return (img * 127.5 + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)

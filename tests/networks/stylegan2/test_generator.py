@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from akma_core.networks.picture import to_uint8
 from akma_core.networks.stylegan2.config import GeneratorConfig
 from akma_core.networks.stylegan2.generator import Generator
 from akma_core.networks.stylegan2.noise import frame_seeds
-from akma_core.networks.stylegan3.generator import to_uint8
 from tests.support import stylegan2_oracle as oracle
 from tests.support.stylegan2_golden import NAMES, Golden
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from akma_core.modulation.camera import transform
+from akma_core.networks.picture import to_uint8
 from akma_core.networks.stylegan3.config import GeneratorConfig
-from akma_core.networks.stylegan3.generator import Generator, SynthesisLayer, to_uint8
+from akma_core.networks.stylegan3.generator import Generator, SynthesisLayer
 from tests.support import oracle
 from tests.support.golden import NAMES, Golden
 

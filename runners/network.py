@@ -1,4 +1,4 @@
-"""A StyleGAN3 network on a device: loads, warms up, gives pictures in batches of one size."""
+"""A network on a device: loads, warms up, gives pictures in batches of one size."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -14,11 +14,10 @@ from akma_core.errors import RequestError
 from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.modulation.inputs import Inputs, as_inputs
 from akma_core.modulation.walk import latent
-from akma_core.networks.card import NetworkCard
+from akma_core.networks import kinds
+from akma_core.networks.card import NetworkCard, read_card
 from akma_core.networks.kernels.allocator import keep_mapped
-from akma_core.networks.stylegan3 import file
-from akma_core.networks.stylegan3.config import GeneratorConfig, Layer, ws_rates
-from akma_core.networks.stylegan3.generator import to_uint8
+from akma_core.networks.picture import to_uint8
 from akma_core.render.plan import NetworkPart
 from akma_core.render.plan_base import DevicePart
 from runners.batching import BatchSplitter, batch_for
@@ -44,19 +43,12 @@ def device_part(device: torch.device, card: NetworkCard) -> DevicePart:
     """
     if device.type == "cpu":
         return DevicePart(kind="cpu", dtype="float32", batch=1)
-    layers = GeneratorConfig.from_init_kwargs(card.config).layers
-    largest = max(_layer_bytes(layer) for layer in layers)
+    largest = kinds.of(card).largest_layer(card.config)
     batch = batch_for(largest, card.width * card.height, torch.cuda.mem_get_info(device)[1])
     return DevicePart(kind="cuda", dtype="float16", batch=batch)
 
 
-def _layer_bytes(layer: Layer) -> int:
-    """Bytes of one picture's input, convolution and result, which are there together."""
-    numbers = layer.in_channels * layer.in_size**2 + layer.out_channels * (layer.conv_size**2 + layer.out_size**2)
-    return numbers * (2 if layer.use_fp16 else 4)
-
-
-class StyleGAN3Runner:
+class NetworkRunner:
     """A FrameSource and YuvSource: one network on one device, for one caller at a time."""
 
     def __init__(
@@ -76,7 +68,7 @@ class StyleGAN3Runner:
         self.batch = batch
         self.notes: list[str] = []
         """Notes on what went otherwise than planned, for the manifest."""
-        generator = file.load(folder)
+        card, generator = read_card(folder), kinds.load(folder)
         # The mapping stays on the CPU and takes one seed at a time: w is then the same on every device.
         self._mapping = generator.mapping
         self._synthesis = generator.synthesis.to(device)
@@ -84,7 +76,7 @@ class StyleGAN3Runner:
             self._synthesis.use_fp16()
         self._finish = finish
         self._z_dim, self._c_dim = generator.z_dim, generator.c_dim
-        self.rates = ws_rates(generator.cfg.layers)
+        self.rates = kinds.of(card).rates(card.config)
         self._cuda: CudaBatches | None = None
         workers = torch.get_num_threads() if device.type == "cpu" else 1
         self.step = max(workers, batch)

@@ -11,13 +11,13 @@ from akma_core.modulation.layers import row_slice
 from akma_core.modulation.walk import latent
 from akma_core.networks.builtin import find
 from akma_core.networks.card import read_card
+from akma_core.networks.picture import to_uint8
 from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.config import GeneratorConfig, ws_rates
-from akma_core.networks.stylegan3.generator import to_uint8
 from akma_core.render.plan import NetworkPart
 from akma_core.render.plan_base import DevicePart
 from runners.colour import graded
-from runners.stylegan3 import StyleGAN3Runner, choose_device, device_part
+from runners.network import NetworkRunner, choose_device, device_part
 
 CPU = torch.device("cpu")
 
@@ -30,7 +30,7 @@ def part(folder: Path, class_index: int = 0, psi: float = 1) -> NetworkPart:
     )  # fmt: skip
 
 
-def some_w(runner: StyleGAN3Runner, folder: Path, count: int) -> NDArray[np.float32]:
+def some_w(runner: NetworkRunner, folder: Path, count: int) -> NDArray[np.float32]:
     return runner.mapping(part(folder), range(count)).astype(np.float32)
 
 
@@ -40,13 +40,13 @@ def test_mapping_is_the_networks_truncated_once(network: Path, psi: float) -> No
     with torch.inference_mode():
         w = mapping(torch.from_numpy(np.stack([latent(5, 32)])))[:, 0].double().numpy()
     average = mapping.w_avg.double().numpy()
-    got = StyleGAN3Runner(network, CPU, 1).mapping(part(network, psi=psi), [5])
+    got = NetworkRunner(network, CPU, 1).mapping(part(network, psi=psi), [5])
     assert got.dtype == np.float64
     assert np.abs(got - (average + psi * (w - average))).max() < 1e-5
 
 
 def test_a_seeds_w_does_not_depend_on_its_company(network: Path) -> None:
-    runner = StyleGAN3Runner(network, CPU, 1)
+    runner = NetworkRunner(network, CPU, 1)
     together = runner.mapping(part(network), [3, 1, 4, 1, 5])
     assert together.shape == (5, 32)
     assert np.array_equal(together[1], together[3])
@@ -54,7 +54,7 @@ def test_a_seeds_w_does_not_depend_on_its_company(network: Path) -> None:
 
 
 def test_classes_differ(conditional_network: Path) -> None:
-    runner = StyleGAN3Runner(conditional_network, CPU, 1)
+    runner = NetworkRunner(conditional_network, CPU, 1)
     w = [runner.mapping(part(conditional_network, k), [7])[0] for k in range(3)]
     assert np.abs(w[0] - w[1]).max() > 0.01
     assert np.abs(w[1] - w[2]).max() > 0.01
@@ -65,7 +65,7 @@ def test_classes_differ(conditional_network: Path) -> None:
 
 
 def test_pictures_are_the_generators(network: Path) -> None:
-    runner = StyleGAN3Runner(network, CPU, 1)
+    runner = NetworkRunner(network, CPU, 1)
     w = some_w(runner, network, runner.step)
     got = runner.pictures(w)
     assert got.dtype == torch.uint8
@@ -79,7 +79,7 @@ def test_pictures_are_the_generators(network: Path) -> None:
 
 @pytest.mark.parametrize("batch", [1, 4])
 def test_a_picture_does_not_depend_on_its_company(network: Path, batch: int) -> None:
-    runner = StyleGAN3Runner(network, CPU, batch)
+    runner = NetworkRunner(network, CPU, batch)
     runner.step = 8
     w = some_w(runner, network, 7)
     together = runner.pictures(w)
@@ -93,7 +93,7 @@ def test_a_picture_does_not_depend_on_its_company(network: Path, batch: int) -> 
 
 def test_a_short_batch_is_filled_up(network: Path) -> None:
     """Another size is rounded otherwise, on a GPU at the latest."""
-    runner = StyleGAN3Runner(network, CPU, 4)
+    runner = NetworkRunner(network, CPU, 4)
     sizes: list[int] = []
     runner._synthesis.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
     assert len(runner.pictures(some_w(runner, network, 3))) == 3
@@ -106,7 +106,7 @@ def test_the_number_of_threads_changes_nothing(network: Path) -> None:
     try:
         for count in (1, 2, 3):
             torch.set_num_threads(count)
-            runner = StyleGAN3Runner(network, CPU, 1)
+            runner = NetworkRunner(network, CPU, 1)
             assert runner.step == count
             w = some_w(runner, network, 6)
             found.append(torch.cat([runner.pictures(w[k : k + count]) for k in range(0, 6, count)]))
@@ -138,11 +138,11 @@ def test_a_cpu_computes_picture_by_picture(network: Path) -> None:
 
 def test_a_folder_that_is_no_network(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="not a network card"):
-        StyleGAN3Runner(tmp_path, CPU, 1)
+        NetworkRunner(tmp_path, CPU, 1)
 
 
 def test_layers_camera_and_colour_reach_the_pictures(network: Path) -> None:
-    runner = StyleGAN3Runner(network, CPU, 1)
+    runner = NetworkRunner(network, CPU, 1)
     w = some_w(runner, network, 4)
     ws = np.repeat(w[:2, None], len(runner.rates), axis=1)
     ws[:, 3:] = w[2:, None]
