@@ -64,5 +64,6 @@ def features_png(columns: Columns, song: SongAnalysis, fps: Fraction, name: str)
         axes.set_title(title, loc="left", fontsize=8, pad=2)
     rows[-1].set_xlabel(f"seconds of {name}; sections {', '.join(labels)} as bands, first beats of bars as lines")
     packed = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(packed)  # type: ignore[no-untyped-call]
+    FigureCanvasAgg(figure)
+    figure.savefig(packed, format="png")
     return packed.getvalue()

@@ -39,7 +39,7 @@ def draw_palettes(
 
     def take(pool: list[int], count: int) -> tuple[int, ...]:
         fresh = [seed for seed in dict.fromkeys(pool) if seed not in used]
-        taken = (fresh + [seed for seed in pool if seed not in fresh])[:count]
+        taken = (fresh + pool)[:count]  # few seeds are used again
         used.update(taken)
         return tuple(taken)
 
