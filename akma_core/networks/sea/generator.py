@@ -1,5 +1,6 @@
 """The sea as a generator: z -> w -> pictures."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from akma_core.networks.kernels.parallel import run
 from .config import SeaConfig
 from .noise import make_noise
 from .scene import COVER, FOAM, HAZE, WIND, make_scene
-from .spectrum import Lattice, SLOPE_X, STRETCH_X, pyramid, tile
+from .spectrum import Lattice, SLOPE_X, STRETCH_X, TILE, pyramid, tile
 from .texture import LEVELS
 
 ROWS = 16  # of a picture that one thread does at a time
@@ -22,7 +23,7 @@ ROWS = 16  # of a picture that one thread does at a time
 class Tables:
     def __init__(self, xp: Any, lattices: list[Lattice], scene: Any, time: Any) -> None:
         fields = [tile(xp, lattice, scene, time) for lattice in lattices]
-        self.waves = tuple(pyramid(xp, f) for f in fields)
+        self.waves = xp.stack([pyramid(xp, f) for f in fields])
         self.variances = xp.stack([_variances(xp, w) for w in self.waves])
 
 
@@ -47,7 +48,7 @@ class SeaGenerator:
         self.compiled = available() if compiled is None else compiled
         self.lattices = [Lattice(cfg, i) for i in range(4)]
         self.noise = make_noise(cfg)
-        self.lengths = np.array(cfg.lengths)
+        self.lengths = np.array([[length, math.log2(length / TILE)] for length in cfg.lengths])
 
     def mapping(self, z: Tensor) -> Tensor:
         w = z.clone()

@@ -8,29 +8,32 @@ import numpy as np
 
 from akma_core.networks.kernels.simd import jit
 
-from .ops import sqrt  # noqa: F401
-from .picture import developed, heave, light
-
-SAMPLES = 4
-OFFSETS_X, OFFSETS_Y = (-0.125, 0.375, -0.375, 0.125), (-0.375, -0.125, 0.125, 0.375)
-"""Places of the samples in a pixel: four columns and four rows, a turned grid."""
-
+from .picture import CONE, OFFSETS_X, OFFSETS_Y, SAMPLE, SAMPLES, developed, heave, place, ray, wet
+from .sky import sky
+from .surface import approach, meet
+from .water import water
 
 def _make(sources: str) -> Any:
-    @jit()
+    @jit(error_model="numpy")
     def rows(waves, lengths, variances, noise, s, camera, width, height, top, left, out):
         """out [3, rows, columns] <- the part of a picture of width x height from (top, left) on."""
         _ = sources
         z = heave(waves, lengths, s)
         for i in range(out.shape[1]):
             for j in range(out.shape[2]):
+                x, y = place(camera, width, height, left + j, top + i, 0.0, 0.0)
+                dx, dy, dz, angle = ray(s, x, y)
+                start = approach(waves, lengths, s, z, (dx, dy, dz), angle / height, CONE)
                 r, g, b = 0.0, 0.0, 0.0
                 for k in range(SAMPLES):
-                    u = (left + j + 0.5 + OFFSETS_X[k] - 0.5 * width) / height
-                    v = (top + i + 0.5 + OFFSETS_Y[k] - 0.5 * height) / height
-                    x = camera[0, 0] * u + camera[0, 1] * v + camera[0, 2]
-                    y = camera[1, 0] * u + camera[1, 1] * v + camera[1, 2]
-                    c = light(waves, lengths, variances, noise, s, z, x, y, 0.5 / height)
+                    x, y = place(camera, width, height, left + j, top + i, OFFSETS_X[k], OFFSETS_Y[k])
+                    dx, dy, dz, angle = ray(s, x, y)
+                    d, angle = (dx, dy, dz), angle * SAMPLE / height
+                    t, mx, my, last = meet(waves, lengths, s, z, d, angle, start)
+                    if wet(dz, t, last):
+                        c = water(waves, lengths, variances, noise, s, d, (t, mx, my), z, angle)
+                    else:
+                        c = sky(s, noise, dx, dy, dz, angle, 1.0)
                     r += developed(s, c[0])
                     g += developed(s, c[1])
                     b += developed(s, c[2])

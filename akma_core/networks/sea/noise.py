@@ -12,7 +12,7 @@ Field = NDArray[np.float64]
 
 
 def make_noise(cfg: SeaConfig) -> NDArray[np.float32]:
-    """The pyramid [texels, 4], float32, of a tile that repeats without a seam."""
+    """The pyramid [1, texels, 4], float32, of a tile that repeats without a seam."""
     random = np.random.RandomState(cfg.seed ^ 0x5EA)
     warp = [_field(random, 2.2, 1.5) * 9 for _ in range(2)]
     billows = _uniform(_warped(_field(random, 1.55, 1.2) + 0.5 * np.abs(_field(random, 1.45, 3.0)), warp))
@@ -20,7 +20,7 @@ def make_noise(cfg: SeaConfig) -> NDArray[np.float32]:
     ridges = sum(weight * np.abs(_field(random, 0.9, low)) for weight, low in ((1.0, 7.0), (0.6, 18.0), (0.35, 40.0)))
     warp = [_field(random, 2.0, 5.0) * 3 for _ in range(2)]
     lace = _uniform(_warped(np.asarray(ridges), warp))
-    return pyramid(np, np.stack([billows, slope_x, slope_y, lace]).astype(np.float32))
+    return pyramid(np, np.stack([billows, slope_x, slope_y, lace]).astype(np.float32))[None]
 
 
 def _field(random: np.random.RandomState, fall: float, low: float) -> Field:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
 from akma_core.networks.kernels.compiled import available
@@ -16,6 +17,7 @@ Value = Any
 """A float64: a Python or Numba number, or a tensor of them."""
 Colour = tuple[Value, Value, Value]
 """Linear light: red, green, blue."""
+INLINE = {"forceinline": True, "error_model": "numpy"}
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -25,7 +27,7 @@ def shared(function: Function) -> Function:
         return function
     from numba.extending import register_jitable
 
-    compiled: Function = register_jitable(function)
+    compiled: Function = register_jitable(**INLINE)(function)
     return compiled
 
 
@@ -49,6 +51,12 @@ def clamp(x: Value, low: float, high: float) -> Value:
 
 def at_least(x: Value, low: float) -> Value:
     return torch.clamp_min(x, low)
+
+
+def none(condition: Value) -> bool:
+    """Tell whether it certainly holds nowhere: of a tensor that is not asked, since a GPU would have to wait."""
+    del condition
+    return False
 
 
 def log2(x: Value) -> Value:
@@ -92,30 +100,38 @@ def times(a: Colour, b: Colour) -> Colour:
 if available():  # the same for a number, as Numba reads it
     from numba.extending import overload
 
-    @overload(sqrt)
+    @overload(sqrt, jit_options=INLINE)
     def _sqrt(x):  # type: ignore[no-untyped-def]
         return lambda x: math.sqrt(x)
 
-    @overload(whole)
+    @overload(whole, jit_options=INLINE)
     def _whole(x):  # type: ignore[no-untyped-def]
-        return lambda x: int(math.floor(x))
+        def number(x):  # type: ignore[no-untyped-def]
+            towards_zero = int(x)
+            return towards_zero - 1 if x < towards_zero else towards_zero
 
-    @overload(select)
+        return number
+
+    @overload(select, jit_options=INLINE)
     def _select(condition, x, y):  # type: ignore[no-untyped-def]
         return lambda condition, x, y: x if condition else y
 
-    @overload(clamp)
+    @overload(clamp, jit_options=INLINE)
     def _clamp(x, low, high):  # type: ignore[no-untyped-def]
         return lambda x, low, high: low if x < low else (high if x > high else x)
 
-    @overload(at_least)
+    @overload(at_least, jit_options=INLINE)
     def _at_least(x, low):  # type: ignore[no-untyped-def]
         return lambda x, low: low if x < low else x
 
-    @overload(log2)
+    @overload(none, jit_options=INLINE)
+    def _none(condition):  # type: ignore[no-untyped-def]
+        return lambda condition: not condition
+
+    @overload(log2, jit_options=INLINE)
     def _log2(x):  # type: ignore[no-untyped-def]
         def number(x):  # type: ignore[no-untyped-def]
-            mantissa, exponent = math.frexp(x)
-            return exponent - 2 + 2 * mantissa
+            bits = np.float64(x).view(np.int64)
+            return float((bits >> 52) - 1023) + float(bits & ((1 << 52) - 1)) * 2.0**-52
 
         return number

@@ -2,37 +2,49 @@
 
 from typing import Any
 
-from .ops import Colour, Value, blend, clamp, select, shared, sqrt
+from .ops import Value, clamp, shared, sqrt
 from .scene import CAMERA_HORIZON, CAMERA_LENS, CAMERA_Z, EXPOSURE, SIGMA
-from .sky import sky
-from .surface import coarse, march
+from .surface import coarse
 from .texture import Texels
-from .water import water
+
+
+SAMPLES = 4
+OFFSETS_X, OFFSETS_Y = (-0.125, 0.375, -0.375, 0.125), (-0.375, -0.125, 0.125, 0.375)
+"""Places of the samples in a pixel: four columns and four rows, a turned grid."""
+SAMPLE = 0.5
+"""Side of a sample's share of a pixel, in pixels."""
+CONE = 0.6
+"""Pixels around a pixel's centre within which its samples lie."""
 
 
 @shared
 def heave(waves: Any, lengths: Texels, s: Texels) -> Value:
     """Height of the eye: it floats, softened, on the long waves below it."""
-    return s[CAMERA_Z] + 0.5 * coarse(waves, lengths, 0.0 * s[SIGMA], 0.0 * s[SIGMA], 8.0 + 0.0 * s[SIGMA])[0]
+    return s[CAMERA_Z] + 0.5 * coarse(waves, lengths, 0.0 * s[SIGMA], 0.0 * s[SIGMA], 3.0 + 0.0 * s[SIGMA])[0]
 
 
 @shared
-def light(
-    waves: Any, lengths: Texels, variances: Texels, noise: Texels, s: Texels, z: Value, x: Value, y: Value, pixel: Value
-) -> Colour:
-    """Light at (x, y), in picture heights from the centre, to the right and down; `pixel`: a sample's height."""
-    lens = s[CAMERA_LENS]
-    dx, dy, dz = 2.0 * x * lens, 1.0 + 0.0 * x, (-2.0 * y - s[CAMERA_HORIZON]) * lens
+def place(
+    camera: Texels, width: int, height: int, column: Value, row: Value, off_x: float, off_y: float
+) -> tuple[Value, Value]:
+    """Where a sample of a pixel looks, in picture heights from the centre, to the right and down."""
+    u = (column + 0.5 + off_x - 0.5 * width) / height
+    v = (row + 0.5 + off_y - 0.5 * height) / height
+    return camera[0, 0] * u + camera[0, 1] * v + camera[0, 2], camera[1, 0] * u + camera[1, 1] * v + camera[1, 2]
+
+
+@shared
+def ray(s: Texels, x: Value, y: Value) -> tuple[Value, Value, Value, Value]:
+    """Direction through (x, y), in picture heights from the centre, to the right and down; radians of a height there."""
+    dx, dy, dz = 2.0 * x * s[CAMERA_LENS], 1.0 + 0.0 * x, (-2.0 * y - s[CAMERA_HORIZON]) * s[CAMERA_LENS]
     length = sqrt(dx * dx + 1.0 + dz * dz)
-    d = (dx / length, dy / length, dz / length)
-    angle = 2.0 * pixel * lens / length
-    t, mx, my, last = march(waves, lengths, s, z, d, angle, 4.0 * s[SIGMA])
-    wet = select(d[2] < 0.0, t > -1.0, t < 0.98 * last)
-    return blend(
-        sky(s, noise, d[0], d[1], d[2], angle, 1.0),
-        water(waves, lengths, variances, noise, s, d, (t, mx, my), z, angle),
-        select(wet, 1.0 + 0.0 * t, 0.0 * t),
-    )
+    return dx / length, dy / length, dz / length, 2.0 * s[CAMERA_LENS] / length
+
+
+@shared
+def wet(dz: Value, t: Value, last: Value) -> Value:
+    """Whether the ray has met water."""
+    return (dz < 0.0) | (t < 0.98 * last)
 
 
 @shared

@@ -18,9 +18,10 @@ from torch import Tensor
     SPEED, PEAK, LEVEL, RIPPLE, CHOPPY, TOWARDS, SWELL_K, SWELL_LEVEL, SWELL_TOWARDS, SIGMA, FOAM_AT, FOAM_ALL,
     MICRO, CAMERA_Z, CAMERA_HORIZON, CAMERA_LENS, SUN_X, SUN_Y, SUN_Z, SUN_SIZE, HAZE_AT, CLOUDS, CLOUD_SOFT, CLOUD_X,
     CLOUD_Y, EXPOSURE, ZENITH, MIDDLE, LOW, SUNWARD, LIGHT, DEEP, SCATTER,
-) = (*range(26), 26, 29, 32, 35, 38, 41, 44)  # fmt: skip
-"""Entries of a scene; from ZENITH on each is a colour, three numbers."""
-SCENE = 47
+    STEEP,
+) = (*range(26), 26, 29, 32, 35, 38, 41, 44, 47)  # fmt: skip
+"""Entries of a scene; from ZENITH to SCATTER each is a colour, three numbers."""
+SCENE = 48
 
 # Night with a moon, blue hour, dusk, golden hour, day: linear light of
 # zenith, middle and low sky, low sky under the sun, sun, deep water, light through crests.
@@ -66,7 +67,7 @@ def squash(x: Tensor) -> Tensor:
 
 
 def make_scene(w: Tensor, time: Tensor) -> Tensor:
-    """w [16] and time (seconds) as float64 -> the scene [47], float64, on the device of `w`."""
+    """w [16] and time (seconds) as float64 -> the scene [48], float64, on the device of `w`."""
     u = squash(w.clamp(-1e6, 1e6))
     s: list[Tensor] = [torch.zeros_like(time)] * SCENE
     _waves(u, s)
@@ -90,6 +91,7 @@ def _waves(u: Tensor, s: list[Tensor]) -> None:
     # The two integrals of the spectrum (see spectrum.py), in closed form.
     wind_sea = 0.8 * s[LEVEL] / s[PEAK] ** 2
     s[SIGMA] = (wind_sea + 0.45 * s[SWELL_LEVEL] / s[SWELL_K] ** 2).sqrt()
+    s[STEEP] = 0.16 + 0.34 * u[WIND]
     s[FOAM_AT] = 0.30 + 0.30 * u[FOAM] * u[WIND]
     s[FOAM_ALL] = ((speed - 6.0) / 6.0).clamp(0, 1)
     s[MICRO] = 0.0004 + 0.0012 * u[WIND]
@@ -110,7 +112,7 @@ def _colours(u: Tensor, s: list[Tensor]) -> None:
     colours = (colours + (grey - colours) * share) * (1 + (dimmer - 1) * overcast)
     tint = constant(_NAVY) + (constant(_GREEN) - constant(_NAVY)) * u[TINT]
     colours = torch.cat([colours[:5], colours[5:] * tint])
-    s[ZENITH:SCENE] = colours.reshape(-1).unbind()
+    s[ZENITH:STEEP] = colours.reshape(-1).unbind()
     s[EXPOSURE] = (hours * constant(_EXPOSURE)).sum()
     heights = (hours[:, None] * constant(_SUN_HEIGHT)).sum(0)
     height = heights[0] + (heights[1] - heights[0]) * u[ELEVATION]

@@ -1,7 +1,7 @@
 """The sky in one direction: gradient, glow and disc of the sun or moon, one layer of clouds."""
 
 from .noise import CLOUD, CLOUD_DX, CLOUD_DY
-from .ops import Colour, Value, add, at_least, blend, clamp, mix, scale, shared, smoothstep, sqrt
+from .ops import Colour, Value, add, at_least, blend, clamp, log2, mix, scale, shared, smoothstep, sqrt
 from .scene import (
     CLOUD_SOFT,
     CLOUD_X,
@@ -18,7 +18,6 @@ from .scene import (
     ZENITH,
 )
 from .texture import Texels, detail, read_between
-from .spectrum import TILE
 
 
 @shared
@@ -60,15 +59,15 @@ def sky(s: Texels, noise: Texels, dx: Value, dy: Value, dz: Value, pixel: Value,
     e = at_least(dz, 0.0)
     reach = 1.0 / (e + 0.045)
     x, y = dx * reach * 0.11, dy * reach * 0.11
-    level = detail(pixel * reach * reach * 0.06 * TILE)
+    level = detail(log2(pixel * reach * reach * 15.0))
     x1, y1 = x + s[CLOUD_X], y + s[CLOUD_Y]
     x2, y2 = 2.31 * x - 1.13 * y + 1.7 * s[CLOUD_X], 1.13 * x + 2.31 * y + 1.4 * s[CLOUD_Y]
     fine = clamp(level + 1.35, 0.0, 5.99)
-    value = 0.72 * read_between(noise, x1, y1, level, CLOUD) + 0.28 * read_between(noise, x2, y2, fine, CLOUD)
+    value = 0.72 * read_between(noise, 0, x1, y1, level, CLOUD) + 0.28 * read_between(noise, 0, x2, y2, fine, CLOUD)
     soft = 0.14 + 0.30 * s[CLOUD_SOFT]
     dense = smoothstep((value - 0.86 + 0.86 * s[CLOUDS]) / soft)
-    shade = read_between(noise, x1, y1, level, CLOUD_DX) * s[SUN_X]
-    shade = shade + read_between(noise, x1, y1, level, CLOUD_DY) * s[SUN_Y]
+    shade = read_between(noise, 0, x1, y1, level, CLOUD_DX) * s[SUN_X]
+    shade = shade + read_between(noise, 0, x1, y1, level, CLOUD_DY) * s[SUN_Y]
     lit = clamp(0.55 - 0.055 * shade, 0.0, 1.0) * (1.0 - 0.45 * dense * s[CLOUDS])
     light = colour(s, LIGHT)
     bright = add(scale(light, 0.16 + 0.65 * halo), scale(colour(s, LOW), 0.75))

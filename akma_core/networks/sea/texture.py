@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .ops import Value, clamp, log2, mix, shared, whole
+from .ops import Value, clamp, mix, shared, whole
 from .spectrum import (
     MOVE_X,
     MOVE_Y,
@@ -18,14 +18,14 @@ from .spectrum import (
 LEVELS = 7
 """Of a pyramid, 256 to 4 texels a side."""
 Texels = Any
-"""A pyramid [texels, channels]."""
+"""Pyramids [tiles, texels, channels]."""
 Four = tuple[Value, Value, Value, Value]
 
 
 @shared
-def detail(footprint: Value) -> Value:
-    """Level whose texels are as wide as `footprint` (in texels of level 0)."""
-    return clamp(log2(clamp(footprint, 1.0, 64.0)), 0.0, LEVELS - 1.001)
+def detail(octave: Value) -> Value:
+    """Level of a pyramid for a footprint `octave` octaves above a texel of level 0."""
+    return clamp(octave, 0.0, LEVELS - 1.001)
 
 
 @shared
@@ -43,49 +43,49 @@ def corners(x: Value, y: Value, level: Value) -> tuple[Four, Value, Value]:
 
 
 @shared
-def read(texels: Texels, at: Four, across: Value, down: Value, channel: int) -> Value:
-    upper = mix(texels[at[0], channel], texels[at[1], channel], across)
-    return mix(upper, mix(texels[at[2], channel], texels[at[3], channel], across), down)
+def read(texels: Texels, tile: int, at: Four, across: Value, down: Value, channel: int) -> Value:
+    upper = mix(texels[tile, at[0], channel], texels[tile, at[1], channel], across)
+    return mix(upper, mix(texels[tile, at[2], channel], texels[tile, at[3], channel], across), down)
 
 
 @shared
-def read_surface(texels: Texels, x: Value, y: Value, level: Value) -> tuple[Value, Value, Value]:
+def read_surface(texels: Texels, tile: int, x: Value, y: Value, level: Value) -> tuple[Value, Value, Value]:
     """Height and displacement at one level."""
     at, across, down = corners(x, y, level)
-    height = read(texels, at, across, down, 0)
-    return height, read(texels, at, across, down, MOVE_X), read(texels, at, across, down, MOVE_Y)
+    height = read(texels, tile, at, across, down, 0)
+    return height, read(texels, tile, at, across, down, MOVE_X), read(texels, tile, at, across, down, MOVE_Y)
 
 
 @shared
-def read_surface_between(texels: Texels, x: Value, y: Value, level: Value) -> tuple[Value, Value, Value]:
+def read_surface_between(texels: Texels, tile: int, x: Value, y: Value, level: Value) -> tuple[Value, Value, Value]:
     """Height and displacement between two levels."""
     fine = whole(level)
     share = level - fine
-    a, b = read_surface(texels, x, y, fine), read_surface(texels, x, y, fine + 1)
+    a, b = read_surface(texels, tile, x, y, fine), read_surface(texels, tile, x, y, fine + 1)
     return mix(a[0], b[0], share), mix(a[1], b[1], share), mix(a[2], b[2], share)
 
 
 @shared
-def read_slopes(texels: Texels, x: Value, y: Value, level: Value) -> tuple[Value, ...]:
+def read_slopes(texels: Texels, tile: int, x: Value, y: Value, level: Value) -> tuple[Value, ...]:
     """Gradients and past stretch (channels SLOPE_X to WAKE) between two levels."""
     fine = whole(level)
     share = level - fine
     at, across, down = corners(x, y, fine)
     below, across2, down2 = corners(x, y, fine + 1)
     return (
-        mix(read(texels, at, across, down, SLOPE_X), read(texels, below, across2, down2, SLOPE_X), share),
-        mix(read(texels, at, across, down, SLOPE_Y), read(texels, below, across2, down2, SLOPE_Y), share),
-        mix(read(texels, at, across, down, STRETCH_X), read(texels, below, across2, down2, STRETCH_X), share),
-        mix(read(texels, at, across, down, STRETCH_Y), read(texels, below, across2, down2, STRETCH_Y), share),
-        mix(read(texels, at, across, down, SHEAR), read(texels, below, across2, down2, SHEAR), share),
-        mix(read(texels, at, across, down, WAKE), read(texels, below, across2, down2, WAKE), share),
+        mix(read(texels, tile, at, across, down, SLOPE_X), read(texels, tile, below, across2, down2, SLOPE_X), share),
+        mix(read(texels, tile, at, across, down, SLOPE_Y), read(texels, tile, below, across2, down2, SLOPE_Y), share),
+        mix(read(texels, tile, at, across, down, STRETCH_X), read(texels, tile, below, across2, down2, STRETCH_X), share),
+        mix(read(texels, tile, at, across, down, STRETCH_Y), read(texels, tile, below, across2, down2, STRETCH_Y), share),
+        mix(read(texels, tile, at, across, down, SHEAR), read(texels, tile, below, across2, down2, SHEAR), share),
+        mix(read(texels, tile, at, across, down, WAKE), read(texels, tile, below, across2, down2, WAKE), share),
     )
 
 
 @shared
-def read_between(texels: Texels, x: Value, y: Value, level: Value, channel: int) -> Value:
+def read_between(texels: Texels, tile: int, x: Value, y: Value, level: Value, channel: int) -> Value:
     """One channel between two levels."""
     fine = whole(level)
     at, across, down = corners(x, y, fine)
     below, across2, down2 = corners(x, y, fine + 1)
-    return mix(read(texels, at, across, down, channel), read(texels, below, across2, down2, channel), level - fine)
+    return mix(read(texels, tile, at, across, down, channel), read(texels, tile, below, across2, down2, channel), level - fine)

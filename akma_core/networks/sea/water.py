@@ -22,7 +22,6 @@ from .scene import (
     ZENITH,
 )
 from .sky import colour, gradient, sky
-from .spectrum import TILE
 from .surface import COS_0, COS_1, COS_2, COS_3, SIN_0, SIN_1, SIN_2, SIN_3, footprint
 from .texture import Texels, detail, read_between, read_slopes
 
@@ -42,12 +41,12 @@ def water(
     t, mx, my = hit
     x, y = t * dx - mx, t * dy - my
     wide = footprint(t, dz, pixel)
-    l0, l1 = detail(wide * TILE / lengths[0]), detail(wide * TILE / lengths[1])
-    l2, l3 = detail(wide * TILE / lengths[2]), detail(wide * TILE / lengths[3])
-    a = read_slopes(waves[0], (x * COS_0 + y * SIN_0) / lengths[0], (y * COS_0 - x * SIN_0) / lengths[0], l0)
-    b = read_slopes(waves[1], (x * COS_1 + y * SIN_1) / lengths[1], (y * COS_1 - x * SIN_1) / lengths[1], l1)
-    c = read_slopes(waves[2], (x * COS_2 + y * SIN_2) / lengths[2], (y * COS_2 - x * SIN_2) / lengths[2], l2)
-    e = read_slopes(waves[3], (x * COS_3 + y * SIN_3) / lengths[3], (y * COS_3 - x * SIN_3) / lengths[3], l3)
+    l0, l1 = detail(wide - lengths[0, 1]), detail(wide - lengths[1, 1])
+    l2, l3 = detail(wide - lengths[2, 1]), detail(wide - lengths[3, 1])
+    a = read_slopes(waves, 0, (x * COS_0 + y * SIN_0) / lengths[0, 0], (y * COS_0 - x * SIN_0) / lengths[0, 0], l0)
+    b = read_slopes(waves, 1, (x * COS_1 + y * SIN_1) / lengths[1, 0], (y * COS_1 - x * SIN_1) / lengths[1, 0], l1)
+    c = read_slopes(waves, 2, (x * COS_2 + y * SIN_2) / lengths[2, 0], (y * COS_2 - x * SIN_2) / lengths[2, 0], l2)
+    e = read_slopes(waves, 3, (x * COS_3 + y * SIN_3) / lengths[3, 0], (y * COS_3 - x * SIN_3) / lengths[3, 0], l3)
     rough = s[MICRO] + read_variance(variances, 0, l0, 0) + read_variance(variances, 1, l1, 0)
     rough = rough + read_variance(variances, 2, l2, 0) + read_variance(variances, 3, l3, 0)
     unsure = read_variance(variances, 0, l0, 1) + read_variance(variances, 1, l1, 1)
@@ -140,10 +139,10 @@ def foam_share(
     fresh = smoothstep(0.5 + (s[FOAM_AT] - fold) / (2.0 * spread))
     old = smoothstep(0.5 + (s[FOAM_AT] - 0.98 - wake) / (1.5 * spread)) * 0.5
     share = clamp(fresh + old, 0.0, 1.0) * s[FOAM_ALL]
-    level = detail(wide * TILE / 9.7)
-    level2 = detail(wide * TILE / 2.9)
-    lace = 0.6 * read_between(noise, x / 9.7, y / 9.7, level, LACE)
-    lace = lace + 0.4 * read_between(noise, (0.8 * x + 0.6 * y) / 2.9, (0.8 * y - 0.6 * x) / 2.9, level2, LACE)
+    level = detail(wide + 4.72)
+    level2 = detail(wide + 6.46)
+    lace = 0.6 * read_between(noise, 0, x / 9.7, y / 9.7, level, LACE)
+    lace = lace + 0.4 * read_between(noise, 0, (0.8 * x + 0.6 * y) / 2.9, (0.8 * y - 0.6 * x) / 2.9, level2, LACE)
     cut = smoothstep((share * 1.25 - lace) / 0.30)
     return mix(cut, share * 0.85, smoothstep(level / 5.0))
 
