@@ -45,10 +45,10 @@ def gradient(s: Texels, dx: Value, dy: Value, dz: Value) -> Colour:
 def glow(s: Texels, dx: Value, dy: Value, dz: Value) -> tuple[Value, Value]:
     """Strength of the halo and of the disc."""
     q = at_least(1.0 - (dx * s[SUN_X] + dy * s[SUN_Y] + dz * s[SUN_Z]), 0.0)
-    wide, near = 1.0 + q / 0.09, 1.0 + q / 0.006
-    halo = 0.16 / (wide * wide) + 0.55 / (near * near)
+    wide, near, close = 1.0 + q / 0.12, 1.0 + q / 0.008, 1.0 + q / 0.0009
+    halo = 0.15 / (wide * wide) + 0.35 / (near * near) + 0.9 / (close * close)
     size = s[SUN_SIZE]
-    return halo, smoothstep((size * 1.25 - q) / (size * 0.5))
+    return halo, smoothstep((size * 1.4 - q) / (size * 0.9))
 
 
 @shared

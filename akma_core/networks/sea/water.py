@@ -26,9 +26,9 @@ from .surface import COS_0, COS_1, COS_2, COS_3, SIN_0, SIN_1, SIN_2, SIN_3, foo
 from .texture import Texels, detail, read_between, read_slopes
 
 PI = 3.141592653589793
-SUN_POWER = 0.012
+SUN_POWER = 0.7
 """Of the sun's light by its solid angle: how bright glitter is."""
-BRIGHTEST = 6.0
+BRIGHTEST = 5.0
 """Most that glitter may add, so that single facets do not flash."""
 
 
@@ -84,7 +84,7 @@ def water(
     crest = clamp(0.5 + height / (3.2 * s[SIGMA]), 0.0, 1.4)
     against = at_least(dx * s[SUN_X] + dy * s[SUN_Y] + dz * s[SUN_Z], 0.0)
     tilt = clamp(0.5 - 0.9 * (nx * dx + ny * dy), 0.0, 1.5)
-    through = crest * crest * (0.16 + 0.75 * against * against) * (0.35 + tilt)
+    through = crest * crest * (0.10 + 0.60 * against * against * against) * (0.20 + tilt)
     skylight = add(scale(colour(s, ZENITH), 0.6), scale(colour(s, MIDDLE), 0.4))
     ambient = add(skylight, scale(colour(s, LIGHT), 0.25 * s[SUN_Z] + 0.10))
     below = add(colour(s, DEEP), scale(colour(s, SCATTER), through))
@@ -137,13 +137,13 @@ def foam_share(
     """How much of the water is white: where the surface folds, and in a wake behind; 0..1."""
     spread = 0.12 + unsure
     fresh = smoothstep(0.5 + (s[FOAM_AT] - fold) / (2.0 * spread))
-    old = smoothstep(0.5 + (s[FOAM_AT] - 0.98 - wake) / (1.5 * spread)) * 0.5
+    old = smoothstep(0.5 + (s[FOAM_AT] - 0.80 - wake) / 0.35) * 0.45
     share = clamp(fresh + old, 0.0, 1.0) * s[FOAM_ALL]
     level = detail(wide + 4.72)
     level2 = detail(wide + 6.46)
     lace = 0.6 * read_between(noise, 0, x / 9.7, y / 9.7, level, LACE)
     lace = lace + 0.4 * read_between(noise, 0, (0.8 * x + 0.6 * y) / 2.9, (0.8 * y - 0.6 * x) / 2.9, level2, LACE)
-    cut = smoothstep((share * 1.25 - lace) / 0.30)
+    cut = smoothstep((share * 1.3 - lace) / 0.28)
     return mix(cut, share * 0.85, smoothstep(level / 5.0))
 
 
