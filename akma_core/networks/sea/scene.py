@@ -13,6 +13,8 @@ from torch import Tensor
     WIND, SWELL, HOUR, HUE, TINT, COVER, HAZE, AZIMUTH, ELEVATION, HORIZON, EYE, LENS, HEADING, FOAM, CHOP, CLOUD,
 ) = range(16)  # fmt: skip
 """Entries of w."""
+AVERAGE = (0.0,) * 16
+"""The w of the mildest sea, to which truncation leads."""
 
 (
     SPEED, PEAK, LEVEL, RIPPLE, CHOPPY, TOWARDS, SWELL_K, SWELL_LEVEL, SWELL_TOWARDS, SIGMA, FOAM_AT, FOAM_ALL,

@@ -8,6 +8,7 @@ Each tile holds a band of the spectrum; the bands' squared shares sum to one. Su
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ from .scene import (
 
 TILE = 256
 """Side of a tile in texels."""
+SMALLEST = 4
+"""Side of the last of its halvings."""
 ANGLES = (0.0, 0.61, 1.37, 2.29)
 """How far each tile is turned, radians, so that their repeats do not line up."""
 TENSION = 7.4e-5
@@ -138,10 +141,31 @@ def _spread(xp: Any, sign: int, x: Array, y: Array, towards: Any, narrow: Array)
     return xp.exp(narrow * xp.log(half)) * xp.sqrt(narrow + 0.27) / (2 * math.sqrt(math.pi))
 
 
+class Tables:
+    """All tiles at `time`: waves, float32 [tiles, texels, 9] (see pyramid), and variances, float32 [tiles, levels, 2]."""
+
+    def __init__(self, xp: Any, lattices: Sequence[Lattice], scene: Any, time: Any) -> None:
+        self.waves: Array = xp.stack([pyramid(xp, tile(xp, lattice, scene, time)) for lattice in lattices])
+        self.variances: Array = xp.stack([_variances(xp, waves) for waves in self.waves])
+
+
+def _variances(xp: Any, waves: Array) -> Array:
+    """Variance of slope (per axis) and of stretch that each level has averaged away, [levels, 2]."""
+    first, side, kept = 0, TILE, []
+    while side >= SMALLEST:
+        level = waves[first : first + side * side]
+        # Along one axis at a time: the order of the sum is then the same however many threads there are.
+        square = (level * level).reshape(side, side, -1).sum(1).sum(0) / (side * side)
+        kept.append(xp.stack([(square[SLOPE_X] + square[SLOPE_Y]) * 0.5, square[STRETCH_X] + square[STRETCH_Y]]))
+        first, side = first + side * side, side // 2
+    levels = xp.stack(kept)
+    return levels[:1] - levels
+
+
 def pyramid(xp: Any, fields: Array) -> Array:
     """[C, n, n] -> all halvings down to 4 x 4, each the mean of four, flat and channels last: [texels, C]."""
     levels = [fields]
-    while levels[-1].shape[-1] > 4:
+    while levels[-1].shape[-1] > SMALLEST:
         f = levels[-1]
         levels.append((f[:, ::2, ::2] + f[:, 1::2, ::2] + f[:, ::2, 1::2] + f[:, 1::2, 1::2]) * 0.25)
     flat = xp.concatenate([f.reshape(len(fields), -1) for f in levels], 1).T

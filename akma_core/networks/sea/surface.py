@@ -74,8 +74,8 @@ def approach(
     under = at_least(-dz, 0.0) + s[STEEP] * sqrt(1.0 - dz * dz)
     going = last > 0.0
     for _ in range(STEPS):
-        height, mx, my = coarse(waves, lengths, t * dx - mx, t * dy - my, footprint(t, dz, pixel))
-        mx, my = s[CHOPPY] * mx, s[CHOPPY] * my
+        height, ahead, aside = coarse(waves, lengths, t * dx - mx, t * dy - my, footprint(t, dz, pixel))
+        mx, my = select(going, s[CHOPPY] * ahead, mx), select(going, s[CHOPPY] * aside, my)
         gap = z + t * dz - height
         going = going & (gap > cone * pixel * t)
         t = select(going, within(t + gap / under, first, last), t)
@@ -94,8 +94,8 @@ def meet(waves: Texels, lengths: Texels, s: Texels, z: Value, d: Any, pixel: Val
     under = at_least(-dz, 0.0) + s[STEEP] * sqrt(1.0 - dz * dz)
     going = last > 0.0
     for _ in range(STEPS):
-        height, mx, my = coarse(waves, lengths, t * dx - mx, t * dy - my, footprint(t, dz, pixel))
-        mx, my = s[CHOPPY] * mx, s[CHOPPY] * my
+        height, ahead, aside = coarse(waves, lengths, t * dx - mx, t * dy - my, footprint(t, dz, pixel))
+        mx, my = select(going, s[CHOPPY] * ahead, mx), select(going, s[CHOPPY] * aside, my)
         gap = z + t * dz - height
         t = select(going, within(t + gap / under, first, last), t)
         going = going & (gap * gap > NEAR * NEAR * pixel * pixel * t * t)
