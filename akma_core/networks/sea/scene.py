@@ -83,7 +83,7 @@ def _waves(u: Tensor, s: list[Tensor]) -> None:
     speed = 2.4 + 16.0 * u[WIND]
     s[SPEED] = speed
     s[PEAK] = 2 * math.pi / (3.0 + 0.24 * speed * speed)
-    s[LEVEL] = (0.0012 + 0.0034 * u[WIND] + 0.0120 * u[WIND] ** 3) * (0.85 + 0.3 * u[CHOP])
+    s[LEVEL] = (0.0012 + 0.0034 * u[WIND] + 0.0150 * u[WIND] ** 3) * (0.85 + 0.3 * u[CHOP])
     s[RIPPLE] = 0.22 + 0.9 * u[WIND]
     s[CHOPPY] = 0.75 + 0.30 * u[CHOP] + 0.30 * u[WIND]
     s[TOWARDS] = -math.pi / 2 + 1.9 * (u[HEADING] - 0.5)
@@ -94,7 +94,7 @@ def _waves(u: Tensor, s: list[Tensor]) -> None:
     wind_sea = 0.8 * s[LEVEL] / s[PEAK] ** 2
     s[SIGMA] = (wind_sea + 0.45 * s[SWELL_LEVEL] / s[SWELL_K] ** 2).sqrt()
     s[STEEP] = 0.16 + 0.44 * u[WIND]
-    s[FOAM_AT] = 0.36 + 0.26 * u[FOAM] + 0.10 * u[WIND]
+    s[FOAM_AT] = 0.36 + 0.28 * u[FOAM] + 0.20 * u[WIND]
     s[FOAM_ALL] = 1.15 * ((u[WIND] - 0.25) / 0.45).clamp(0, 1)
     s[MICRO] = 0.0004 + 0.0012 * u[WIND]
 

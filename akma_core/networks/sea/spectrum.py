@@ -41,6 +41,8 @@ MEMORY = 1.3
 HEIGHT, MOVE_X, MOVE_Y, SLOPE_X, SLOPE_Y, STRETCH_X, STRETCH_Y, SHEAR, WAKE = range(9)
 """Channels of a tile: height, horizontal displacement, gradient of the height, of the displacement, past stretch."""
 CHANNELS = 9
+USED = (tuple(range(CHANNELS)), tuple(range(CHANNELS)), tuple(range(WAKE)), (SLOPE_X, SLOPE_Y))
+"""Channels that each tile is asked for: the shortest waves change only the light, and leave no foam behind."""
 
 Array = Any
 """Of numpy or torch: `xp` is the module."""
@@ -58,12 +60,14 @@ class Lattice:
         self.kx: Array = x * cos - y * sin
         self.ky: Array = x * sin + y * cos
         self.k: Array = np.maximum(np.hypot(x, y), step)
+        self.octaves: Array = np.log(self.k)
         self.omega: Array = np.sqrt(GRAVITY * self.k + TENSION * self.k**3)
         self.share: Array = _share(cfg, index, self.k) * step / math.sqrt(2)
         self.share[0, 0] = 0
         phases = np.random.RandomState(cfg.seed + index)  # whose numbers are frozen for ever
         plane = (phases.randn(TILE, TILE) + 1j * phases.randn(TILE, TILE)) / math.sqrt(2)
         opposite = np.roll(plane[::-1, ::-1], (1, 1), (0, 1)).conj()
+        self.channels = USED[index]
         self.forward: Array = plane[:, : TILE // 2 + 1].copy()
         self.backward: Array = opposite[:, : TILE // 2 + 1].copy()
 
@@ -73,7 +77,8 @@ class Lattice:
 
         moved = object.__new__(Lattice)
         for name, value in vars(self).items():
-            setattr(moved, name, torch.from_numpy(np.ascontiguousarray(value)).to(device))
+            array = isinstance(value, np.ndarray)
+            setattr(moved, name, torch.from_numpy(np.ascontiguousarray(value)).to(device) if array else value)
         return moved
 
 
@@ -106,24 +111,26 @@ def tile(xp: Any, lattice: Lattice, scene: Any, time: Any) -> Array:
     past = forward * lag + backward * lag.conj()
     x, y = lattice.kx / k, lattice.ky / k
     slope_x, slope_y = 1j * lattice.kx * h, 1j * lattice.ky * h
-    channels = [
+    waves = [
         h, 1j * x * h, 1j * y * h, slope_x, slope_y, -x * lattice.kx * h, -y * lattice.ky * h, -x * lattice.ky * h,
         -k * past,
     ]  # fmt: skip
-    fields = xp.fft.irfft2(xp.stack(channels), norm="forward")
-    return fields.astype(np.float32) if xp is np else fields.to(xp.float32)
+    fields = xp.zeros((CHANNELS, TILE, TILE), dtype=xp.float32, **({} if xp is np else {"device": k.device}))
+    for channel in lattice.channels:
+        fields[channel] = xp.fft.irfft2(waves[channel], norm="forward")
+    return fields
 
 
 def _amplitudes(xp: Any, lattice: Lattice, s: Any) -> tuple[Array, Array]:
     """Amplitudes of the waves along k and against it."""
     k = lattice.k
     ratio = s[PEAK] / k
-    octave = xp.log(k / s[PEAK]) / 0.28
+    octave = (lattice.octaves - xp.log(s[PEAK])) / 0.28
     wind = s[LEVEL] * xp.exp(-1.25 * ratio * ratio) * (1 + 2.2 * xp.exp(-0.5 * octave * octave))
     short = k * k / (k * k + 40.0)  # from about a metre down it is the wind of the moment that makes ripples
     wind = wind * (1 + (s[RIPPLE] - 1) * short)
     narrow = 1.5 + 9.0 / (1 + 0.3 / (ratio * ratio))
-    octave = xp.log(k / s[SWELL_K]) / 0.18
+    octave = (lattice.octaves - xp.log(s[SWELL_K])) / 0.18
     swell = s[SWELL_LEVEL] * xp.exp(-0.5 * octave * octave)
     x, y = lattice.kx / k, lattice.ky / k
     result = []
@@ -142,31 +149,36 @@ def _spread(xp: Any, sign: int, x: Array, y: Array, towards: Any, narrow: Array)
 
 
 class Tables:
-    """All tiles at `time`: waves, float32 [tiles, texels, 9] (see pyramid), and variances, float32 [tiles, levels, 2]."""
+    """All tiles at `time`: waves, float32 [tiles, texels, 9], and variances, float32 [tiles, levels, 2] (see pyramid)."""
 
     def __init__(self, xp: Any, lattices: Sequence[Lattice], scene: Any, time: Any) -> None:
-        self.waves: Array = xp.stack([pyramid(xp, tile(xp, lattice, scene, time)) for lattice in lattices])
-        self.variances: Array = xp.stack([_variances(xp, waves) for waves in self.waves])
+        levels = [pyramid(tile(xp, lattice, scene, time)) for lattice in lattices]
+        self.waves: Array = xp.stack([flat(xp, each) for each in levels])
+        self.variances: Array = xp.stack([_lost(xp, each) for each in levels])
 
 
-def _variances(xp: Any, waves: Array) -> Array:
-    """Variance of slope (per axis) and of stretch that each level has averaged away, [levels, 2]."""
-    first, side, kept = 0, TILE, []
-    while side >= SMALLEST:
-        level = waves[first : first + side * side]
-        # Along one axis at a time: the order of the sum is then the same however many threads there are.
-        square = (level * level).reshape(side, side, -1).sum(1).sum(0) / (side * side)
-        kept.append(xp.stack([(square[SLOPE_X] + square[SLOPE_Y]) * 0.5, square[STRETCH_X] + square[STRETCH_Y]]))
-        first, side = first + side * side, side // 2
-    levels = xp.stack(kept)
-    return levels[:1] - levels
-
-
-def pyramid(xp: Any, fields: Array) -> Array:
-    """[C, n, n] -> all halvings down to 4 x 4, each the mean of four, flat and channels last: [texels, C]."""
+def pyramid(fields: Array) -> list[Array]:
+    """[C, n, n] and all its halvings down to 4 x 4, each texel the mean of four."""
     levels = [fields]
     while levels[-1].shape[-1] > SMALLEST:
         f = levels[-1]
         levels.append((f[:, ::2, ::2] + f[:, 1::2, ::2] + f[:, ::2, 1::2] + f[:, 1::2, 1::2]) * 0.25)
-    flat = xp.concatenate([f.reshape(len(fields), -1) for f in levels], 1).T
-    return np.ascontiguousarray(flat) if xp is np else flat.contiguous()
+    return levels
+
+
+def flat(xp: Any, levels: list[Array]) -> Array:
+    """A pyramid's levels one after the other, channels last: [texels, C]."""
+    texels = xp.concatenate([f.reshape(len(f), -1) for f in levels], 1).T
+    return np.ascontiguousarray(texels) if xp is np else texels.contiguous()
+
+
+def _lost(xp: Any, levels: list[Array]) -> Array:
+    """Variance of slope (per axis) and of stretch that each level has averaged away, [levels, 2]."""
+    kept = []
+    for f in levels:
+        used = f[SLOPE_X : STRETCH_Y + 1]
+        # Along one axis at a time: the order of the sum is then the same however many threads there are.
+        square = (used * used).sum(2).sum(1) / (f.shape[1] * f.shape[2])
+        kept.append(xp.stack([(square[0] + square[1]) * 0.5, square[2] + square[3]]))
+    all_kept = xp.stack(kept)
+    return all_kept[:1] - all_kept

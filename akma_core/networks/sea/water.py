@@ -92,7 +92,7 @@ def water(
 
     share = foam_share(noise, s, x, y, fold, choppy * (a[5] + b[5]), unsure, wide)
     lambert = at_least(nx * s[SUN_X] + ny * s[SUN_Y] + nz * s[SUN_Z], 0.0)
-    white = add(scale(ambient, 0.75), scale(colour(s, LIGHT), 0.40 * lambert))
+    white = add(scale(ambient, 1.05), scale(colour(s, LIGHT), 0.12 + 0.40 * lambert))
     light = blend(light, white, share)
     return hazed(s, light, dx, dy, t)
 
@@ -140,10 +140,13 @@ def foam_share(
     old = smoothstep(0.5 + (s[FOAM_AT] - 0.80 - wake) / 0.35) * 0.45
     share = clamp(fresh + old, 0.0, 1.0) * s[FOAM_ALL]
     level = detail(wide + 4.72)
-    level2 = detail(wide + 6.46)
-    lace = 0.6 * read_between(noise, 0, x / 9.7, y / 9.7, level, LACE)
-    lace = lace + 0.4 * read_between(noise, 0, (0.8 * x + 0.6 * y) / 2.9, (0.8 * y - 0.6 * x) / 2.9, level2, LACE)
-    cut = smoothstep((share * 1.3 - lace) / 0.28)
+    lace = 0.50 * read_between(noise, 0, x / 9.7, y / 9.7, level, LACE)
+    u, v = (0.8 * x + 0.6 * y) / 2.9, (0.8 * y - 0.6 * x) / 2.9
+    lace = lace + 0.30 * read_between(noise, 0, u, v, detail(wide + 6.46), LACE)
+    u, v = (0.28 * x - 0.96 * y) / 0.93, (0.28 * y + 0.96 * x) / 0.93
+    lace = lace + 0.20 * read_between(noise, 0, u, v, detail(wide + 8.10), LACE)
+    cut = smoothstep((share * 1.25 - lace + 0.04) / 0.36)
+    cut = cut * (0.45 + 0.55 * cut)
     return mix(cut, share * 0.85, smoothstep(level / 5.0))
 
 
