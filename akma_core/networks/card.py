@@ -24,7 +24,7 @@ class NetworkCard(BaseModel):
     format: Literal["akma-network"] = "akma-network"
     version: Literal[1] = 1
     name: str
-    kind: Literal["stylegan3"]
+    kind: Literal["stylegan3", "sea"]
     config: dict[str, Any]
     """Constructor arguments of the network's own configuration class."""
     width: Annotated[int, Field(ge=1, le=16384)]

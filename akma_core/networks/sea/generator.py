@@ -117,4 +117,3 @@ class SeaGenerator:
         self.z_dim, self.w_dim, self.num_ws, self.img_resolution = cfg.z_dim, cfg.w_dim, 1, cfg.img_resolution
         self.mapping = SeaMapping(cfg)
         self.synthesis = SeaSynthesis(cfg, available() if compiled is None else compiled)
-

@@ -13,6 +13,7 @@ from .sky import sky
 from .surface import approach, meet
 from .water import water
 
+
 def _make(sources: str) -> Any:
     @jit(error_model="numpy")
     def rows(waves, lengths, variances, noise, s, camera, width, height, top, left, out):

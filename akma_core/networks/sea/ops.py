@@ -101,36 +101,36 @@ if available():  # the same for a number, as Numba reads it
     from numba.extending import overload
 
     @overload(sqrt, jit_options=INLINE)
-    def _sqrt(x):  # type: ignore[no-untyped-def]
+    def _sqrt(x):
         return lambda x: math.sqrt(x)
 
     @overload(whole, jit_options=INLINE)
-    def _whole(x):  # type: ignore[no-untyped-def]
-        def number(x):  # type: ignore[no-untyped-def]
+    def _whole(x):
+        def number(x):
             towards_zero = int(x)
             return towards_zero - 1 if x < towards_zero else towards_zero
 
         return number
 
     @overload(select, jit_options=INLINE)
-    def _select(condition, x, y):  # type: ignore[no-untyped-def]
+    def _select(condition, x, y):
         return lambda condition, x, y: x if condition else y
 
     @overload(clamp, jit_options=INLINE)
-    def _clamp(x, low, high):  # type: ignore[no-untyped-def]
+    def _clamp(x, low, high):
         return lambda x, low, high: low if x < low else (high if x > high else x)
 
     @overload(at_least, jit_options=INLINE)
-    def _at_least(x, low):  # type: ignore[no-untyped-def]
+    def _at_least(x, low):
         return lambda x, low: low if x < low else x
 
     @overload(none, jit_options=INLINE)
-    def _none(condition):  # type: ignore[no-untyped-def]
+    def _none(condition):
         return lambda condition: not condition
 
     @overload(log2, jit_options=INLINE)
-    def _log2(x):  # type: ignore[no-untyped-def]
-        def number(x):  # type: ignore[no-untyped-def]
+    def _log2(x):
+        def number(x):
             bits = np.float64(x).view(np.int64)
             return float((bits >> 52) - 1023) + float(bits & ((1 << 52) - 1)) * 2.0**-52
 

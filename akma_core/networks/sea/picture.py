@@ -7,7 +7,6 @@ from .scene import CAMERA_HORIZON, CAMERA_LENS, CAMERA_Z, EXPOSURE, SIGMA
 from .surface import coarse
 from .texture import Texels
 
-
 SAMPLES = 4
 OFFSETS_X, OFFSETS_Y = (-0.125, 0.375, -0.375, 0.125), (-0.375, -0.125, 0.125, 0.375)
 """Places of the samples in a pixel: four columns and four rows, a turned grid."""
@@ -35,7 +34,7 @@ def place(
 
 @shared
 def ray(s: Texels, x: Value, y: Value) -> tuple[Value, Value, Value, Value]:
-    """Direction through (x, y), in picture heights from the centre, to the right and down; radians of a height there."""
+    """Direction through (x, y), in picture heights from the centre, right and down; radians of a height there."""
     dx, dy, dz = 2.0 * x * s[CAMERA_LENS], 1.0 + 0.0 * x, (-2.0 * y - s[CAMERA_HORIZON]) * s[CAMERA_LENS]
     length = sqrt(dx * dx + 1.0 + dz * dz)
     return dx / length, dy / length, dz / length, 2.0 * s[CAMERA_LENS] / length

@@ -149,7 +149,7 @@ def _spread(xp: Any, sign: int, x: Array, y: Array, towards: Any, narrow: Array)
 
 
 class Tables:
-    """All tiles at `time`: waves, float32 [tiles, texels, 9], and variances, float32 [tiles, levels, 2] (see pyramid)."""
+    """All tiles at `time`: waves, float32 [tiles, texels, 9], and variances, float32 [tiles, levels, 2]."""
 
     def __init__(self, xp: Any, lattices: Sequence[Lattice], scene: Any, time: Any) -> None:
         levels = [pyramid(tile(xp, lattice, scene, time)) for lattice in lattices]

@@ -64,9 +64,7 @@ def span(z: Value, crest: Value, dz: Value) -> tuple[Value, Value]:
 
 
 @shared
-def approach(
-    waves: Texels, lengths: Texels, s: Texels, z: Value, d: Any, pixel: Value, cone: float
-) -> Value:
+def approach(waves: Texels, lengths: Texels, s: Texels, z: Value, d: Any, pixel: Value, cone: float) -> Value:
     """Distance along d, from height z over the origin, up to which all rays `cone` pixels around run through air."""
     dx, dy, dz = d
     first, last = span(z, CREST * s[SIGMA], dz)

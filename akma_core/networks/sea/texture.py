@@ -71,14 +71,22 @@ def read_slopes(texels: Texels, tile: int, x: Value, y: Value, level: Value) -> 
     fine = whole(level)
     share = level - fine
     at, across, down = corners(x, y, fine)
-    below, across2, down2 = corners(x, y, fine + 1)
+    a = (
+        read(texels, tile, at, across, down, SLOPE_X),
+        read(texels, tile, at, across, down, SLOPE_Y),
+        read(texels, tile, at, across, down, STRETCH_X),
+        read(texels, tile, at, across, down, STRETCH_Y),
+        read(texels, tile, at, across, down, SHEAR),
+        read(texels, tile, at, across, down, WAKE),
+    )
+    at, across, down = corners(x, y, fine + 1)
     return (
-        mix(read(texels, tile, at, across, down, SLOPE_X), read(texels, tile, below, across2, down2, SLOPE_X), share),
-        mix(read(texels, tile, at, across, down, SLOPE_Y), read(texels, tile, below, across2, down2, SLOPE_Y), share),
-        mix(read(texels, tile, at, across, down, STRETCH_X), read(texels, tile, below, across2, down2, STRETCH_X), share),
-        mix(read(texels, tile, at, across, down, STRETCH_Y), read(texels, tile, below, across2, down2, STRETCH_Y), share),
-        mix(read(texels, tile, at, across, down, SHEAR), read(texels, tile, below, across2, down2, SHEAR), share),
-        mix(read(texels, tile, at, across, down, WAKE), read(texels, tile, below, across2, down2, WAKE), share),
+        mix(a[0], read(texels, tile, at, across, down, SLOPE_X), share),
+        mix(a[1], read(texels, tile, at, across, down, SLOPE_Y), share),
+        mix(a[2], read(texels, tile, at, across, down, STRETCH_X), share),
+        mix(a[3], read(texels, tile, at, across, down, STRETCH_Y), share),
+        mix(a[4], read(texels, tile, at, across, down, SHEAR), share),
+        mix(a[5], read(texels, tile, at, across, down, WAKE), share),
     )
 
 
@@ -87,5 +95,6 @@ def read_between(texels: Texels, tile: int, x: Value, y: Value, level: Value, ch
     """One channel between two levels."""
     fine = whole(level)
     at, across, down = corners(x, y, fine)
-    below, across2, down2 = corners(x, y, fine + 1)
-    return mix(read(texels, tile, at, across, down, channel), read(texels, tile, below, across2, down2, channel), level - fine)
+    a = read(texels, tile, at, across, down, channel)
+    at, across, down = corners(x, y, fine + 1)
+    return mix(a, read(texels, tile, at, across, down, channel), level - fine)

@@ -11,7 +11,6 @@ from .scene import (
     FOAM_AT,
     HAZE_AT,
     LIGHT,
-    LOW,
     MICRO,
     MIDDLE,
     SCATTER,
@@ -107,8 +106,7 @@ def read_variance(variances: Texels, tile: int, level: Value, which: int) -> Val
 @shared
 def reflected(s: Texels, noise: Texels, x: Value, y: Value, z: Value, blur: Value) -> Colour:
     """The sky as a rough mirror shows it; the sun itself is glitter's."""
-    clear = sky(s, noise, x, y, z, blur, 0.0)
-    return clear
+    return sky(s, noise, x, y, z, blur, 0.0)
 
 
 @shared
