@@ -124,7 +124,7 @@ def _colours(u: Tensor, s: list[Tensor]) -> None:
     across = 1.5 * (u[AZIMUTH] - 0.5)
     length = (1 + across * across + height * height).sqrt()
     s[SUN_X], s[SUN_Y], s[SUN_Z] = across / length, 1 / length, height / length
-    s[SUN_SIZE] = 0.00022 + 0 * length
+    s[SUN_SIZE] = 0.00016 + 0 * length
     s[CLOUDS] = u[COVER]
     s[CLOUD_SOFT] = u[CLOUD]
     s[HAZE_AT] = 700.0 + 5200.0 * (1 - u[HAZE]) ** 2

@@ -133,19 +133,20 @@ def foam_share(
     noise: Texels, s: Texels, x: Value, y: Value, fold: Value, wake: Value, unsure: Value, wide: Value
 ) -> Value:
     """How much of the water is white: where the surface folds, and in a wake behind; 0..1."""
-    spread = 0.12 + unsure
+    spread = 0.24 + unsure
     fresh = smoothstep(0.5 + (s[FOAM_AT] - fold) / (2.0 * spread))
     old = smoothstep(0.5 + (s[FOAM_AT] - 0.80 - wake) / 0.35) * 0.45
-    share = clamp(fresh + old, 0.0, 1.0) * s[FOAM_ALL]
-    level = detail(wide + 4.72)
-    lace = 0.50 * read_between(noise, 0, x / 9.7, y / 9.7, level, LACE)
-    u, v = (0.8 * x + 0.6 * y) / 2.9, (0.8 * y - 0.6 * x) / 2.9
-    lace = lace + 0.30 * read_between(noise, 0, u, v, detail(wide + 6.46), LACE)
-    u, v = (0.28 * x - 0.96 * y) / 0.93, (0.28 * y + 0.96 * x) / 0.93
-    lace = lace + 0.20 * read_between(noise, 0, u, v, detail(wide + 8.10), LACE)
-    cut = smoothstep((share * 1.25 - lace + 0.04) / 0.36)
-    cut = cut * (0.45 + 0.55 * cut)
-    return mix(cut, share * 0.85, smoothstep(level / 5.0))
+    share = clamp((0.85 * fresh + old) * s[FOAM_ALL], 0.0, 0.88)
+    level = detail(wide + 5.39)
+    lace = 0.38 * read_between(noise, 0, x / 6.1, y / 6.1, level, LACE)
+    u, v = (0.8 * x + 0.6 * y) / 2.1, (0.8 * y - 0.6 * x) / 2.1
+    lace = lace + 0.34 * read_between(noise, 0, u, v, detail(wide + 6.93), LACE)
+    u, v = (0.28 * x - 0.96 * y) / 0.67, (0.28 * y + 0.96 * x) / 0.67
+    bubbles = read_between(noise, 0, u, v, detail(wide + 8.58), LACE)
+    lace = lace + 0.28 * bubbles
+    cut = smoothstep((share * 1.15 - lace + 0.10) / 0.46)
+    cut = cut * (0.30 + 0.70 * cut) * (1.0 - 0.45 * bubbles)
+    return mix(cut, share * 0.70, smoothstep(level / 5.0))
 
 
 @shared
