@@ -4,16 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-REVISION = 1
-"""Raised with every change of the code that changes a pixel: it is part of the network's digest."""
-
 
 class SeaConfig(BaseModel):
     """Constants of a sea. Frozen; unknown fields refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    revision: Literal[1] = REVISION
+    revision: Literal[1] = 1
+    """Raised with every change of the code that changes a pixel: it is part of the network's digest."""
     z_dim: Literal[16] = 16
     w_dim: Literal[16] = 16
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 22

@@ -20,7 +20,8 @@ def make_noise(cfg: SeaConfig) -> NDArray[np.float32]:
     ridges = sum(weight * np.abs(_field(random, 0.9, low)) for weight, low in ((1.0, 7.0), (0.6, 18.0), (0.35, 40.0)))
     warp = [_field(random, 2.0, 5.0) * 3 for _ in range(2)]
     lace = _uniform(_warped(np.asarray(ridges), warp))
-    return flat(np, pyramid(np.stack([billows, slope_x, slope_y, lace]).astype(np.float32)))[None]
+    texels: NDArray[np.float32] = flat(np, pyramid(np.stack([billows, slope_x, slope_y, lace]).astype(np.float32)))
+    return texels[None]
 
 
 def _field(random: np.random.RandomState, fall: float, low: float) -> Field:
@@ -33,14 +34,13 @@ def _field(random: np.random.RandomState, fall: float, low: float) -> Field:
 
 def _warped(field: Field, by: list[Field]) -> Field:
     """`field` read at places moved by so many texels, in x and in y."""
-    y, x = np.meshgrid(np.arange(TILE), np.arange(TILE), indexing="ij")
-    x, y = x + by[0], y + by[1]
+    x, y = np.arange(TILE) + by[0], np.arange(TILE)[:, None] + by[1]
     left, top = np.floor(x), np.floor(y)
     right_share, down_share = x - left, y - top
     i, j = top.astype(int), left.astype(int)
 
     def at(down: int, right: int) -> Field:
-        return field[(i + down) % TILE, (j + right) % TILE]
+        return np.asarray(field[(i + down) % TILE, (j + right) % TILE])
 
     upper = at(0, 0) * (1 - right_share) + at(0, 1) * right_share
     lower = at(1, 0) * (1 - right_share) + at(1, 1) * right_share

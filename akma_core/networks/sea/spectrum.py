@@ -89,7 +89,7 @@ def _share(cfg: SeaConfig, index: int, k: NDArray[np.float64]) -> NDArray[np.flo
         """Rise from 0 to 1 across the border between tiles i and i + 1, half an octave to each side."""
         border = 2 * math.pi / (SHORTEST * cfg.lengths[i] / TILE) / math.sqrt(2)
         x = np.clip(np.log2(k / border) + 0.5, 0, 1)
-        return x * x * (3 - 2 * x)  # type: ignore[no-any-return]
+        return x * x * (3 - 2 * x)
 
     lower = above(index - 1) if index else np.ones_like(k)
     return np.sqrt(lower * (1 - above(index)))

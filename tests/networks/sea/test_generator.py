@@ -56,10 +56,9 @@ def test_neither_threads_nor_batch_change_a_bit(sea: SeaGenerator) -> None:
 
 
 @pytest.mark.skipif(not available(), reason="without Numba both are torch")
-@pytest.mark.parametrize("seed", [1, 5])
-def test_torch_gives_the_same_picture(sea: SeaGenerator, seed: int) -> None:
+def test_torch_gives_the_same_picture(sea: SeaGenerator) -> None:
     plain = SeaGenerator(SeaConfig(), compiled=False)
-    ws = seeds(sea, seed)
+    ws = seeds(sea, 27)  # a storm, with sun and foam
     difference = (plain.synthesis(ws, at(TIME), None, 40, 32) - sea.synthesis(ws, at(TIME), None, 40, 32)).abs()
     assert difference.max() < LEVEL / 2
 
