@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from runners.stylegan3 import StyleGAN3Runner, device_part
 
 from akma_core.audio.reader import digest, open_audio
 from akma_core.networks import builtin
@@ -17,7 +18,6 @@ from akma_core.render.curves import complete
 from akma_core.render.planner import make_plan
 from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
-from runners.stylegan3 import StyleGAN3Runner, device_part
 
 BATCH = 8  # frames at a time
 

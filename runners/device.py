@@ -87,7 +87,8 @@ class Device(PriorityLock):
             message = f"network {name} is not here any more: import it again"
             raise RequestError(message, code="other_network", field="model")
         finishing = finish(plan, find_upscaler(plan.settings, self._device))
-        return NetworkRunner(folder, self._device, plan.device.batch, plan.device.dtype, finishing)
+        size = plan.network.width, plan.network.height
+        return NetworkRunner(folder, self._device, plan.device.batch, plan.device.dtype, finishing, size)
 
     def complete(self, plan: RenderPlan, reader: AudioReader) -> Planned:
         """The plan with what the song's analysis decides: its columns."""

@@ -58,10 +58,12 @@ class NetworkRunner:
         batch: int,
         dtype: Literal["float32", "float16"] = "float32",
         finish: Callable[[Tensor], Tensor] | None = None,
+        size: tuple[int, int] | None = None,
     ) -> None:
         """`batch` and `dtype` as in the plan's DevicePart. Warms up, so that the first picture takes no longer.
 
-        `finish` makes other pictures of pictures, uint8 [n, H, W, 3] on the device: see runners.realesrgan.
+        `finish` makes other pictures of pictures, uint8 [n, H, W, 3] on the device: see runners.realesrgan. `size`:
+        width and height, pixels, for networks that compute pictures of any size (None: the card's).
         """
         keep_mapped()
         self.device = device
@@ -71,12 +73,15 @@ class NetworkRunner:
         card, generator = read_card(folder), kinds.load(folder)
         # The mapping stays on the CPU and takes one seed at a time: w is then the same on every device.
         self._mapping = generator.mapping
-        self._synthesis = generator.synthesis.to(device)
-        if dtype == "float16":
+        self._synthesis = generator.synthesis if device.type == "cpu" else generator.synthesis.to(device)
+        kind = kinds.of(card)
+        self._size = (size or (card.width, card.height)) if kind.ANY_SIZE else None
+        self._moves = kind.MOVES
+        if dtype == "float16" and hasattr(self._synthesis, "use_fp16"):
             self._synthesis.use_fp16()
         self._finish = finish
         self._z_dim, self._c_dim = generator.z_dim, generator.c_dim
-        self.rates = kinds.of(card).rates(card.config)
+        self.rates = kind.rates(card.config)
         self._cuda: CudaBatches | None = None
         workers = torch.get_num_threads() if device.type == "cpu" else 1
         self.step = max(workers, batch)
@@ -88,7 +93,8 @@ class NetworkRunner:
             torch.backends.cudnn.allow_tf32 = dtype == "float16"
             torch.backends.cudnn.deterministic = True
             shape = generator.num_ws, generator.w_dim
-            self._cuda = CudaBatches(self._compute, batch, shape, device, self.notes)
+            # What moves by itself has steps of its own for each picture, which no graph can hold.
+            self._cuda = None if self._moves else CudaBatches(self._compute, batch, shape, device, self.notes)
 
     @torch.inference_mode()
     def mapping(self, network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
@@ -116,7 +122,7 @@ class NetworkRunner:
             return
         for inputs in batches:
             rgb = self.pictures(inputs)
-            yield rgb_to_yuv420(rgb[:, : rgb.shape[1] // 2 * 2, : rgb.shape[2] // 2 * 2]).numpy()
+            yield rgb_to_yuv420(rgb[:, : rgb.shape[1] // 2 * 2, : rgb.shape[2] // 2 * 2]).cpu().numpy()
 
     def _at_once(self, inputs: Inputs) -> Tensor:
         """All of `inputs` on the CPU, a batch a thread."""
@@ -132,13 +138,24 @@ class NetworkRunner:
     def _batch(self, inputs: Inputs, size: int) -> Tensor:
         # A short batch is filled up: another size is rounded differently.
         full = inputs.filled(size)
+        seconds = np.zeros(len(full)) if full.seconds is None else full.seconds
         transform, colour = (
-            None if array is None else torch.from_numpy(array) for array in (full.transform, full.colour)
+            None if array is None else torch.from_numpy(array).to(self.device)
+            for array in (full.transform, full.colour)
         )
-        return self._compute(torch.from_numpy(full.ws), transform, colour)[: len(inputs)]
+        ws, time = torch.from_numpy(full.ws).to(self.device), torch.from_numpy(seconds)
+        return self._compute(ws, transform, colour, time)[: len(inputs)]
 
-    def _compute(self, ws: Tensor, transform: Tensor | None, colour: Tensor | None) -> Tensor:
-        """[n, num_ws or 1, w_dim], [n, 3, 3], [n, 3] -> uint8 [n, H, W, 3], all on the device."""
-        rgb = self._synthesis(ws.expand(-1, self._synthesis.num_ws, -1), transform=transform)
+    def _compute(
+        self, ws: Tensor, transform: Tensor | None, colour: Tensor | None, seconds: Tensor | None = None
+    ) -> Tensor:
+        """[n, num_ws or 1, w_dim], [n, 3, 3], [n, 3] -> uint8 [n, H, W, 3], all on the device.
+
+        `seconds` [n], float64, of networks that move by themselves.
+        """
+        if self._moves:
+            rgb = self._synthesis(ws, seconds, transform, *self._size)
+        else:
+            rgb = self._synthesis(ws.expand(-1, self._synthesis.num_ws, -1), transform=transform)
         rgb = to_uint8(rgb if colour is None else graded(rgb, colour))
         return self._finish(rgb) if self._finish else rgb

@@ -98,7 +98,8 @@ def run(options: argparse.Namespace) -> None:
         began = time.monotonic()
         notes: list[str] = []
         if todo:
-            runner = NetworkRunner(folder, device, plan.device.batch, plan.device.dtype, finishing)
+            size = plan.network.width, plan.network.height
+            runner = NetworkRunner(folder, device, plan.device.batch, plan.device.dtype, finishing, size)
             progress = Progress(plan.frames, kept)
             try:
                 render_chunks(plan, todo, Trajectory(plan, planned.columns, runner), runner, work.path, progress.add)

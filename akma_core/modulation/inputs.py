@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ class Inputs:
     """Camera, [n, 3, 3]: output to input coordinates."""
     colour: NDArray[np.float32] | None = None
     """Factors of exposure, contrast and saturation, [n, 3]."""
+    seconds: NDArray[np.float64] | None = None
+    """Time of each frame, for networks that move by themselves, [n]."""
 
     def __len__(self) -> int:
         return len(self.ws)
@@ -28,9 +31,9 @@ class Inputs:
         """The same with the last frame repeated up to `count` frames."""
         return self._each(lambda array: np.concatenate([array, np.repeat(array[-1:], count - len(array), axis=0)]))
 
-    def _each(self, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> "Inputs":
-        transform, colour = (None if each is None else change(each) for each in (self.transform, self.colour))
-        return Inputs(change(self.ws), transform, colour)
+    def _each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> "Inputs":
+        others = (None if each is None else change(each) for each in (self.transform, self.colour, self.seconds))
+        return Inputs(change(self.ws), *others)
 
 
 def as_inputs(inputs: Inputs | NDArray[np.float32]) -> Inputs:

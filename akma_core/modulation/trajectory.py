@@ -93,6 +93,7 @@ class Trajectory:
             ws.astype(np.float32),
             self._camera(start, stop) if self._camera else None,
             None if self._colour is None else self._colour[start:stop],
+            np.arange(start, stop) / float(self._fps),
         )
 
     def _of(self, *targets: str) -> list[Row]:

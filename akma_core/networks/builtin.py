@@ -6,7 +6,7 @@ from akma_core.errors import RequestError
 
 from .card import CARD, NetworkCard, read_card
 
-BUILT_IN = {"ink": Path(__file__).parent / "ink"}
+BUILT_IN = {name: Path(__file__).parent / name for name in ("ink", "sea")}
 
 
 def find(model: str) -> tuple[Path, NetworkCard]:

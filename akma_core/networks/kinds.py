@@ -32,6 +32,11 @@ class Kind(Protocol):
     ABILITIES: tuple[str, ...]
     """Targets of modulation that it has: "layers", "camera", "class"."""
 
+    ANY_SIZE: bool
+    """True where pictures of any size and shape are computed as such."""
+    MOVES: bool
+    """True where the picture moves by itself: `synthesis` takes the time of each frame."""
+
     def largest_layer(self, config: dict[str, Any]) -> int:
         """Bytes of one picture's largest layer on a GPU: what a batch is reckoned by."""
 

@@ -37,6 +37,7 @@ def make_plan(
     `upscale` is what settings.upscale names. RequestError where things do not go together.
     """
     info, fps = reader.info, settings.fps
+    card = sized(card, settings, upscale)
     total = frame_count(info.samples, info.sample_rate, fps)
     first, frames = crop(settings.start, settings.duration, fps, total, info.duration)
     if settings.class_index >= max(card.classes, 1):
@@ -98,6 +99,14 @@ def make_plan(
     plan = plan.model_copy(update={"encoder": plan.encoder.like(encoder)})
     check_plan(plan, reader)
     return plan
+
+
+def sized(card: NetworkCard, settings: RenderSettings, upscale: UpscalePart | None) -> NetworkCard:
+    """The card with the size that is wanted, where its network computes pictures of any; an upscaler makes larger ones."""
+    if not (settings.size and kinds.of(card).ANY_SIZE) or upscale:
+        return card
+    width, height = map(int, settings.size.split("x"))
+    return card.model_copy(update={"width": width // 2 * 2, "height": height // 2 * 2})
 
 
 def check_plan(plan: RenderPlan, reader: AudioReader) -> None:

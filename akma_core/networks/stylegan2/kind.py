@@ -6,6 +6,8 @@ from .config import Block, GeneratorConfig
 
 ABILITIES = ("layers",)
 """Targets of rows that it has: ws by layer; its input is a constant, and there is nothing to move."""
+ANY_SIZE = False
+MOVES = False
 
 
 def largest_layer(config: dict[str, Any]) -> int:

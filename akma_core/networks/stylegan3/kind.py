@@ -6,6 +6,8 @@ from .config import GeneratorConfig, Layer, ws_rates
 
 ABILITIES = ("layers", "camera")
 """Targets of rows that it has: ws by layer, and a grid of the input that can be moved and turned."""
+ANY_SIZE = False
+MOVES = False
 
 
 def largest_layer(config: dict[str, Any]) -> int:
