@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from runners.stylegan3 import StyleGAN3Runner, device_part
+from runners.network import NetworkRunner, device_part
 
 from akma_core.audio.reader import digest, open_audio
 from akma_core.networks import builtin
@@ -31,7 +31,7 @@ def main() -> None:
     options = parser.parse_args()
     folder, card = builtin.find("ink")
     cpu = torch.device("cpu")
-    runner = StyleGAN3Runner(folder, cpu, 1)
+    runner = NetworkRunner(folder, cpu, 1)
     reader = open_audio(options.song)
     base = None
     for preset in options.presets:

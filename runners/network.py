@@ -154,7 +154,8 @@ class NetworkRunner:
         `seconds` [n], float64, of networks that move by themselves.
         """
         if self._moves:
-            rgb = self._synthesis(ws, seconds, transform, *self._size)
+            width, height = self._size or (None, None)
+            rgb = self._synthesis(ws, seconds, transform, width, height)
         else:
             rgb = self._synthesis(ws.expand(-1, self._synthesis.num_ws, -1), transform=transform)
         rgb = to_uint8(rgb if colour is None else graded(rgb, colour))
