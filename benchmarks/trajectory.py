@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from runners.network import NetworkRunner, device_part
 
 from akma_core.audio.reader import digest, open_audio
 from akma_core.networks import builtin
@@ -18,6 +17,7 @@ from akma_core.render.curves import complete
 from akma_core.render.planner import make_plan
 from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
+from runners.network import NetworkRunner, device_part
 
 BATCH = 8  # frames at a time
 

@@ -102,7 +102,7 @@ def make_plan(
 
 
 def sized(card: NetworkCard, settings: RenderSettings, upscale: UpscalePart | None) -> NetworkCard:
-    """The card with the size that is wanted, where its network computes pictures of any; an upscaler makes larger ones."""
+    """The card with the size that is wanted, where its network computes pictures of any and no upscaler follows."""
     if not (settings.size and kinds.of(card).ANY_SIZE) or upscale:
         return card
     width, height = map(int, settings.size.split("x"))
