@@ -113,10 +113,10 @@ def by_ncnn(name: str, rgb: torch.Tensor, threads: int) -> Callable[[], object] 
     return run
 
 
-def best_of(periodic_tasks: int, clock: Clock, runs: dict[str, Callable[[], object]]) -> dict[str, float]:
+def best_of(rounds: int, clock: Clock, runs: dict[str, Callable[[], object]]) -> dict[str, float]:
     """Least seconds of each, taking turns after one run to warm up."""
     best = dict.fromkeys(runs, math.inf)
-    for turn in range(periodic_tasks + 1):
+    for turn in range(rounds + 1):
         for name, run in runs.items():
             start = clock()
             run()
@@ -138,7 +138,7 @@ def network_alone(args: argparse.Namespace, upscaler: Upscaler, clock: Clock, th
     runs: dict[str, Callable[[], object]] = {"akma": ours}
     if upscaler.device.type == "cpu" and (other := by_ncnn(args.name, rgb, threads)):
         runs["ncnn"] = other
-    seconds = best_of(args.periodic_tasks, clock, runs)
+    seconds = best_of(args.rounds, clock, runs)
     frame = seconds["akma"] / args.batch
     rate, (limit, known) = flop(upscaler, args.size, args.size) / frame, peak(upscaler, clock)
     return {

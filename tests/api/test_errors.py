@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 
-from akma_core.api.errors import answer, body, install, status_of
+from akma_core.api.errors import PUBLIC, answer, body, install, status_of
 from akma_core.errors import FailureError, RequestError
 from tests.support.web import serving
 
@@ -118,7 +118,7 @@ def test_status_by_code(client: httpx.Client, path: str, status: int) -> None:
     if kind == "request":
         assert error_of(response) == {"code": code, "message": "fps should be 30", "field": "fps"}
     else:
-        assert error_of(response) == {"code": code, "message": "the device is lost"}
+        assert error_of(response) == {"code": code, "message": PUBLIC.get(code, "the device is lost")}
     assert ("retry-after" in response.headers) == (status in (429, 503))
     assert ("www-authenticate" in response.headers) == (status == 401)
 

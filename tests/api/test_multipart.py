@@ -136,7 +136,6 @@ def test_settings_as_json() -> None:
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("", "JSON"),
         ("[1]", "object"),
         ("null", "object"),
         ('"fps"', "object"),

@@ -132,7 +132,7 @@ def test_looks_do_not_queue_behind_renders(service: Service, song: Path, tmp_pat
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png")
     with song.open("rb") as file:
         answer = httpx.post(f"{service.url}/v1/waveform", files={"audio": file}, timeout=60)
-    assert len(answer.json()["values"]) == answer.json()["frames"] == 90
+    assert len(answer.json()["curve"]) == answer.json()["frames"] == 90
     state = service.get(slow)
     assert state["status"] == "running"
     assert state["frames_done"] < state["frames_total"]

@@ -4,6 +4,7 @@ On a CPU in float32 Winograd's form does both (kernels/winograd.py, transposed_n
 pictures, where reading the transformed weights would take longer than the multiplications they save.
 """
 
+import importlib.util
 from collections.abc import Sequence
 
 import torch
@@ -17,6 +18,7 @@ from . import filters
 
 SMALL = 8  # pixels a side of the input, at most: matrix products with the weights as they are
 
+TRITON = importlib.util.find_spec("triton") is not None  # comes with torch where torch has CUDA
 FUSED_TAPS = 4  # of every published network's filter; others take the library's convolution
 
 
@@ -33,7 +35,8 @@ class Convolution(nn.Module):
 
     def set_weight(self, weight: Tensor) -> None:
         """[C_out, C_in, 3, 3], of the dtype to compute in."""
-        self.weight = weight
+        layout = torch.contiguous_format if weight.dtype == torch.float32 else torch.channels_last
+        self.weight = weight.contiguous(memory_format=layout)
         self._arranged = None
 
     def forward(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
@@ -42,8 +45,18 @@ class Convolution(nn.Module):
         if cpu and max(x.shape[2:]) > SMALL and min(self.weight.shape[:2]) >= winograd.LANES:
             return self._upsampled(x, style, epilogue) if self.up else self._kept(x, style, epilogue)
         x = x * style[:, :, None, None].to(x.dtype)
+        if x.device.type == "cuda" and TRITON:
+            return self._finished(x, epilogue)
         y = self._small(x) if cpu and max(x.shape[2:]) <= SMALL else self.convolve(x)
         return epilogue(y.to(torch.float32)).to(x.dtype)
+
+    def _finished(self, x: Tensor, epilogue: Epilogue) -> Tensor:
+        """The library's convolution, and the rest in one pass."""
+        from . import epilogue_triton
+
+        if self.up and len(self.taps) == FUSED_TAPS:
+            return epilogue_triton.finish(self.transposed(x), epilogue, self.taps)
+        return epilogue_triton.finish(self.convolve(x), epilogue)
 
     def convolve(self, x: Tensor) -> Tensor:
         """The convolution alone, as the library does it; for `up` transposed, and then filtered."""

@@ -220,7 +220,7 @@ def test_pages(served: Service, ann: httpx.Client, root: httpx.Client, song: Pat
         parameters["cursor"] = page["cursor"]
     assert found == whole
     assert len(root.get("/v1/renders", params={"limit": 100}).json()["renders"]) > len(whole)
-    for wrong in ({"limit": 0}, {"limit": 101}, {"limit": "x"}, {"cursor": "x"}, {"cursor": ""}, {"cursor": "9" * 99}):
+    for wrong in ({"limit": 0}, {"limit": 101}, {"limit": "x"}, {"cursor": "x"}, {"cursor": "9" * 99}):
         assert ann.get("/v1/renders", params=wrong).status_code == 422
 
 
