@@ -9,7 +9,7 @@ import argparse
 import hashlib
 from pathlib import Path
 
-from akma_core.networks.card import NetworkCard, write_card
+from akma_core.networks.card import WEIGHTS, NetworkCard, write_card
 from akma_core.networks.sea.config import SeaConfig
 
 # Chosen by looking at those of seeds 0..345 that have much or little wind.
@@ -46,6 +46,7 @@ def main() -> None:
     options = parser.parse_args()
     card = make_card()
     write_card(options.out, card)
+    (options.out / WEIGHTS).write_bytes(b"")  # it has none; where networks are copied, so is that
     print(f"sea {card.digest[:12]} in {options.out}")
 
 
