@@ -10,6 +10,7 @@ from akma_core.cli import upscale as command
 from akma_core.cli.options import Parser
 from akma_core.errors import AkmaError, FailureError, RequestError
 from tests.support.clips import Doubled, frames_of, make_clip, scene
+from tests.upscale.test_pipeline import full_disk
 
 
 class Command:
