@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 
-.PHONY: help demo serve test lint lint-deploy lock clean
+.PHONY: help demo serve test coverage lint lint-deploy lock clean
 
 help:
 	@echo "make demo    start the service, have it render the demo song, fetch the video, stop"
@@ -39,6 +39,9 @@ serve: $(VENV)/.installed
 test: $(VENV)/.installed
 	@echo "== tests =="
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TEST_ARGS)
+
+coverage: $(VENV)/.installed
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --ignore tests/e2e --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check .
