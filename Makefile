@@ -55,7 +55,7 @@ lint-deploy: $(VENV)/.installed
 	@$(BIN)/yamllint --strict -c deploy/.yamllint.yaml deploy/compose.yaml deploy/terraform/cloud-init.yaml
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	@if command -v terraform > /dev/null; then terraform fmt -check -recursive deploy; fi
-	@$(BIN)/python -m pytest -rs tests/e2e/test_deploy.py
+	@$(BIN)/python -m pytest -rs tests/e2e/test_deploy.py tests/e2e/test_terraform.py
 
 lock: $(VENV)/.installed
 	@scripts/lock.sh
