@@ -27,10 +27,10 @@ demo: $(VENV)/.installed
 	@$(BIN)/python scripts/make_song.py $(DEMO)/song.wav
 	@echo "== its curve =="
 	@$(BIN)/akma waveform $(DEMO)/song.wav -o $(DEMO)/curve.png
-	@$(BIN)/python scripts/demo.py $(DEMO)/song.wav $(DEMO)/song.mp4 -- --seed 8
+	@$(BIN)/python scripts/demo.py $(DEMO)/song.wav $(DEMO)/song.mp4 -- --seed 8 --fps 24 --upscale realesr-animevideov3 --size 512x512
 	@echo
-	@echo "Open $(DEMO)/song.mp4 in a browser. Watch: deep water in the quiet opening; at 2.5 s the drums come in and"
-	@echo "the picture catches fire; at 7.5 s it sinks back, at 10 s it blazes, and from 13 s on it rings out."
+	@echo "Open $(DEMO)/song.mp4 in a browser. Watch: deep blue in the quiet opening; at 2.5 s the drums come in and every"
+	@echo "hit pushes the picture; at 7.5 s it rests in the blue, at 10 s it blazes, and from 13 s on it rings out."
 	@echo "$(DEMO)/curve.png shows the curve that moves it."
 
 serve: $(VENV)/.installed
