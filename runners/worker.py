@@ -7,10 +7,9 @@ import torch
 from akma_core import log
 from akma_core.config import Environment
 from akma_core.database import Database
-from akma_core.jobs.cleanup import delete_expired
+from akma_core.jobs.cleanup import delete_expired, delete_orphans
 from akma_core.jobs.periodic import PeriodicTask, PeriodicTasks
 from akma_core.jobs.stages import Stages
-from akma_core.jobs.submission import delete_orphans
 from akma_core.jobs.workflows import Jobs, version
 from akma_core.log import event
 from akma_core.storage import open_storage

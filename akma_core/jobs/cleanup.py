@@ -1,11 +1,20 @@
-"""Renders that are over go after some days, or where they take too many bytes: the oldest first, with their files."""
+"""Clean-up: renders that are over go after some days or beyond some bytes, and what dead processes left in storage.
 
+Old workflows are DBOS': see workflows.prune_workflows.
+"""
+
+import re
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from akma_core.database import Database, Render
 from akma_core.log import event
 from akma_core.storage import Storage
+
+DAY = 86400.0  # seconds
+SHORT_LIVED = ("previews/", "imports/")  # what lies there is fetched within minutes
+RENDER_ID = re.compile("[0-9a-f]{32}")
 
 
 def delete_expired(database: Database, storage: Storage, days: float, most_bytes: int | None) -> int:
@@ -14,7 +23,7 @@ def delete_expired(database: Database, storage: Storage, days: float, most_bytes
     if most_bytes is not None:
         over = [_measured(database, storage, render) for render in over]
     total = sum(render.bytes for render in over)
-    oldest = time.time() - days * 86400
+    oldest = time.time() - days * DAY
     gone = 0
     for render in over:
         too_old = (render.finished or render.created) < oldest
@@ -28,6 +37,33 @@ def delete_expired(database: Database, storage: Storage, days: float, most_bytes
         gone += 1
         event("render_expired", render=render.id, reason="age" if too_old else "bytes", bytes=render.bytes)
     return gone
+
+
+def delete_orphans(storage: Storage, database: Database, older_than: float = DAY) -> list[str]:
+    """Remove what a process that died left in storage `older_than` seconds ago or more; the prefixes that went.
+
+    A finished video stays, also one that this database does not know: it may be all that is left of another.
+    """
+    limit = datetime.now(UTC) - timedelta(seconds=older_than)
+    orphans = []
+    newest: dict[str, datetime] = {}
+    finished = set()
+    for entry in storage.list("renders/"):
+        render_id = entry.key.split("/")[1]
+        if RENDER_ID.fullmatch(render_id):
+            newest[render_id] = max(entry.modified, newest.get(render_id, entry.modified))
+            if entry.key == f"renders/{render_id}/done":
+                finished.add(render_id)
+    for render_id, modified in newest.items():
+        if modified < limit and render_id not in finished and database.get(render_id) is None:
+            orphans.append(f"renders/{render_id}/")
+            storage.delete_prefix(orphans[-1])
+    for prefix in SHORT_LIVED:
+        for entry in storage.list(prefix):
+            if entry.modified < limit:
+                orphans.append(entry.key)
+                storage.delete(entry.key)
+    return orphans
 
 
 def _measured(database: Database, storage: Storage, render: Render) -> Render:

@@ -6,7 +6,6 @@ import re
 import secrets
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,9 +31,7 @@ ID = re.compile("[0-9a-f]{32}")
 KEY = re.compile("[!-~]{1,200}")  # Idempotency-Key
 DEVICES = ("auto", "cpu", "cuda")
 MAX_TRANSFERS = 8  # songs that go to storage at a time
-DAY = 86400.0  # seconds
 MAX_METADATA = 4096  # characters
-SHORT_LIVED = ("previews/", "imports/")  # what lies there is fetched within minutes
 BY_NAME = "as GET /v1/models lists them"
 NETWORKS = replace(registry.NETWORKS, also=BY_NAME)
 UPSCALERS = replace(registry.UPSCALERS, also=f"or none, {BY_NAME}")
@@ -183,33 +180,6 @@ def new_id(now: float | None = None) -> str:
     """32 hexadecimal digits: 12 of milliseconds since 1970, so that they sort by time, and 20 random ones."""
     milliseconds = int((time.time() if now is None else now) * 1000)
     return f"{milliseconds:012x}{secrets.token_hex(10)}"
-
-
-def delete_orphans(storage: Storage, database: Database, older_than: float = DAY) -> list[str]:
-    """Remove what a process that died left in storage `older_than` seconds ago or more; the prefixes that went.
-
-    A finished video stays, also one that this database does not know: it may be all that is left of another.
-    """
-    limit = datetime.now(UTC) - timedelta(seconds=older_than)
-    orphans = []
-    newest: dict[str, datetime] = {}
-    finished = set()
-    for entry in storage.list("renders/"):
-        render_id = entry.key.split("/")[1]
-        if ID.fullmatch(render_id):
-            newest[render_id] = max(entry.modified, newest.get(render_id, entry.modified))
-            if entry.key == f"renders/{render_id}/done":
-                finished.add(render_id)
-    for render_id, modified in newest.items():
-        if modified < limit and render_id not in finished and database.get(render_id) is None:
-            orphans.append(f"renders/{render_id}/")
-            storage.delete_prefix(orphans[-1])
-    for prefix in SHORT_LIVED:
-        for entry in storage.list(prefix):
-            if entry.modified < limit:
-                orphans.append(entry.key)
-                storage.delete(entry.key)
-    return orphans
 
 
 def _fingerprint(sha256: str, settings: RenderSettings, webhook_url: str | None) -> str:

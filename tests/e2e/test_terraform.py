@@ -110,7 +110,7 @@ def test_passwords_stay_out_of_the_state() -> None:
 
 
 def test_lifecycle_knows_the_folders_of_what_passes() -> None:
-    from akma_core.jobs.submission import SHORT_LIVED
+    from akma_core.jobs.cleanup import SHORT_LIVED
 
     rules = blocks(MODULES[1], "resource", 2)["google_storage_bucket.akma"]["lifecycle_rule"]
     prefixes = [rule["condition"][0].get("matches_prefix", []) for rule in rules]

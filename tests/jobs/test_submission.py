@@ -15,7 +15,8 @@ from akma_core.audio.reader import digest
 from akma_core.config import Environment
 from akma_core.database import Database, Render
 from akma_core.errors import FailureError, RequestError
-from akma_core.jobs.submission import Submission, delete_orphans, new_id, parse
+from akma_core.jobs.cleanup import delete_orphans
+from akma_core.jobs.submission import Submission, new_id, parse
 from akma_core.networks import builtin
 from akma_core.sandbox.pool import SandboxPool
 from akma_core.settings import RenderSettings
@@ -169,7 +170,7 @@ def test_keys_that_are_none(door: Door, key: str) -> None:
         ({"webhook": "1"}, "unknown_setting", "unknown setting 'webhook'"),
         ({"start": "1"}, "bad_setting", "start 1 is beyond the end of the song (1.000 seconds)"),
         ({"class": "1"}, "bad_setting", "class 1 does not exist"),
-        ({"model": "inks"}, "unknown_model", "unknown model 'inks': give a name (ink), as GET /v1/models lists them"),
+        ({"model": "inks"}, "unknown_model", "unknown model 'inks': give a name (ink, sea), as GET /v1/models lists them"),
         ({"upscale": "blur"}, "unknown_model", "unknown upscaler 'blur'"),
         ({"device": "cuda:1"}, "bad_setting", "device should be auto, cpu or cuda"),
         ({"device": "tpu"}, "bad_setting", "device"),
