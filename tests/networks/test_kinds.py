@@ -83,7 +83,8 @@ def test_torch_is_not_imported() -> None:
 def test_every_kind_is_a_package() -> None:
     for package in KINDS.values():
         folder = Path(*package.split("."))
-        assert (FOLDER.parents[1] / folder / "convert.py").is_file()
+        for name in ("kind.py", "file.py"):
+            assert (FOLDER.parents[1] / folder / name).is_file()
 
 
 def test_a_network_is_copied_with_its_card_last(tmp_path: Path) -> None:
