@@ -170,7 +170,11 @@ def test_keys_that_are_none(door: Door, key: str) -> None:
         ({"webhook": "1"}, "unknown_setting", "unknown setting 'webhook'"),
         ({"start": "1"}, "bad_setting", "start 1 is beyond the end of the song (1.000 seconds)"),
         ({"class": "1"}, "bad_setting", "class 1 does not exist"),
-        ({"model": "inks"}, "unknown_model", "unknown model 'inks': give a name (ink, sea), as GET /v1/models lists them"),
+        (
+            {"model": "inks"},
+            "unknown_model",
+            "unknown model 'inks': give a name (ink, sea), as GET /v1/models lists them",
+        ),
         ({"upscale": "blur"}, "unknown_model", "unknown upscaler 'blur'"),
         ({"device": "cuda:1"}, "bad_setting", "device should be auto, cpu or cuda"),
         ({"device": "tpu"}, "bad_setting", "device"),
