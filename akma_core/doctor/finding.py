@@ -18,7 +18,7 @@ from akma_core.errors import AkmaError
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What a check is told: the service's settings and what the machine is to do."""
+    """Input of a check: the service's settings and what the machine is to do."""
 
     environment: Environment
     encoder: str = "auto"

@@ -27,7 +27,7 @@ Kind = Literal["curve", "events"]
 
 @dataclass(frozen=True)
 class CurveFile:
-    """What a file holds: [[time in s, value]], float64 [n, 2] in time order; of events the value is 0..1."""
+    """Content of a file: [[time in s, value]], float64 [n, 2] in time order; of events the value is 0..1."""
 
     kind: Kind
     rows: NDArray[np.float64]

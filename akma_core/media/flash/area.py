@@ -1,4 +1,4 @@
-"""How much of a field of view flashes at once, for every place of the field on the picture."""
+"""Area of a field of view that flashes at once, for every place of the field on the picture."""
 
 import math
 

@@ -25,7 +25,7 @@ class Worst:
 
 
 class _LastSecond:
-    """How often each cell was counted in the second up to now."""
+    """Times that each cell was counted in the second up to now."""
 
     def __init__(self, cells: int, fps: float) -> None:
         self.counts = np.zeros(cells, np.int16)
@@ -93,7 +93,7 @@ class AreaCounter:
         return counted
 
     def _fullest(self, transitions: int) -> tuple[int, int] | None:
-        """Where the field holds most cells with so many transitions; None where they are too few."""
+        """Place where the field holds most cells with so many transitions; None where they are too few."""
         flags = self._last.counts >= transitions
         if np.count_nonzero(flags) < self._field.least:
             return None
