@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from akma_core.errors import RequestError
-from akma_core.files import write_whole
+from akma_core.files import sha256_of, write_whole
 
 from . import KINDS
 
@@ -87,3 +87,13 @@ def copy_network(folder: Path, target: Path) -> None:
         raise RequestError(message, code="output_exists", field="output")
     for name in (WEIGHTS, CARD):
         write_whole(target / name, partial(shutil.copyfile, folder / name))
+
+
+def describe(folder: Path, kind: str, config: dict[str, Any], size: tuple[int, int], **facts: Any) -> NetworkCard:
+    """Write and return the card of the weights in `folder`; `size`: width, height; `facts`: the card's other fields."""
+    (folder / WEIGHTS).chmod(0o644)  # safetensors writes files that only their owner may read
+    width, height = size
+    sha256 = sha256_of(folder / WEIGHTS)
+    card = NetworkCard(kind=kind, config=config, width=width, height=height, weights_sha256=sha256, **facts)
+    write_card(folder, card)
+    return card

@@ -5,8 +5,8 @@ from pathlib import Path
 from pydantic import ValidationError
 from torch import Tensor
 
-from akma_core.errors import RequestError
 from akma_core.networks.card import read_card
+from akma_core.networks.weights import unloadable
 
 from .config import SeaConfig
 from .generator import SeaGenerator, SeaSynthesis
@@ -40,5 +40,4 @@ def load(folder: Path) -> Sea:
     try:
         return Sea(SeaConfig(**card.config))
     except (TypeError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise RequestError(f"network {folder.name} cannot be loaded ({reason})", code="bad_network") from None
+        raise unloadable(folder, error) from None

@@ -5,13 +5,10 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from akma_core.errors import RequestError
-from akma_core.files import sha256_of
-from akma_core.networks.card import WEIGHTS, NetworkCard, read_card
+from akma_core.networks import weights
+from akma_core.networks.card import NetworkCard, read_card
 
 from .config import GeneratorConfig
 from .convert import describe
@@ -20,8 +17,7 @@ from .generator import Generator
 
 def save(generator: Generator, folder: Path, *, dtype: torch.dtype = torch.float32, **card: Any) -> NetworkCard:
     """Write `generator` into an existing `folder`; `card` gives name, licence, note and seeds. Returns the card."""
-    weights = {name: value.to(dtype).contiguous() for name, value in generator.state_dict().items()}
-    save_file(weights, folder / WEIGHTS)
+    weights.write(generator, folder, dtype)
     return describe(generator.cfg, folder, **card)
 
 
@@ -30,32 +26,18 @@ def load(folder: Path) -> Generator:
     card = read_card(folder)
     try:
         cfg = GeneratorConfig(**card.config)
-        if (card.width, card.height, card.classes) != (cfg.img_resolution, cfg.img_resolution, cfg.c_dim):
-            raise ValueError("its card says another size or other classes than its configuration")
-        if sha256_of(folder / WEIGHTS) != card.weights_sha256:
-            raise ValueError("its weights are not the card's: copy it again")
-        weights: dict[str, Tensor] = load_file(folder / WEIGHTS)
-    except (OSError, ValueError, TypeError, SafetensorError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise RequestError(f"network {folder.name} cannot be loaded ({reason})", code="bad_network") from None
-    return build(cfg, weights)
+    except (TypeError, ValidationError) as error:
+        raise weights.unloadable(folder, error) from None
+    return build(cfg, weights.read(folder, card, (cfg.img_resolution, cfg.img_resolution), cfg.c_dim))
 
 
-def build(cfg: GeneratorConfig, weights: dict[str, Tensor], compiled: bool | None = None) -> Generator:
+def build(cfg: GeneratorConfig, state: dict[str, Tensor], compiled: bool | None = None) -> Generator:
     """A generator with these weights, under the names of the published state dict; filters are recomputed.
 
     RequestError for a missing, unknown or misshapen tensor and for weights that are not finite.
     """
-    weights = {name: value for name, value in weights.items() if not name.endswith("_filter")}
-    expected = cfg.shapes()
-    for name, shape in expected.items():
-        if name not in weights or tuple(weights[name].shape) != shape:
-            found = tuple(weights[name].shape) if name in weights else "nothing"
-            raise RequestError(f"network weight {name} should have shape {shape}, found {found}", code="bad_network")
-        if not torch.isfinite(weights[name]).all():
-            raise RequestError(f"network weight {name} holds NaN or infinity", code="bad_network")
-    if extra := sorted(weights.keys() - expected.keys()):
-        raise RequestError(f"network weight {extra[0]} belongs to no StyleGAN3 generator", code="bad_network")
+    state = {name: value for name, value in state.items() if not name.endswith("_filter")}
+    weights.check(state, cfg.shapes(), "StyleGAN3")
     generator = Generator(cfg, compiled)
-    generator.load_state_dict({name: value.to(torch.float32) for name, value in weights.items()})
+    generator.load_state_dict({name: value.to(torch.float32) for name, value in state.items()})
     return generator
