@@ -1,25 +1,16 @@
 /** Part 4, the look: the network, and the seeds that the two walks go through. */
 
-import { signal } from '@preact/signals';
 import type { ComponentChild } from 'preact';
 
 import type { Model } from '../../api/types';
 import { Setting } from '../../controls/field';
 import { Picture } from '../../controls/picture';
-import { change, settings } from '../../document/store';
-import { defaults, models } from '../../schema';
-import { WALKS, type Walk } from '../../seeds';
+import { change } from '../../document/store';
+import { models } from '../../schema';
+import { WALKS } from '../../seeds';
+import { chosenModel, seedPath } from './network';
 import { Wall } from './wall';
 import { WalkList } from './walk';
-
-/** The walk that a click on a seed goes to; the other button goes to the other one. */
-export const target = signal<Walk>('seeds_top');
-
-export const chosenModel = (): string => String(settings.value['model'] ?? defaults.value['model'] ?? '');
-
-export function seedPath(model: string, seed: number, size = 128): string {
-  return `/v1/models/${encodeURIComponent(model)}/seeds/${seed}.jpg?size=${size}`;
-}
 
 export function LookPart(): ComponentChild {
   return (

@@ -8,7 +8,7 @@ import { Picture } from '../../controls/picture';
 import { change, settings } from '../../document/store';
 import { LEAST, moved, seedsOf, type Walk } from '../../seeds';
 import { faults } from '../../song/analysis';
-import { chosenModel, seedPath } from './look';
+import { chosenModel, seedPath } from './network';
 
 export function WalkList({ walk, title }: { walk: Walk; title: string }): ComponentChild {
   const seeds = seedsOf(settings.value[walk]);

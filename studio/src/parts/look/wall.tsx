@@ -8,7 +8,7 @@ import { announce } from '../../controls/announce';
 import { Picture } from '../../controls/picture';
 import { change, settings } from '../../document/store';
 import { favourites, seedsOf, toggled, toggleFavourite, WALKS, type Walk } from '../../seeds';
-import { chosenModel, seedPath, target } from './look';
+import { chosenModel, seedPath, target } from './network';
 
 const MORE = 48;
 const count = signal(MORE);
