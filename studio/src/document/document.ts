@@ -22,11 +22,8 @@ export function withSetting(document: Document, name: string, value: Json | unde
 }
 
 export function withSettings(document: Document, changes: Record<string, Json | undefined>): Document {
-  const settings = { ...document.settings };
-  for (const [name, value] of Object.entries(changes)) {
-    if (value === undefined) delete settings[name];
-    else settings[name] = value;
-  }
+  const all = Object.entries({ ...document.settings, ...changes });
+  const settings = Object.fromEntries(all.filter((entry): entry is [string, Json] => entry[1] !== undefined));
   return { ...document, settings };
 }
 
