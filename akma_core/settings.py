@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from akma_core.errors import RequestError
+from akma_core.modulation.edited_hits import Hits
 from akma_core.modulation.grammar import Rows
 from akma_core.modulation.keys import Keys
 
@@ -133,6 +134,11 @@ class RenderSettings(BaseModel):
     )
     keys: Keys = Field(
         (), description="key frames that both walks go through: 'seed 12 at 0:31 hold 2' (default: none)"
+    )
+    hits: Hits | None = Field(
+        None,
+        description="hits in place of those that are found, each a time in seconds, a strength of 0 to 1 and perhaps "
+        "a drum; on the command line a CSV or JSON file of them (default: those that are found)",
     )
     loop: bool = Field(
         False, description="a video that leads back to its start: whole bars of the song from start (default: off)"

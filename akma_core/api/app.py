@@ -19,13 +19,27 @@ from akma_core import __version__
 from akma_core.api import errors, request_metrics
 from akma_core.api.auth import AccessMiddleware
 from akma_core.api.openapi import ERRORS
-from akma_core.api.routes import events, files, health, hls, metrics, models, preview, renders
+from akma_core.api.routes import (
+    analysis,
+    events,
+    files,
+    health,
+    hls,
+    metrics,
+    models,
+    presets,
+    preview,
+    renders,
+    settings,
+    songs,
+)
 from akma_core.api.state import open_state
 from akma_core.config import Environment
 
 DOCS, ASSETS, SCHEMA = "/v1/docs", "/v1/docs/assets", "/v1/openapi.json"
 OPEN = {"/v1", "/v1/health", DOCS, SCHEMA}  # tell nothing of anybody's renders
-ROUTERS = [each.router for each in (renders, events, files, hls, models, preview, health, metrics)]
+ALL_ROUTES = (renders, events, files, hls, songs, analysis, models, presets, settings, preview, health, metrics)
+ROUTERS = [each.router for each in ALL_ROUTES]
 SWITCH = 0.0005  # seconds a thread keeps the interpreter while others wait; Python's 5 ms add up at 200 clients
 RANGES = ("Range", "If-Range", "If-None-Match")
 ABOUT = "A song becomes a video whose motion is the song's loudness."

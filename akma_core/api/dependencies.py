@@ -11,6 +11,8 @@ from akma_core.errors import RequestError
 
 RenderId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hexadecimal digits")]
 
+SongId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 of the song, 64 hexadecimal digits")]
+
 
 async def state_of(request: Request) -> State:
     """The app's state. Async: FastAPI sends what is not to a thread, which costs more than this does."""

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from akma_core.errors import RequestError
 
+from .edited_hits import Hits
 from .grammar import Rows
 from .keys import Keys
 from .presets import Preset, WalkOptions
@@ -56,6 +57,8 @@ class Modulation(Frozen):
     """As they count, scaled by the strength: first the preset's, then one's own."""
     preset_rows: Annotated[int, Field(ge=0)] = 0
     """How many of them are the preset's."""
+    hits: Hits | None = None
+    """Hits in place of those that are found."""
     seeds_pull: tuple[Seed, ...] = ()
     """Where hits pull to, one after the other."""
     sections: tuple[Section, ...] = ()
@@ -77,6 +80,8 @@ class Wishes(Protocol):
     def modulation(self) -> tuple[Row, ...]: ...
     @property
     def keys(self) -> Keys: ...
+    @property
+    def hits(self) -> Hits | None: ...
     @property
     def loop(self) -> bool: ...
     @property
@@ -105,6 +110,7 @@ def resolve(wishes: Wishes, preset: Preset, *, own_curve: bool) -> Modulation:
         walk=_walk(preset.walk, wishes),
         rows=(*preset_rows, *own),
         preset_rows=len(preset_rows),
+        hits=wishes.hits,
     )
 
 
