@@ -1,4 +1,4 @@
-/** What settings there are: names, help, ranges, defaults, groups, all from GET /v1/settings. */
+/** What settings there are: names, help, ranges, defaults, groups, all from GET /v1/settings and GET /v1/presets. */
 
 import { computed, signal } from '@preact/signals';
 
@@ -16,6 +16,10 @@ export interface Field {
   minimum: number | null;
   maximum: number | null;
   step: number | null;
+  /** The useful range of a knob, where what is allowed is wider. */
+  low: number | null;
+  high: number | null;
+  advanced: boolean;
   unit: string;
   group: string;
   choices: string[];
@@ -34,12 +38,15 @@ export const defaults = computed<Settings>(() =>
 );
 
 export async function loadSchema(): Promise<void> {
-  const answer = await get<SettingsAnswer>('/v1/settings');
+  const [answer, known] = await Promise.all([
+    get<SettingsAnswer>('/v1/settings'),
+    get<{ presets: Preset[] }>('/v1/presets'),
+  ]);
   fields.value = new Map(Object.entries(answer.schema.properties).map(([name, each]) => [name, fieldOf(name, each)]));
-  presets.value = answer.presets;
-  features.value = answer.features ?? [];
-  targets.value = answer.targets ?? [];
-  caller.value = answer.caller ?? null;
+  presets.value = known.presets;
+  features.value = answer.features;
+  targets.value = answer.targets;
+  caller.value = answer.caller;
 }
 
 export async function loadModels(): Promise<void> {
@@ -65,6 +72,9 @@ export function fieldOf(name: string, given: SchemaField): Field {
     minimum: told.minimum ?? told.exclusiveMinimum ?? given.minimum ?? null,
     maximum: told.maximum ?? told.exclusiveMaximum ?? given.maximum ?? null,
     step: given['x-step'] ?? (type === 'integer' ? 1 : null),
+    low: given['x-low'] ?? null,
+    high: given['x-high'] ?? null,
+    advanced: given['x-advanced'] ?? false,
     unit: given['x-unit'] ?? '',
     group: given['x-group'] ?? '',
     choices,

@@ -66,6 +66,9 @@ export interface SchemaField {
   'x-unit'?: string;
   'x-group'?: string;
   'x-step'?: number;
+  'x-low'?: number;
+  'x-high'?: number;
+  'x-advanced'?: boolean;
 }
 
 export interface Feature {
@@ -92,11 +95,9 @@ export interface Preset {
 
 export interface SettingsAnswer {
   schema: { properties: Record<string, SchemaField> };
-  presets: Preset[];
-  features?: Feature[];
-  targets?: Target[];
-  caller?: { name: string; role: string };
-  limits?: Record<string, Json>;
+  features: Feature[];
+  targets: Target[];
+  caller: { name: string; role: string };
 }
 
 export interface Model {

@@ -25,12 +25,13 @@ export function snap(field: Field, value: number): number {
   return Number(inside.toPrecision(12));
 }
 
+/** The knob's useful range, else what is allowed, else what lies around the default. */
 function range(field: Field): { low: number; high: number; byRatio: boolean } {
-  const middle = typeof field.default === 'number' && field.default > 0 ? field.default : null;
-  const [minimum, high] = [field.minimum ?? 0, field.maximum ?? 100];
-  const byRatio = minimum >= 0 && high > 20 * (middle ?? Math.max(minimum, 1));
-  const low = byRatio ? Math.max(minimum, (middle ?? Math.max(minimum, 1)) / 100, field.whole ? 1 : 0) : minimum;
-  return { low, high, byRatio };
+  const middle = typeof field.default === 'number' && field.default > 0 ? field.default : Math.max(field.minimum ?? 0, 1);
+  const high = field.high ?? field.maximum ?? 10 * middle;
+  const low = field.low ?? field.minimum ?? 0;
+  const byRatio = low >= 0 && high > 12 * middle;
+  return { low: byRatio ? Math.max(low, middle / 100, field.whole ? 1 : 0) : low, high, byRatio };
 }
 
 /** Three significant digits. */

@@ -11,7 +11,7 @@ import { analysis, faults, shownCurves } from '../song/analysis';
 const HERE = ['strength', 'window_length', 'compression', 'polyorder', 'truncation_psi', 'seeds_top_num', 'seeds_bottom_num', 'fps'];
 
 export function CurvePart(): ComponentChild {
-  const others = [...fields.value.values()].filter((each) => each.group === 'curve' && !HERE.includes(each.name));
+  const others = [...fields.value.values()].filter((each) => each.group === 'curve' && !each.advanced && !HERE.includes(each.name));
   return (
     <div>
       <div class="part-head">

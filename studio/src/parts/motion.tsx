@@ -8,13 +8,13 @@ import { features, fields, presets, targets } from '../schema';
 import { faults } from '../song/analysis';
 import { line, lines, parse, valueOf, withKey, type Row } from '../rows';
 
-const OWN = 'preset_rows'; // false: the preset's rows are the document's own, to be edited
+const OWN = 'own_rows'; // true: the preset's rows are the document's own, to be edited
 
 export function MotionPart(): ComponentChild {
   const chosen = String(settings.value['preset'] ?? presets.value[0]?.name ?? '');
   const preset = presets.value.find(({ name }) => name === chosen);
   const mine = lines(settings.value['modulation']);
-  const own = settings.value[OWN] === false;
+  const own = settings.value[OWN] === true;
   const set = (rows: string[], about: string): void => change({ modulation: rows.length ? rows : undefined }, about);
   return (
     <div>
@@ -36,7 +36,7 @@ export function MotionPart(): ComponentChild {
         <span class="muted">what is heard moves what is seen</span>
         <span class="spring" />
         {!own && preset && preset.modulation.length > 0 && fields.value.has(OWN) && (
-          <button type="button" onClick={() => change({ [OWN]: false, modulation: [...preset.modulation, ...mine] }, 'take rows')}>
+          <button type="button" onClick={() => change({ [OWN]: true, modulation: [...preset.modulation, ...mine] }, 'take rows')}>
             Edit the rows of {chosen}
           </button>
         )}
