@@ -6,5 +6,4 @@ export default defineConfig({
   build: { outDir: '../akma_core/api/static', emptyOutDir: true, assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
   server: { proxy: { '/v1': 'http://127.0.0.1:3000' } },
-  preview: { proxy: { '/v1': process.env['AKMA_URL'] ?? 'http://127.0.0.1:3000' } },
 });
