@@ -1,4 +1,4 @@
-"""The studio, a page built from studio/ into static/: served as files, under a policy that lets it reach this host alone."""
+"""The studio, a page built from studio/ into static/: files, under a policy that lets it reach this host alone."""
 
 from pathlib import Path
 

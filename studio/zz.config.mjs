@@ -1,9 +1,0 @@
-import { defineConfig } from 'vite';
-
-// The service serves the page under /studio/; `npm run dev` passes the API on to one that runs on this machine.
-export default defineConfig({
-  base: '/studio/',
-  build: { outDir: '/work/w16b/akma_core/api/static', emptyOutDir: true, assetsInlineLimit: 0, modulePreload: { polyfill: false } },
-  esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
-  preview: { proxy: { '/v1': { target: 'http://127.0.0.1:3616', changeOrigin: false }, '/livez': { target: 'http://127.0.0.1:3616', changeOrigin: false } } },
-});
