@@ -127,6 +127,9 @@ class RenderSettings(BaseModel):
     strength: Annotated[float, Field(ge=0, le=2)] = Field(
         1.0, description="how strongly hits, directions and camera move the picture, 0 to 2"
     )
+    own_rows: bool = Field(
+        False, description="of the preset only its walks count, and all rows are modulation's (default: off)"
+    )
     modulation: Rows = Field(
         (),
         description="rows beside the preset's: FEATURE -> TARGET [AMOUNT] [key=value ...], such as "

@@ -34,6 +34,7 @@ from akma_core.api.routes import (
     songs,
 )
 from akma_core.api.state import open_state
+from akma_core.api.studio import add_studio, is_open
 from akma_core.config import Environment
 
 DOCS, ASSETS, SCHEMA = "/v1/docs", "/v1/docs/assets", "/v1/openapi.json"
@@ -73,6 +74,7 @@ def create_app(environment: Environment) -> FastAPI:
         app.include_router(router)
     _add_docs(app)
     _add_security(app)
+    add_studio(app)
     app.add_middleware(NotStartedMiddleware)
     errors.install(app)
     if environment.cors_origins:
@@ -95,7 +97,7 @@ class NotStartedMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        open_to_all = scope["type"] == "lifespan" or path in OPEN or path.startswith(f"{ASSETS}/")
+        open_to_all = scope["type"] == "lifespan" or path in OPEN or path.startswith(f"{ASSETS}/") or is_open(path)
         app = self.app if open_to_all else AccessMiddleware(self.app, scope["app"].state.akma.access)
         await app(scope, receive, send)
 

@@ -41,7 +41,7 @@ KNOBS: dict[str, Knob] = {
     "preset": Knob("motion", "Preset"),
     "strength": Knob("motion", "Strength", "", 0.05, 0, 2),
     "modulation": Knob("motion", "Rows"),
-    "preset_rows": Knob("motion", "Rows of the preset", advanced=True),
+    "own_rows": Knob("motion", "Rows of one's own alone", advanced=True),
     "upscale": Knob("output", "Upscaler"),
     "outscale": Knob("output", "Scale", "", 0.5, 1, 4),
     "size": Knob("output", "Size", "pixels"),

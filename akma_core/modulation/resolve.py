@@ -77,6 +77,8 @@ class Wishes(Protocol):
     @property
     def strength(self) -> float: ...
     @property
+    def own_rows(self) -> bool: ...
+    @property
     def modulation(self) -> tuple[Row, ...]: ...
     @property
     def keys(self) -> Keys: ...
@@ -93,7 +95,7 @@ def resolve(wishes: Wishes, preset: Preset, *, own_curve: bool) -> Modulation:
 
     `own_curve`: window, order or compression were asked for, so that AKMA's curve stands in for the preset's loudness.
     """
-    rows = [_own(row) if own_curve else row for row in preset.modulation]
+    rows = [_own(row) if own_curve else row for row in preset.modulation if not wishes.own_rows]
     if wishes.original and (rows or wishes.modulation or wishes.keys or wishes.loop):
         message = "original: is the 2022 picture, which knows no rows, keys or loops: leave one of them out"
         raise RequestError(message, code="bad_setting", field="original")
