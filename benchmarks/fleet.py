@@ -56,9 +56,7 @@ class StandIn(Stages):
 
     def plan(self, render_id: str, base: Callable[[], int]) -> Any:
         sizes = [FRAMES] * JOB
-        begun = self._database.plan(
-            render_id, sizes, status="running", stage="rendering", started=time.time(), base=base()
-        )
+        begun = self._database.start(render_id, sizes, started=time.time(), base=base())
         return SimpleNamespace(frames=sum(sizes), chunk_count=JOB), begun
 
     def sound(self, render_id: str) -> None:
@@ -71,7 +69,7 @@ class StandIn(Stages):
         return self._database.finish_segment(render_id, index, self._worker, [], rendered=True)
 
     def finish(self, render_id: str) -> bool:
-        return self._database.update(render_id, status="done", stage="done", finished=time.time())
+        return self._database.finish(render_id)
 
 
 def duration(render_id: str, index: int, seconds: float) -> float:

@@ -11,8 +11,8 @@ from akma_core.api.state import State
 from akma_core.database import Progress, Render
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.realesrgan.catalog import UpscalerCard
+from akma_core.status import Status
 
-Status = Literal["queued", "running", "done", "failed", "cancelled"]
 LINKED = ("events", "video", "manifest", "waveform", "stream")  # what a browser opens by itself
 PATHS = {"waveform": "waveform.png", "stream": "stream.m3u8"}
 
@@ -132,7 +132,7 @@ def render_response(state: State, render: Render, progress: Progress) -> RenderR
     settings = json.loads(render.settings)
     return RenderResponse(
         id=render.id,
-        status=render.status,  # type: ignore[arg-type]  # which pydantic checks
+        status=render.status,
         stage=render.stage,
         created=_moment(render.created) or "",
         started=_moment(render.started),

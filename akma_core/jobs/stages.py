@@ -45,7 +45,7 @@ Order = tuple[float, ...]
 
 
 class RenderStoppedError(Exception):
-    """The render was cancelled, failed, forgotten or adopted meanwhile, or the process is about to end."""
+    """The render was cancelled, failed, deleted or reassigned meanwhile, or the process is about to end."""
 
 
 @dataclass
@@ -112,11 +112,9 @@ class Stages:
                 plan = self._kept_plan(render_id)
         for note in dict.fromkeys(plan.notes):
             self._database.note(render_id, note)
-        begun = self._database.plan(
+        begun = self._database.start(
             render_id,
             [chunk.frames for chunk in plan.chunks()],
-            status="running",
-            stage="rendering",
             started=render.started or time.time(),
             width=plan.width,
             height=plan.height,
@@ -208,11 +206,8 @@ class Stages:
         size = sum(entry.size for entry in self._storage.list(f"{prefix}/"))
         video = json.loads(self._storage.get_bytes(f"{prefix}/manifest.json", MAX_MANIFEST))["video"]
         self.forget(render_id)
-        return self._database.update(
+        return self._database.finish(
             render_id,
-            status="done",
-            stage="done",
-            finished=time.time(),
             bytes=size,
             video_bytes=video["bytes"],
             video_sha256=video["sha256"],

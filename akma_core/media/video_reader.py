@@ -48,7 +48,7 @@ class VideoFile:
     time_base: Fraction
     """Seconds that the times count."""
     times: NDArray[np.int64]
-    """When each picture shows, rising; int64 [frames]."""
+    """Time stamps of the pictures, rising; int64 [frames]."""
     keys: NDArray[np.int64]
     """Times from which decoding can start; empty where it can only start at the beginning."""
     last: int

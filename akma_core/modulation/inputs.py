@@ -1,4 +1,4 @@
-"""What a network is given for a run of frames."""
+"""Inputs of a network for a run of frames."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Inputs:
-    """Of a run of n frames."""
+    """Inputs for a run of n frames."""
 
     ws: NDArray[np.float32]
     """[n, num_ws, w_dim], or [n, 1, w_dim] where a network gets the same w in every layer."""

@@ -1,4 +1,4 @@
-"""What a preset, the rows of a render and its strength come to: the modulation that the plan holds."""
+"""Resolves a preset, the rows of a render and its strength into the modulation that the plan holds."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, Protocol
@@ -18,7 +18,7 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Frozen(BaseModel):
-    """Of a plan: unknown keys are errors."""
+    """Base of what a plan holds: unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -55,9 +55,9 @@ class Modulation(Frozen):
     rows: Rows
     """As they count, scaled by the strength: first the preset's, then one's own."""
     preset_rows: Annotated[int, Field(ge=0)] = 0
-    """How many of them are the preset's."""
+    """Number of them that are the preset's."""
     seeds_pull: tuple[Seed, ...] = ()
-    """Where hits pull to, one after the other."""
+    """Seeds that hits pull to, one after the other."""
     sections: tuple[Section, ...] = ()
     palettes: dict[str, Palette] = {}
     """By label of the sections."""
@@ -69,7 +69,7 @@ class Modulation(Frozen):
 
 
 class Wishes(Protocol):
-    """What a request says about its modulation: the settings."""
+    """The settings of a request that concern its modulation."""
 
     @property
     def strength(self) -> float: ...

@@ -10,11 +10,11 @@ class Target:
     """A target by name."""
 
     amount: float
-    """Where a row gives none, in the target's unit."""
+    """Value where a row gives none, in the target's unit."""
     range: tuple[float, float]
-    """Where the sum of its rows is kept unless a row says otherwise."""
+    """Range in which the sum of its rows is kept unless a row says otherwise."""
     text: str
-    """What it is and its unit, for people."""
+    """Meaning and unit, for people."""
     rows: bool = False
     """Acts on rows of ws."""
     strength: bool = False

@@ -1,4 +1,4 @@
-"""What a network is given for each frame: w of every layer, camera and colour, computed when asked for.
+"""Inputs of the network for each frame: w of every layer, camera and colour, computed when asked for.
 
     w0(f)   = B(pB(f)) (1 - b(f)) + T(pT(f)) b(f)
     w1(f)   = w_avg + psi(f) (w0(f) - w_avg)
@@ -21,20 +21,20 @@ from .columns import CURVE
 from .directions import direction_of, w_average
 from .inputs import Inputs
 from .layers import Mix, Pull, Push, row_slice
+from .make_walk import make_walk
 from .positions import driven
 from .resolve import Modulation
-from .ring import Ring
+from .ring_walk import Ring, RingWalk
 from .rows import Row
 from .targets import CAMERA, COLOUR
 from .types import Columns, Floats
 from .walk import BOTTOM_PER_SECOND
-from .walks import RingWalk, make_walk
 
 LayerChange = Callable[[Floats, int, int], None]
 
 
 class MappingNetwork(Protocol):
-    """What the trajectory asks of a network."""
+    """The part of a network that the trajectory needs."""
 
     key: str
     """The network's digest and class: what its directions depend on."""
@@ -103,7 +103,7 @@ class Trajectory:
         return driven(rows, self._columns, self._frames, self._fps, base, replace=True)
 
     def _layer_changes(self, modulation: Modulation) -> list[LayerChange]:
-        """What pull, direction and mix rows do, in that order; sets whether layers get different w."""
+        """Apply pull, direction and mix rows, in that order; sets whether layers get different w."""
         network, columns, frames, fps = self._network, self._columns, self._frames, self._fps
         rows = [*self._of("pull"), *self._of("direction", "mix")]
         self._by_layer = any(len(row_slice(row.rows, network.rates)) < len(network.rates) for row in rows)

@@ -17,7 +17,7 @@ from .pkl.file import read_bytes
 from .reader import parse
 
 SUFFIXES = (".pkl", ".pt", ".pth", ".ckpt")
-"""How files of networks are called; what they are is seen from their content."""
+"""Suffixes of files of networks; their kind is seen from their content."""
 LICENCE = "unknown: ask whoever trained it"
 
 

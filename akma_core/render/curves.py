@@ -1,4 +1,4 @@
-"""What the song decides of a plan: the columns that its rows use, its sections and palettes, the frames of a loop."""
+"""The part of a plan that the song decides: columns of its rows, sections, palettes, and the frames of a loop."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Planned:
     plan: RenderPlan
     columns: Columns
     notes: tuple[str, ...]
-    """What there is to say about the curves, a sentence each."""
+    """Notes on the curves, a sentence each."""
 
 
 def complete(

@@ -259,7 +259,7 @@ def _exact_priming(packet: AnyPacket) -> None:
 
 
 def _times(packet: AnyPacket) -> tuple[int, int]:
-    """When it shows and when it is decoded; where one is not known, the other."""
+    """Moments of showing and of decoding; where one is not known, the other."""
     pts = packet.pts if packet.pts is not None else packet.dts
     dts = packet.dts if packet.dts is not None else packet.pts
     return pts or 0, dts or 0

@@ -60,7 +60,7 @@ def test_positions_count_those_before_it(database: Database) -> None:
 def test_a_plan_made_twice_keeps_what_is_whole(database: Database) -> None:
     render_id = begin(database, [30, 60])
     finish(database, render_id, 0)
-    assert database.plan(render_id, [30, 60], status="running", stage="rendering")
+    assert database.start(render_id, [30, 60])
     assert [row["whole"] for row in database.segments(render_id)] == [1, 0]
 
 
@@ -97,7 +97,7 @@ def test_a_new_render_stands_beside_the_next_chunks_of_the_others(database: Data
     assert database.floor() == 3
     database.update(other, stage="joining")
     assert database.floor() == 5
-    database.end(one, "failed")
+    database.fail(one, "internal", "why")
     assert database.floor() == 0
 
 
@@ -106,7 +106,7 @@ def test_a_new_render_stands_beside_the_next_chunks_of_the_others(database: Data
 def test_the_first_chunk_of_a_new_render_is_among_the_next(sqlite: Database, lengths: list[tuple[int, int]]) -> None:
     """Renders come one by one while chunks are done in order of priority: one chunk of each other is before it."""
     for render in sqlite.waiting():
-        sqlite.end(render.id, "cancelled")
+        sqlite.cancel(render.id)
     queue: list[tuple[int, int, str]] = []  # priority, index, render: as DBOS sorts them
     for length, work in lengths:
         base = sqlite.floor() + 1

@@ -80,7 +80,7 @@ def test_a_plan_that_was_stopped_half_way_is_made_again(hand: Stage, song: Path,
 def test_another_version_begins_again_from_the_song(hand: Stage, song: Path) -> None:
     render_id = hand.accept(song)
     hand.everything(render_id)
-    assert hand.database.adopt(render_id, "1", "2")
+    assert hand.database.reassign(render_id, "1", "2")
     for work in (hand.stages.sound, hand.stages.finish, lambda render_id: hand.stages.chunk(render_id, 0)):
         with pytest.raises(RenderStoppedError):  # the old one takes no part in it
             work(render_id)
@@ -135,14 +135,14 @@ def test_chunks_in_any_order_tell_how_many_are_missing(hand: Stage, song: Path) 
     assert hand.database.progress([render_id])[render_id].frames_done == 24
 
 
-@pytest.mark.parametrize("how", ["cancelled", "forgotten", "adopted", "stopping"])
+@pytest.mark.parametrize("how", ["cancelled", "forgotten", "reassigned", "stopping"])
 def test_it_ends_within_a_batch_and_leaves_nothing(hand: Stage, song: Path, how: str) -> None:
     render_id = hand.accept(song)
     hand.plan(render_id)
     ends = {
-        "cancelled": lambda: hand.database.end(render_id, "cancelled"),
+        "cancelled": lambda: hand.database.cancel(render_id),
         "forgotten": lambda: hand.database.forget(render_id),
-        "adopted": lambda: hand.database.adopt(render_id, "1", "2"),
+        "reassigned": lambda: hand.database.reassign(render_id, "1", "2"),
         "stopping": hand.stages.stopping.set,
     }
 
@@ -165,7 +165,7 @@ def test_others_go_on_when_one_is_cancelled(hand: Stage, song: Path) -> None:
     one, other = hand.accept(song), hand.accept(song)
     for each in (one, other):
         hand.plan(each)
-    hand.database.end(one, "cancelled")
+    hand.database.cancel(one)
     hand.device_runner.lamp.on_pictures = hand.stages.watch
     assert hand.stages.chunk(other, 0) == CHUNKS - 1
 

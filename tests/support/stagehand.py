@@ -124,7 +124,7 @@ class Stage:
         self.database.update(render_id, audio=f"renders/{render_id}/audio.wav")
         self.storage.put_file(f"renders/{render_id}/audio.wav", song)
         if self.stages.version == VERSION:
-            assert self.database.adopt(render_id, "", VERSION)
+            assert self.database.reassign(render_id, "", VERSION)
         return render_id
 
     def plan(self, render_id: str) -> RenderPlan:
@@ -178,7 +178,7 @@ def cancel_at(hand: Stage, render_id: str, what: str) -> None:
 
     def on_put(key: str) -> None:
         if what in key:
-            hand.database.end(render_id, "cancelled")
+            hand.database.cancel(render_id)
 
     hand.storage.on_put = on_put
 

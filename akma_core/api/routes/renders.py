@@ -104,7 +104,7 @@ async def get_render(render_id: RenderId, state: StateDep, caller: CallerDep) ->
 def cancel_render(render_id: RenderId, state: StateDep, caller: CallerDep) -> RenderResponse:
     """Cancel a render; again is no harm. One that is done or has failed is left as it is: 409."""
     find_render(state, caller, render_id)
-    cancelled = state.database.end(render_id, "cancelled")
+    cancelled = state.database.cancel(render_id)
     render = find_render(state, caller, render_id)
     if cancelled:
         event("render_cancelled", render=render_id, by=caller.name)

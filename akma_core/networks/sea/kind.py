@@ -7,7 +7,7 @@ ABILITIES = ("layers", "camera")
 ANY_SIZE = True
 """Pictures of any size and shape, computed as such."""
 MOVES = True
-"""It has a time of its own: waves travel while w stands still."""
+"""True: it has a time of its own, waves travel while w stands still."""
 
 
 def largest_layer(_config: dict[str, Any]) -> int:
