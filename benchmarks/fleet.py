@@ -46,7 +46,7 @@ class StandIn(Stages):
     def __init__(self, database: Database, worker: str, seconds: float) -> None:
         self.busy, self.stopping, self.version = ProgressTracker(), threading.Event(), version("stand-in")
         self._database, self._worker, self._seconds = database, worker, seconds
-        self._device = threading.Lock()
+        self._lock = threading.Lock()
 
     def clean(self) -> None:
         """A storage that keeps nothing."""
@@ -63,7 +63,7 @@ class StandIn(Stages):
         self._database.update(render_id, sound=JOB)
 
     def chunk(self, render_id: str, index: int) -> int:
-        with self._device:
+        with self._lock:
             time.sleep(duration(render_id, index, self._seconds))
         time.sleep(ENCODING if self._seconds else 0)
         return self._database.finish_segment(render_id, index, self._worker, [], rendered=True)

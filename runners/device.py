@@ -60,7 +60,7 @@ class Device(PriorityLock):
         return make_plan(settings, reader, song, card, device_part(self._device, card), upscale_part(upscaler))
 
     def pictures(self, plan: RenderPlan) -> NetworkRunner:
-        """The plan's network, loaded now if it is not; to be called within a turn."""
+        """The plan's network, loaded now if it is not; to be called by the holder."""
         key = Key(
             plan.network.digest,
             plan.upscale.digest if plan.upscale else None,
@@ -100,7 +100,7 @@ class Device(PriorityLock):
         """Single frames of a plan, [H, W, 3] each, between the batches of whatever renders."""
         # One at a time, in a network of its own where that has another batch: its next batch may be under way.
         alone = plan.model_copy(update={"device": plan.device.model_copy(update={"batch": 1})})
-        with self.turn(urgent=True):
+        with self.acquire(urgent=True):
             pictures = self.pictures(alone)
             trajectory = Trajectory(alone, columns, pictures)
         return [self._one(pictures, trajectory(frame, frame + 1)) for frame in frames]
@@ -117,7 +117,7 @@ class Device(PriorityLock):
         )  # fmt: skip
         dtype = device_part(self._device, card).dtype
         key = Key(card.digest, None, (card.width, card.height), dtype, 1)  # as of a plan that leaves the size alone
-        with self.turn(urgent=True):
+        with self.acquire(urgent=True):
             runner = self._kept(key, lambda: NetworkRunner(folder, self._device, 1, dtype))
         for seed in seeds:
             yield self._one(runner, runner.mapping(part, [seed]).astype(np.float32))
@@ -127,7 +127,7 @@ class Device(PriorityLock):
         return list(self.stills(RenderSettings.parse({"model": str(folder.absolute())}), seeds))
 
     def _one(self, runner: NetworkRunner, inputs: Inputs | NDArray[np.float32]) -> NDArray[np.uint8]:
-        with self.turn(urgent=True):
+        with self.acquire(urgent=True):
             return runner.pictures(inputs)[0].cpu().numpy()
 
     def warm(self) -> None:

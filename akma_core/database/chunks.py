@@ -61,7 +61,7 @@ class Chunks(Engine):
         with self._read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    def floor(self) -> int:
+    def fair_start_tag(self) -> int:
         """Fair start tag: a new render's first chunk stands beside the next ones of those that run, not behind all.
 
         This is start-time fair queueing (Goyal et al. 1996) with a chunk as the unit; a render that stands still for a

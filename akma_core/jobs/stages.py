@@ -61,12 +61,12 @@ class Stages:
     """The stages on one device; `folder` is for what is in work, and this worker's own. `version`: see jobs.version."""
 
     def __init__(
-        self, database: Database, storage: Storage, device_runner: Device, folder: Path, worker: str, version: str
+        self, database: Database, storage: Storage, device: Device, folder: Path, worker: str, version: str
     ) -> None:
         self.busy = ProgressTracker()
         self.stopping = threading.Event()
         self.version = version
-        self._database, self._storage, self._device_runner = database, storage, device_runner
+        self._database, self._storage, self._device = database, storage, device
         self._folder, self._worker = folder, worker
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._over: set[str] = set()
@@ -98,9 +98,7 @@ class Stages:
             with self._song(render) as path, open_audio(path) as reader:
                 if not self._storage.exists(f"{prefix}/plan.json"):
                     settings = RenderSettings.model_validate_json(render.settings)
-                    planned = self._device_runner.complete(
-                        self._device_runner.plan(settings, reader, digest(path)), reader
-                    )
+                    planned = self._device.complete(self._device.plan(settings, reader, digest(path)), reader)
                     made = planned.plan.model_copy(update={"notes": (*planned.plan.notes, *planned.notes)})
                     text = made.model_dump_json(by_alias=True, indent=1).encode()
                     packed = io.BytesIO()
@@ -148,7 +146,7 @@ class Stages:
         """Render one chunk unless it is in storage; returns how many of the render's chunks are missing then."""
         render = self._render(render_id)
         order = float(render.base + index), render.created  # as the queue has it: fair, and a render's chunks in order
-        with self._device_runner.reserved(order):
+        with self._device.reserved(order):
             rendered, notes = self._chunk(render_id, index, order)
         event("chunk_rendered" if rendered else "chunk_found", render=render_id, chunk=index)
         for note in notes:
@@ -173,25 +171,32 @@ class Stages:
 
     def _render_chunk(self, render_id: str, job: Job, chunk: Chunk, path: Path, order: Order) -> list[str]:
         @contextmanager
-        def turn() -> Iterator[None]:
-            with self._device_runner.turn(order, last=True), metrics.stage("network"):
+        def acquire() -> Iterator[None]:
+            with self._device.acquire(order, last=True), metrics.stage("network"):
                 self.check(render_id)
                 yield
 
         def between() -> None:
-            self._device_runner.yield_to_urgent()
+            self._device.yield_to_urgent()
             self.check(render_id)
 
         def on_frames(frames: int) -> None:
             metrics.frames(frames)
             self.busy.add(render_id, chunk.index, frames)
 
-        with self._device_runner.turn(order):
+        with self._device.acquire(order):
             self.check(render_id)
-            pictures = self._device_runner.pictures(job.plan)
-        trajectory = Trajectory(job.plan, job.columns, pictures)  # not kept: it would keep the network
+            pictures = self._device.pictures(job.plan)
+        trajectory = Trajectory(
+            job.plan,
+            job.columns,
+            pictures,
+            # Not cached: it references the network, which could then never be evicted
+        )
         before = len(pictures.notes)
-        render_chunks(job.plan, [chunk], trajectory, pictures, lambda _: path, on_frames, turn=turn, between=between)
+        render_chunks(
+            job.plan, [chunk], trajectory, pictures, lambda _: path, on_frames, acquire=acquire, between=between
+        )
         return pictures.notes[before:]
 
     def finish(self, render_id: str) -> bool:

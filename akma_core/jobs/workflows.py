@@ -125,10 +125,10 @@ class Jobs:
                     render = self._database.get(render_id)
                     if render is None or render.attempt != attempt:
                         return  # it began again, and this is of before
-                    with self._quarantine.trying(piece, deaths):
+                    with self._quarantine.admit(piece, crashes):
                         work(render_id, *arguments)
 
-                deaths = self._deaths(piece)
+                crashes = self._crashes(piece)
                 self._try(name, render_id, now)
 
             DBOS.workflow(name=name, max_recovery_attempts=MAX_RECOVERY_ATTEMPTS)(run)
@@ -140,7 +140,7 @@ class Jobs:
         workflow("join", self._join)
         workflow("webhook", self._webhook)
 
-    def _deaths(self, piece: str) -> int:
+    def _crashes(self, piece: str) -> int:
         """Processes that died while they did this."""
         found = self._client.list_workflows(workflow_ids=[piece], load_input=False, load_output=False)
         return max(0, (found[0].recovery_attempts or 1) - 1) if found else 0
@@ -160,7 +160,7 @@ class Jobs:
 
     def _plan(self, render_id: str) -> None:
         self._database.update(render_id, stage="planning")
-        plan, begun = self._stages.plan(render_id, lambda: self._database.floor() + 1)
+        plan, begun = self._stages.plan(render_id, lambda: self._database.fair_start_tag() + 1)
         if not begun:
             return
         event("render_planned", render=render_id, frames=plan.frames, chunks=plan.chunk_count)

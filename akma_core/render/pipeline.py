@@ -26,12 +26,12 @@ def render_chunks(
     path: Callable[[Chunk], Path],
     on_frames: Callable[[int], None] = lambda _: None,
     *,
-    turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+    acquire: Callable[[], AbstractContextManager[object]] = nullcontext,
     between: Callable[[], None] = lambda: None,
 ) -> None:
     """Render `chunks` in order, each into the segment `path(chunk)`; `on_frames` hears of each batch encoded.
 
-    The network of a chunk runs within `turn()`, what is left to encode comes after; `between` is called before each
+    The network of a chunk runs within `acquire()`, what is left to encode comes after; `between` is called before each
     batch. A segment is there whole or not at all: an exception, here or in one of these (to cancel), leaves the
     finished ones and none half written. Raises what the network or the encoder raised.
     """
@@ -39,7 +39,7 @@ def render_chunks(
         raise ValueError(f"a runner of batch {pictures.batch} cannot match a plan of batch {plan.device.batch}")
     with EncoderThread(plan.make_encoder(), path, on_frames) as encoding:
         for chunk in chunks:
-            with turn():
+            with acquire():
                 for planes in _planes(plan, chunk, trajectory, pictures, between):
                     encoding.put(chunk, planes)
 
