@@ -89,6 +89,7 @@ FrameRate = Annotated[
     WithJsonSchema({"type": "string", "examples": ["30", "29.97", "30000/1001"]}),
 ]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Noise = Literal["const", "none", "random"]
 SeedList = Annotated[tuple[Seed, ...], BeforeValidator(_seed_list), Field(min_length=4, max_length=MAX_SEEDS)]
 SeedCount = Annotated[int, Field(ge=4, le=MAX_SEEDS)]
 Size = Annotated[str, Field(pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]
@@ -154,6 +155,11 @@ class RenderSettings(BaseModel):
     )
     truncation_psi: Annotated[float, Field(ge=-10, le=10)] = Field(
         1.0, description="distance from the network's average picture, -10 to 10; 1 as trained, below 1 tamer"
+    )
+    noise: Noise = Field(
+        "const",
+        description="noise inputs of a StyleGAN2: const (its own, which stand still), none (smooth), or random "
+        "(drawn for each frame: grain)",
     )
     upscale: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
         "none",

@@ -141,7 +141,7 @@ def measure_cuda(config: str, resolution: int, options: argparse.Namespace) -> d
     synthesis.use_fp16()
     notes: list[str] = []
 
-    def compute(ws: Tensor, _transform: Tensor | None, _colour: Tensor | None) -> Tensor:
+    def compute(ws: Tensor, *_: Tensor | None) -> Tensor:
         return to_uint8(synthesis(ws.expand(-1, synthesis.num_ws, -1)))
 
     batches = CudaBatches(compute, options.batch, (synthesis.num_ws, 512), device, notes)

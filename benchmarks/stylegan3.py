@@ -136,7 +136,7 @@ def measure_cuda(config: str, resolution: int, options: argparse.Namespace) -> d
     synthesis.use_fp16()
     notes: list[str] = []
 
-    def compute(ws: Tensor, transform: Tensor | None, _: Tensor | None) -> Tensor:
+    def compute(ws: Tensor, transform: Tensor | None, *_: Tensor | None) -> Tensor:
         return to_uint8(synthesis(ws.expand(-1, synthesis.num_ws, -1), transform=transform))
 
     batches = CudaBatches(compute, options.batch, (synthesis.num_ws, 512), device, notes)

@@ -39,6 +39,7 @@ class Key:
     size: tuple[int, int]
     dtype: str
     batch: int
+    noise: str = "const"
 
 
 class Device(PriorityLock):
@@ -67,6 +68,7 @@ class Device(PriorityLock):
             (plan.width, plan.height),
             plan.device.dtype,
             plan.device.batch,
+            plan.network.noise,
         )
         return self._kept(key, lambda: self._load(plan))
 
@@ -88,7 +90,8 @@ class Device(PriorityLock):
             raise RequestError(message, code="other_network", field="model")
         finishing = finish(plan, find_upscaler(plan.settings, self._device))
         size = plan.network.width, plan.network.height
-        return NetworkRunner(folder, self._device, plan.device.batch, plan.device.dtype, finishing, size)
+        device, noise = plan.device, plan.network.noise
+        return NetworkRunner(folder, self._device, device.batch, device.dtype, finishing, size, noise)
 
     def complete(self, plan: RenderPlan, reader: AudioReader) -> Planned:
         """The plan with what the song's analysis decides: its columns."""
@@ -113,7 +116,7 @@ class Device(PriorityLock):
             raise RequestError(message, code="bad_setting", field="class")
         part = NetworkPart(
             name=card.name, digest=card.digest, width=card.width, height=card.height,
-            class_index=settings.class_index, truncation_psi=settings.truncation_psi,
+            class_index=settings.class_index, truncation_psi=settings.truncation_psi, noise=settings.noise,
         )  # fmt: skip
         dtype = device_part(self._device, card).dtype
         key = Key(card.digest, None, (card.width, card.height), dtype, 1)  # as of a plan that leaves the size alone

@@ -20,6 +20,7 @@ from akma_core.networks.kernels.allocator import keep_mapped
 from akma_core.networks.picture import to_uint8
 from akma_core.render.plan import NetworkPart
 from akma_core.render.plan_base import DevicePart
+from akma_core.settings import Noise
 from runners.batching import BatchSplitter, batch_for
 from runners.colour import graded
 from runners.cuda_graph import CudaBatches
@@ -59,11 +60,13 @@ class NetworkRunner:
         dtype: Literal["float32", "float16"] = "float32",
         finish: Callable[[Tensor], Tensor] | None = None,
         size: tuple[int, int] | None = None,
+        noise: Noise = "const",
     ) -> None:
         """`batch` and `dtype` as in the plan's DevicePart. Warms up, so that the first picture takes no longer.
 
         `finish` makes other pictures of pictures, uint8 [n, H, W, 3] on the device: see runners.realesrgan. `size`:
-        width and height, pixels, for networks that compute pictures of any size (None: the card's).
+        width and height, pixels, for networks that compute pictures of any size (None: the card's). `noise`: see
+        NetworkPart; random wants noise_seeds in every input.
         """
         keep_mapped()
         self.device = device
@@ -77,6 +80,7 @@ class NetworkRunner:
         kind = kinds.of(card)
         self._size = (size or (card.width, card.height)) if kind.ANY_SIZE else None
         self._moves = kind.MOVES
+        self._noise: dict[str, str] = {"noise_mode": noise} if kind.NOISE else {}
         if dtype == "float16" and hasattr(self._synthesis, "use_fp16"):
             self._synthesis.use_fp16()
         self._finish = finish
@@ -94,7 +98,10 @@ class NetworkRunner:
             torch.backends.cudnn.deterministic = True
             shape = generator.num_ws, generator.w_dim
             # What moves by itself has steps of its own for each picture, which no graph can hold.
-            self._cuda = None if self._moves else CudaBatches(self._compute, batch, shape, device, self.notes)
+            self._cuda = None
+            if not self._moves:
+                drawn = noise == "random"
+                self._cuda = CudaBatches(self._compute, batch, shape, device, self.notes, drawn=drawn)
 
     @torch.inference_mode()
     def mapping(self, network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
@@ -144,12 +151,18 @@ class NetworkRunner:
             for array in (full.transform, full.colour)
         )
         ws, time = torch.from_numpy(full.ws).to(self.device), torch.from_numpy(seconds)
-        return self._compute(ws, transform, colour, time)[: len(inputs)]
+        seeds = None if full.noise_seeds is None else torch.from_numpy(full.noise_seeds).to(self.device)
+        return self._compute(ws, transform, colour, seeds, time)[: len(inputs)]
 
     def _compute(
-        self, ws: Tensor, transform: Tensor | None, colour: Tensor | None, seconds: Tensor | None = None
+        self,
+        ws: Tensor,
+        transform: Tensor | None,
+        colour: Tensor | None,
+        noise_seeds: Tensor | None = None,
+        seconds: Tensor | None = None,
     ) -> Tensor:
-        """[n, num_ws or 1, w_dim], [n, 3, 3], [n, 3] -> uint8 [n, H, W, 3], all on the device.
+        """[n, num_ws or 1, w_dim], [n, 3, 3], [n, 3], [n] -> uint8 [n, H, W, 3], all on the device.
 
         `seconds` [n], float64, of networks that move by themselves.
         """
@@ -157,6 +170,7 @@ class NetworkRunner:
             width, height = self._size or (None, None)
             rgb = self._synthesis(ws, seconds, transform, width, height)
         else:
-            rgb = self._synthesis(ws.expand(-1, self._synthesis.num_ws, -1), transform=transform)
+            every = ws.expand(-1, self._synthesis.num_ws, -1)
+            rgb = self._synthesis(every, transform=transform, noise_seeds=noise_seeds, **self._noise)
         rgb = to_uint8(rgb if colour is None else graded(rgb, colour))
         return self._finish(rgb) if self._finish else rgb

@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
         metavar="DIR",
         help="folder for seed0000.png ... and sheet.png; made if missing",
     )
-    add_settings(seeds, ("model", "class_index", "truncation_psi", "device"))
+    add_settings(seeds, ("model", "class_index", "truncation_psi", "noise", "device"))
     seeds.set_defaults(run=run)
 
 

@@ -36,6 +36,8 @@ class Kind(Protocol):
     """True where pictures of any size and shape are computed as such."""
     MOVES: bool
     """True where the picture moves by itself: `synthesis` takes the time of each frame."""
+    NOISE: bool
+    """True where `synthesis` takes a noise_mode (const, none, random) and noise_seeds."""
 
     def largest_layer(self, config: dict[str, Any]) -> int:
         """Bytes of one picture's largest layer on a GPU: what a batch is reckoned by."""

@@ -25,7 +25,7 @@ from akma_core.render.plan_base import (
     digest_of,
     libraries,
 )
-from akma_core.settings import FrameRate, RenderSettings, Seed
+from akma_core.settings import FrameRate, Noise, RenderSettings, Seed
 from akma_core.timeline import Chunk, chunk_borders, cut, frame_count, sample_at
 
 
@@ -50,6 +50,9 @@ class NetworkPart(PlanPart):
     height: Count
     class_index: Annotated[int, Field(ge=0)]
     truncation_psi: float
+    noise: Noise = "const"
+    """Noise inputs: the network's own, none, or drawn for each frame from noise_seed."""
+    noise_seed: Seed = 0
 
 
 class UpscalePart(PlanPart):
@@ -123,6 +126,8 @@ class RenderPlan(PlanPart):
     def digest(self) -> str:
         """SHA-256 over all that decides the video; not over wishes, names and notes."""
         undecisive: dict[str, Any] = {"settings": True, "notes": True, "network": {"name"}, "upscale": {"name"}}
+        if (self.network.noise, self.network.noise_seed) == ("const", 0):  # as in every plan that did not know it
+            undecisive["network"] |= {"noise", "noise_seed"}
         if self.modulation is None:
             undecisive["modulation"] = True  # version 1 did not know it
         else:

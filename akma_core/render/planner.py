@@ -47,8 +47,11 @@ def make_plan(
     if settings.truncation_psi != 1 and card.config.get("has_w_avg") is False:
         message = f"network {card.name} has no average w, and so no truncation: leave truncation_psi at 1"
         raise RequestError(message, code="bad_setting", field="truncation_psi")
+    if settings.noise != "const" and not kinds.of(card).NOISE:
+        message = f"network {card.name} has no noise inputs: leave noise at const"
+        raise RequestError(message, code="bad_setting", field="noise")
     window, polyorder, notes = effective_window(total, settings.window_length, settings.polyorder)
-    top, bottom, pull = _seeds(settings, info.duration, audio_sha256, card)
+    top, bottom, pull, noise_seed = _seeds(settings, info.duration, audio_sha256, card)
     (width, height), size_notes = video_size(settings, card, upscale)
     bit_rate = default_bit_rate(width, height, fps) if settings.bit_rate == "auto" else settings.bit_rate
     plan = RenderPlan(
@@ -69,6 +72,8 @@ def make_plan(
             height=card.height,
             class_index=settings.class_index,
             truncation_psi=settings.truncation_psi,
+            noise=settings.noise,
+            noise_seed=noise_seed if settings.noise == "random" else 0,
         ),
         upscale=upscale,
         width=width,
@@ -135,19 +140,20 @@ def video_size(
 
 def _seeds(
     settings: RenderSettings, duration: float, audio_sha256: str, card: NetworkCard
-) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """Seeds of both walks, as given or drawn, and those that hits pull to.
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]:
+    """Seeds of both walks, as given or drawn, those that hits pull to, and the seed of the noise.
 
     Drawn from `seed`, without one from the song, out of the network's own choice.
     """
     entropy = settings.seed if settings.seed is not None else int(audio_sha256, 16)
-    top_rng, bottom_rng, pull_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(entropy).spawn(3))
+    *drawn, noise = np.random.SeedSequence(entropy).spawn(4)
+    top_rng, bottom_rng, pull_rng = map(np.random.default_rng, drawn)
     top_num = settings.seeds_top_num or seed_count(duration, TOP_PER_SECOND)
     bottom_num = settings.seeds_bottom_num or seed_count(duration, BOTTOM_PER_SECOND)
     top = settings.seeds_top or draw_seeds(top_num, card.seeds_top, top_rng)
     bottom = settings.seeds_bottom or draw_seeds(bottom_num, card.seeds_bottom, bottom_rng)
     pull = draw_seeds(PULL_SEEDS, (*card.seeds_top, *card.seeds_bottom), pull_rng)
-    return top, bottom, pull
+    return top, bottom, pull, int(noise.generate_state(1)[0])
 
 
 def _modulation(settings: RenderSettings, card: NetworkCard, pull: tuple[int, ...]) -> Modulation:

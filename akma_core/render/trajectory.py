@@ -1,12 +1,13 @@
 """A plan and its columns become what a network on a device is given for each frame."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from akma_core.modulation.columns import CURVE
-from akma_core.modulation.inputs import Inputs
+from akma_core.modulation.inputs import Inputs, noise_seeds
 from akma_core.modulation.presets import WalkOptions
 from akma_core.modulation.resolve import Modulation
 from akma_core.modulation.trajectory import Trajectory as ModulatedTrajectory
@@ -40,6 +41,7 @@ class Trajectory(ModulatedTrajectory):
         """ValueError for columns of another song."""
         if len(columns[CURVE]) != plan.total_frames:
             raise ValueError(f"columns of {len(columns[CURVE])} frames for {plan.total_frames}")
+        self._noise_seed = plan.network.noise_seed if plan.network.noise == "random" else None
         super().__init__(
             plan.modulation or AKMA,
             columns,
@@ -49,3 +51,10 @@ class Trajectory(ModulatedTrajectory):
             plan.network.truncation_psi,
             PlannedMapping(plan, pictures),
         )
+
+    def __call__(self, start: int, stop: int) -> Inputs:
+        """Inputs of frames start..stop of the song."""
+        inputs = super().__call__(start, stop)
+        if self._noise_seed is None:
+            return inputs
+        return replace(inputs, noise_seeds=noise_seeds(self._noise_seed, range(start, stop)))

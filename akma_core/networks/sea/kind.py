@@ -8,6 +8,7 @@ ANY_SIZE = True
 """Pictures of any size and shape, computed as such."""
 MOVES = True
 """True: it has a time of its own, waves travel while w stands still."""
+NOISE = False
 
 
 def largest_layer(_config: dict[str, Any]) -> int:

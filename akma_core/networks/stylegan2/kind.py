@@ -8,6 +8,7 @@ ABILITIES = ("layers",)
 """Targets of rows that it has: ws by layer; its input is a constant, and there is nothing to move."""
 ANY_SIZE = False
 MOVES = False
+NOISE = True
 
 
 def largest_layer(config: dict[str, Any]) -> int:

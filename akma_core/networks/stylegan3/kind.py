@@ -8,6 +8,7 @@ ABILITIES = ("layers", "camera")
 """Targets of rows that it has: ws by layer, and a grid of the input that can be moved and turned."""
 ANY_SIZE = False
 MOVES = False
+NOISE = False
 
 
 def largest_layer(config: dict[str, Any]) -> int:
