@@ -150,7 +150,7 @@ def by_pictures(
         if len(order) != len(decoded) or len(set(order)) < len(order):
             unit, usual, shown = 1 / rate, 1, list(range(len(found)))
         elif len(order) == len(found):
-            shown = sorted(order)
+            shown = [*sorted(order)]
         else:  # some gave no picture: each stands where the packet that brought it out does
             first = found[0][1] if found else None
             shown = [dts if dts is None or first is None else dts - first + min(order) for _, dts in found]
