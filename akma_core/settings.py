@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from akma_core.audio.channels import Channels
 from akma_core.errors import RequestError
 from akma_core.modulation.grammar import Rows
 from akma_core.modulation.keys import Keys
@@ -28,6 +29,7 @@ CURVE_SETTINGS = (
     "polyorder",
     "compression",
     "original",
+    "channels",
     "start",
     "duration",
 )  # of a curve alone
@@ -119,6 +121,10 @@ class RenderSettings(BaseModel):
         description="loudness ** (1 / compression), above 0 to 1000: below 1 loud parts stand out, above 1 quiet ones",
     )
     original: bool = Field(False, description="the 2022 curve to the letter: not kept within 0..1 (default: off)")
+    channels: Channels = Field(
+        "mean",
+        description="channels of the song that make the curve: mean (of all, AKMA's), left, right, mid, side, loudest",
+    )
     preset: Annotated[str, Field(min_length=1, max_length=4096)] | None = Field(
         None,
         description="how the picture moves: a name that `akma presets` lists, or a .toml file (default: pulse, which "

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from akma_core.api.prefix import prefix
 from akma_core.api.state import State
 from akma_core.database import Progress, Render
 from akma_core.networks.card import NetworkCard
@@ -182,7 +183,7 @@ def upscaler_response(card: UpscalerCard, *, built_in: bool) -> UpscalerResponse
 
 
 def _links(state: State, render_id: str) -> Links:
-    path = f"/v1/renders/{render_id}"
+    path = f"{prefix()}/v1/renders/{render_id}"
     token = state.access.token(render_id, state.environment.link_seconds)
     opened = {name: f"{path}/{PATHS.get(name, name)}?token={token}" for name in LINKED}
     return Links(self=path, log=f"{path}/log", **opened)

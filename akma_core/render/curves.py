@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from akma_core.audio.reader import AudioReader, loudness
+from akma_core.audio.reader import AudioReader
 from akma_core.modulation.columns import compute_columns, digests, load_columns
 from akma_core.modulation.directions import read_direction
-from akma_core.modulation.envelope import curve_of
 from akma_core.modulation.palettes import draw_palettes
 from akma_core.modulation.resolve import Loop, Modulation
 from akma_core.modulation.song import SongAnalysis
+from akma_core.modulation.song_curve import song_curve
 from akma_core.modulation.types import Columns, Floats
 from akma_core.networks.card import NetworkCard
 from akma_core.render.plan import RenderPlan
@@ -36,11 +36,13 @@ def complete(
 
     Memory does not grow with the song but for its columns. RequestError where a row asks for what is not there.
     """
-    curve = curve_of(loudness(reader, plan.fps), plan.curve)
+    curve, _ = song_curve(reader, plan.fps, plan.curve)
     modulation = plan.modulation
     if modulation is None:  # version 1
         return Planned(plan, {"curve": curve.values}, curve.notes)
-    analysis = SongAnalysis(reader, plan.fps, curve.values, files or {}, modulation, grid=plan.settings.loop)
+    analysis = SongAnalysis(
+        reader.mixed(plan.curve.channels), plan.fps, curve.values, files or {}, modulation, grid=plan.settings.loop
+    )
     notes = [*curve.notes]
     changes: dict[str, object] = {}
     if plan.settings.loop or "loop" in (modulation.walk.top, modulation.walk.bottom):

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from akma_core import __version__, timeline
+from akma_core.audio.channels import Channels
 from akma_core.media.encoder import NVENC, Encoder, choose
 from akma_core.modulation.resolve import Modulation
 from akma_core.modulation.walk import MIN_SEEDS
@@ -70,6 +71,8 @@ class CurvePart(PlanPart):
     polyorder: Annotated[int, Field(ge=0)]
     compression: Annotated[float, Field(gt=0)]
     original: bool
+    # Left out where it is AKMA's: plans of before keep their bytes.
+    channels: Annotated[Channels, Field(exclude_if=lambda channels: channels == "mean")] = "mean"
 
 
 class RenderPlan(PlanPart):

@@ -37,6 +37,7 @@ def make_plan(
     `upscale` is what settings.upscale names. RequestError where things do not go together.
     """
     info, fps = reader.info, settings.fps
+    reader.mixed(settings.channels)  # refuses now what it would refuse later
     card = sized(card, settings, upscale)
     total = frame_count(info.samples, info.sample_rate, fps)
     first, frames = crop(settings.start, settings.duration, fps, total, info.duration)
@@ -83,6 +84,7 @@ def make_plan(
             polyorder=polyorder,
             compression=settings.compression,
             original=settings.original,
+            channels=settings.channels,
         ),
         fps=fps,
         seeds_top=top,
@@ -98,7 +100,7 @@ def make_plan(
             gop=chunk_frames(CHUNK_SECONDS[-1], fps),
         ),
         libraries=libraries(),
-        notes=(*notes, *size_notes),
+        notes=(*reader.notes, *notes, *size_notes),
     )
     encoder = choose(plan.make_encoder(), settings.encoder, gpu=device.kind == "cuda")
     plan = plan.model_copy(update={"encoder": plan.encoder.like(encoder)})

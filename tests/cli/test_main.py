@@ -37,6 +37,7 @@ RANGES = {
     "crf": ["1 (", "51 (", "default: 16.0"],
     "bit_rate": ["bits a second", "10k to 1000M", "default: none"],
     "encoder": ["auto, x264, or nvenc", "default: auto"],
+    "channels": ["mean", "loudest", "default: mean"],
     "audio_codec": ["aac", "alac", "flac", "default: aac"],
     "device": ["auto, cpu, cuda or cuda:N", "default: auto"],
     "manifest": ["default: none"],
@@ -53,7 +54,7 @@ def test_help_gives_every_option_with_its_range_and_default(akma: Akma, monkeypa
     fields = {field.alias or name for name, field in RenderSettings.model_fields.items()}
     assert fields == RANGES.keys() - NO_SETTINGS
     commands = {"render": set(RANGES), "waveform": {"fps", "window_length", "polyorder", "compression", "original",
-                "start", "duration"}, "seeds": {"model", "class", "truncation_psi", "device", "seeds"}}  # fmt: skip
+                "channels", "start", "duration"}, "seeds": {"model", "class", "truncation_psi", "device", "seeds"}}  # fmt: skip
     for command, expected in commands.items():
         shown = akma(command, "--help")
         assert (shown.code, shown.err) == (0, "")
@@ -102,3 +103,12 @@ def test_a_reader_that_went_away() -> None:
     command = f"{sys.executable} -W error -m akma_core.cli models show ink | head -c 0"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_stdout_is_no_error_of_ours(song: Path, out: Path, closing: str) -> None:
+    code = "import sys; from akma_core.cli.main import main; sys.exit(main())"
+    command = f'"{sys.executable}" -c "{code}" waveform "{song}" -o "{out / "curve.csv"}" {closing}'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (out / "curve.csv").stat().st_size > 100
