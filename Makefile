@@ -4,12 +4,13 @@ PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
+STUDIO := akma_core/api/static/index.html
 
 .PHONY: help demo serve test coverage lint lint-deploy lock clean
 
 help:
 	@echo "make demo    start the service, have it render the demo song, fetch the video, stop"
-	@echo "make serve   start the service at http://127.0.0.1:3000 (its page: /v1/docs) until Ctrl-C"
+	@echo "make serve   start the service at http://127.0.0.1:3000 (the studio; the API: /v1/docs) until Ctrl-C"
 	@echo "make test    run the tests"
 	@echo "make lint    ruff and mypy; make lint-deploy what deploy/ holds"
 	@echo "make clean   remove what the others made"
@@ -21,7 +22,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e ".[dev]"
 	@touch $@
 
-demo: $(VENV)/.installed
+$(STUDIO): $(VENV)/.installed $(shell find studio -name node_modules -prune -o -type f -print)
+	@echo "== building the studio =="
+	@$(BIN)/python scripts/build_studio.py
+
+demo: $(VENV)/.installed $(STUDIO)
 	@mkdir -p $(DEMO)
 	@echo "== making the demo song =="
 	@$(BIN)/python scripts/make_song.py $(DEMO)/song.wav
@@ -33,21 +38,22 @@ demo: $(VENV)/.installed
 	@echo "hit pushes the picture; at 7.5 s it rests in the blue, at 10 s it blazes, and from 13 s on it rings out."
 	@echo "$(DEMO)/curve.png shows the curve that moves it."
 
-serve: $(VENV)/.installed
+serve: $(VENV)/.installed $(STUDIO)
 	@$(BIN)/akma serve
 
-test: $(VENV)/.installed
+test: $(VENV)/.installed $(STUDIO)
 	@echo "== tests =="
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TEST_ARGS)
 
 coverage: $(VENV)/.installed
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --ignore tests/e2e --cov --cov-report=term:skip-covered
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.installed $(STUDIO)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/build_studio.py check
 
 lint-deploy: $(VENV)/.installed
 	@$(BIN)/hadolint Dockerfile
@@ -61,4 +67,4 @@ lock: $(VENV)/.installed
 	@scripts/lock.sh
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) studio/node_modules akma_core/api/static build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

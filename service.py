@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from akma_core.api.app import create_app
 from akma_core.api.auth import AccessMiddleware
 from akma_core.api.routes.health import check_health
+from akma_core.api.studio import is_open
 from akma_core.config import read_environment
 from runners.process import device_count, end_with_parent, run
 
@@ -60,7 +61,7 @@ class Worker:
 )
 @bentoml.asgi_app(api)
 class Akma:
-    """The API under /v1, beside BentoML's own health and metrics."""
+    """The API under /v1 and the studio, beside BentoML's own health and metrics."""
 
     if environment.role == "all":
         workers = bentoml.depends(Worker)
@@ -73,7 +74,7 @@ class Akma:
 
 
 class Gate:
-    """All of /v1 is the API's, what is not there as well; the rest is BentoML's, for those whom the API lets in."""
+    """All of /v1 and the studio is the API's, what is not there too; the rest is BentoML's, for those it lets in."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -82,7 +83,7 @@ class Gate:
         app: ASGIApp
         if scope["type"] == "lifespan":
             app = self._app
-        elif scope["path"].startswith("/v1/"):
+        elif scope["path"].startswith("/v1/") or is_open(scope["path"]):
             app = api
         else:
             app = AccessMiddleware(self._app, api.state.akma.access)

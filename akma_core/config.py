@@ -75,6 +75,7 @@ class Environment(BaseSettings):
     max_jobs_per_key: Annotated[int, Field(ge=1)] = Field(
         default=100, description="most renders waiting or running, of a key"
     )
+    max_songs_per_key: Annotated[int, Field(ge=1)] = Field(default=500, description="most songs kept, of a key")
     max_listeners: Annotated[int, Field(ge=1)] = Field(default=250, description="event streams open with one key")
     retention_days: Annotated[float, Field(gt=0)] = Field(
         default=30.0, description="days that a finished render is kept"

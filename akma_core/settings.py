@@ -18,6 +18,7 @@ from pydantic import (
 
 from akma_core.audio.channels import Channels
 from akma_core.errors import RequestError
+from akma_core.modulation.edited_hits import Hits
 from akma_core.modulation.grammar import Rows
 from akma_core.modulation.keys import Keys
 
@@ -133,6 +134,9 @@ class RenderSettings(BaseModel):
     strength: Annotated[float, Field(ge=0, le=2)] = Field(
         1.0, description="how strongly hits, directions and camera move the picture, 0 to 2"
     )
+    own_rows: bool = Field(
+        False, description="of the preset only its walks count, and all rows are modulation's (default: off)"
+    )
     modulation: Rows = Field(
         (),
         description="rows beside the preset's: FEATURE -> TARGET [AMOUNT] [key=value ...], such as "
@@ -140,6 +144,11 @@ class RenderSettings(BaseModel):
     )
     keys: Keys = Field(
         (), description="key frames that both walks go through: 'seed 12 at 0:31 hold 2' (default: none)"
+    )
+    hits: Hits | None = Field(
+        None,
+        description="hits in place of those that are found, each a time in seconds, a strength of 0 to 1 and perhaps "
+        "a drum; on the command line a CSV or JSON file of them (default: those that are found)",
     )
     loop: bool = Field(
         False, description="a video that leads back to its start: whole bars of the song from start (default: off)"

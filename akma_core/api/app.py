@@ -20,13 +20,28 @@ from akma_core.api import errors, request_metrics
 from akma_core.api.auth import AccessMiddleware
 from akma_core.api.openapi import ERRORS
 from akma_core.api.prefix import PrefixMiddleware, prefix
-from akma_core.api.routes import events, files, health, hls, metrics, models, preview, renders
+from akma_core.api.routes import (
+    analysis,
+    events,
+    files,
+    health,
+    hls,
+    metrics,
+    models,
+    presets,
+    preview,
+    renders,
+    settings,
+    songs,
+)
 from akma_core.api.state import open_state
+from akma_core.api.studio import add_studio, is_open
 from akma_core.config import Environment
 
 DOCS, ASSETS, SCHEMA = "/v1/docs", "/v1/docs/assets", "/v1/openapi.json"
 OPEN = {"/v1", "/v1/health", DOCS, SCHEMA}  # tell nothing of anybody's renders
-ROUTERS = [each.router for each in (renders, events, files, hls, models, preview, health, metrics)]
+ALL_ROUTES = (renders, events, files, hls, songs, analysis, models, presets, settings, preview, health, metrics)
+ROUTERS = [each.router for each in ALL_ROUTES]
 SWITCH = 0.0005  # seconds a thread keeps the interpreter while others wait; Python's 5 ms add up at 200 clients
 RANGES = ("Range", "If-Range", "If-None-Match")
 ABOUT = "A song becomes a video whose motion is the song's loudness."
@@ -60,6 +75,7 @@ def create_app(environment: Environment) -> FastAPI:
         app.include_router(router)
     _add_docs(app)
     _add_security(app)
+    add_studio(app)
     app.add_middleware(NotStartedMiddleware)
     errors.install(app)
     if environment.cors_origins:
@@ -83,7 +99,7 @@ class NotStartedMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        open_to_all = scope["type"] == "lifespan" or path in OPEN or path.startswith(f"{ASSETS}/")
+        open_to_all = scope["type"] == "lifespan" or path in OPEN or path.startswith(f"{ASSETS}/") or is_open(path)
         app = self.app if open_to_all else AccessMiddleware(self.app, scope["app"].state.akma.access)
         await app(scope, receive, send)
 

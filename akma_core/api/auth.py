@@ -18,9 +18,11 @@ from akma_core.errors import RequestError
 
 OPEN = {"/healthz", "/livez", "/readyz"}  # whoever watches a machine has no key
 SAFE = {"GET", "HEAD", "OPTIONS"}  # change nothing
-LINKED = re.compile(  # what a token opens of its render
-    r"/v1/renders/([A-Za-z0-9_-]{1,100})"
-    r"/(video|manifest|waveform(\.png)?|stream\.m3u8|events|segments/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99})"
+LINKED = re.compile(  # what a token opens of its render, its song or its network
+    r"/v1/renders/(?P<render>[A-Za-z0-9_-]{1,100})"
+    r"/(video|manifest|waveform(\.png)?|poster\.jpg|stream\.m3u8|events|segments/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99})"
+    r"|/v1/(?P<song>songs/[0-9a-f]{64})/audio"
+    r"|/v1/(?P<network>models/[a-z0-9][a-z0-9._-]{0,99})/(sheet|seeds/[0-9]{1,10})\.jpg"
 )
 FORWARDED = re.compile(  # what proxies say of the peer behind them
     r"(x-)?forwarded(-.*)?|via|x-real-ip|.*(client|connecting|user|remote)-(ip|addr)|x-(original|envoy|proxy)-.*|cf-.*"
@@ -91,7 +93,8 @@ class Authenticator:
         if not match or scope["method"] not in SAFE or b"token=" not in scope["query_string"]:
             return None
         tokens = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("token", [])
-        self.check_token(tokens[0] if len(tokens) == 1 else "", match[1])
+        subject = match["render"] or match["song"] or match["network"]
+        self.check_token(tokens[0] if len(tokens) == 1 else "", subject)
         return Caller("link", "link")
 
     def admit(self, scope: Scope) -> Caller:

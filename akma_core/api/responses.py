@@ -16,12 +16,14 @@ from starlette.types import Send
 
 from akma_core.api.cache import one
 from akma_core.api.errors import body
-from akma_core.database import Render
+from akma_core.database import Render, Song
 from akma_core.errors import RequestError
 from akma_core.storage import MissingKeyError, Storage
 
 READERS = 16  # threads that read from storage at a time; routes that answer in a moment have their own
 KEEP = {"Cache-Control": "private, max-age=3600"}  # it never changes, but it may be removed
+# What somebody uploaded is never taken for a page, whatever it holds.
+SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 RANGE = re.compile(r"bytes=[ \t]*(\d{0,30})-(\d{0,30})[ \t]*", re.ASCII | re.IGNORECASE)
 UNSAFE = re.compile(r"[^A-Za-z0-9 ._()+-]")  # in a quoted file name, for every client there is
 ATTR = "!#$&+-.^_`|~"  # RFC 5987, attr-char besides letters and digits
@@ -47,14 +49,20 @@ def no_file(render: Render, what: str) -> RequestError:
 _ENDS = {"done": "is done and was cleared away", "failed": "failed", "cancelled": "was cancelled"}
 
 
-async def stored_file(request: Request, storage: Storage, render: Render, key: str, media_type: str) -> Response:
+async def stored_file(request: Request, storage: Storage, render: Render | Song, key: str, media_type: str) -> Response:
     """A key of storage as HTTP has files: all of it, a range, or the news that the client has it already."""
     suffix = Path(key).suffix
     size = await run_in_threadpool(storage.size, key)
     if size is None:
-        raise no_file(render, Path(key).stem)
+        raise _gone(render, key)
     tag = f'"{render.id}-{size:x}"'  # what lies under an id never changes
-    headers = {**KEEP, "ETag": tag, "Accept-Ranges": "bytes", "Content-Disposition": disposition(render.name, suffix)}
+    headers = {
+        **KEEP,
+        **SAFE,
+        "ETag": tag,
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": disposition(render.name, suffix),
+    }
     if _matches(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     if request.method == "HEAD":
@@ -73,8 +81,14 @@ async def stored_file(request: Request, storage: Storage, render: Render, key: s
     try:
         pieces = await _opened(storage, key, start, stop, readers)
     except MissingKeyError:  # removed a moment ago
-        raise no_file(render, Path(key).stem) from None
+        raise _gone(render, key) from None
     return Stream(pieces, 206 if part else 200, headers, media_type)
+
+
+def _gone(render: Render | Song, key: str) -> RequestError:
+    if isinstance(render, Render):
+        return no_file(render, Path(key).stem)
+    return RequestError("this song was cleared away: upload it again", code="not_found")
 
 
 async def _opened(storage: Storage, key: str, start: int, stop: int, readers: CapacityLimiter) -> AsyncGenerator[bytes]:

@@ -13,6 +13,7 @@ from typing import IO, Any
 from starlette.concurrency import run_in_threadpool
 
 from akma_core.api.auth import Authenticator
+from akma_core.api.songs import SongLibrary
 from akma_core.config import Environment, parse_keys
 from akma_core.database import Database
 from akma_core.errors import AkmaError, FailureError
@@ -40,6 +41,7 @@ class State:
     """Held as long as that folder is in use."""
     previews: asyncio.Semaphore
     """Limits the previews that are made at a time."""
+    songs: SongLibrary
 
     async def ask(self, kind: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Have a worker do something short and return its answer.
@@ -90,6 +92,14 @@ def open_state(environment: Environment) -> State:
         uploads=uploads,
         lock=lock,
         previews=asyncio.Semaphore(PREVIEWS),
+        songs=SongLibrary(
+            database,
+            storage,
+            probe,
+            uploads / "songs",
+            environment.max_audio_seconds,
+            environment.max_songs_per_key,
+        ),
     )
 
 

@@ -46,6 +46,8 @@ class Received:
     """of the file, lower-case hex"""
     fields: dict[str, str]
     """text fields in the order of the form"""
+    key: str | None = None
+    """in storage, of a song that is kept there already"""
 
     def close(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -58,10 +60,16 @@ class Received:
 
 
 async def receive(
-    request: Request, folder: Path, file_field: str, limits: Limits | None = None, suffixes: Collection[str] = SUFFIXES
+    request: Request,
+    folder: Path,
+    file_field: str,
+    limits: Limits | None = None,
+    suffixes: Collection[str] = SUFFIXES,
+    instead: str | None = None,
 ) -> Received:
     """Read multipart/form-data whose one file is in `file_field` into a new file in `folder`, which exists.
 
+    `instead`: a field that may stand in for the file, which is empty then.
     The file's suffix is the client's if it is one of `suffixes`. RequestError, code bad_body, too_large,
     unsupported_type, incomplete_upload (broken off) or upload_stalled; FailureError, code disk_full or write_failed.
     """
@@ -74,7 +82,7 @@ async def receive(
             form.feed(chunk)
             if len(form.block) >= BLOCK:
                 await run_in_threadpool(spool.write, form.take())
-        form.check_whole()
+        form.check_whole(instead)
         await run_in_threadpool(spool.write, form.take())
         path = await run_in_threadpool(spool.keep, _suffix(form.file_name or "", suffixes))
     except BaseException:  # of whatever kind: a cancelled request leaves nothing either
@@ -92,7 +100,11 @@ def fields_of(received: Received) -> dict[str, Any]:
     text = fields.pop("settings", None)
     if text is None:
         return fields
-    settings = _parse(text)
+    return merged(fields, parse_object(text))
+
+
+def merged(fields: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Fields and settings together; RequestError for what is in both."""
     if twice := sorted(fields.keys() & settings.keys()):
         message = f"{twice[0]} is given twice, by itself and in settings: give one of them"
         raise RequestError(message, code="bad_setting", field=twice[0])
@@ -171,7 +183,7 @@ def _check_room(folder: Path, size: int, reserve: int) -> None:
         raise _full()
 
 
-def _parse(text: str) -> dict[str, Any]:
+def parse_object(text: str, subject: str = "settings", verb: str = "are") -> dict[str, Any]:
     """The object that a settings field holds; RequestError where it is none, or what no setting could be."""
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
@@ -180,17 +192,17 @@ def _parse(text: str) -> dict[str, Any]:
             reason = f"{error.msg} at character {error.pos + 1}"
         else:
             reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:100]
-        raise _bad_settings(f"are no JSON ({reason})") from None
+        raise _bad_settings(f"{subject} {verb} no JSON ({reason})") from None
     if not isinstance(value, dict):
-        raise _bad_settings("should be a JSON object")
+        raise _bad_settings(f"{subject} should be a JSON object")
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
         level = [child for item in level for child in _children(item)]
         if any(isinstance(item, str) and UNFIT.search(item) for item in level):
-            raise _bad_settings("have a character that is none (NUL or half a surrogate pair)")
+            raise _bad_settings(f"{subject} {verb} with a character that is none (NUL or half a surrogate pair)")
         if not level:
             return value
-    raise _bad_settings("are nested too deeply")
+    raise _bad_settings(f"{subject} {verb} nested too deeply")
 
 
 def _children(item: Any) -> Iterable[Any]:
@@ -222,7 +234,7 @@ def _suffix(name: str, suffixes: Collection[str]) -> str:
 
 
 def _bad_settings(what: str) -> RequestError:
-    return RequestError(f'settings {what}: send one like {{"fps": 30}}', code="bad_setting", field="settings")
+    return RequestError(f'{what}: send one like {{"fps": 30}}', code="bad_setting", field="settings")
 
 
 def _full() -> FailureError:

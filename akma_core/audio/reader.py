@@ -144,9 +144,9 @@ def scan(reader: AudioReader, fps: Fraction, columns: int) -> tuple[NDArray[np.f
     samples = reader.info.samples
     bounds = sample_bounds(samples, frame_count(samples, reader.info.sample_rate, fps))
     parts = min(columns, samples)
-    total = _Bins(np.add, bounds, 0.0)
-    low = _Bins(np.minimum, sample_bounds(samples, parts), np.inf)
-    high = _Bins(np.maximum, sample_bounds(samples, parts), -np.inf)
+    total = Bins(np.add, bounds, 0.0)
+    low = Bins(np.minimum, sample_bounds(samples, parts), np.inf)
+    high = Bins(np.maximum, sample_bounds(samples, parts), -np.inf)
     position, heard, mixed = 0, 0.0, 0.0
     for block in reader.blocks():
         mono = block[:, 0].copy()
@@ -166,7 +166,7 @@ def scan(reader: AudioReader, fps: Fraction, columns: int) -> tuple[NDArray[np.f
     return total.value / np.diff(bounds), np.stack([low.value, high.value], axis=1)[column_part]
 
 
-class _Bins:
+class Bins:
     """A reduction over the bins of a signal that arrives block by block."""
 
     def __init__(self, ufunc: np.ufunc, bounds: NDArray[np.int64], initial: float) -> None:

@@ -1,4 +1,4 @@
-"""Database of the service: one row a render, one a chunk, in SQLite or Postgres.
+"""Database of the service: one row a render, one a chunk, one a song, in SQLite or Postgres.
 
 The API writes wishes here (a render, a cancellation, a task) and reads how far they are; workers find them, and
 write what they did. The pictures themselves are in storage, and who does what next is for `akma_core.jobs.workflows`.
@@ -6,11 +6,12 @@ write what they did. The pictures themselves are in storage, and who does what n
 
 from akma_core.database.chunks import Chunks
 from akma_core.database.renders import Renders
-from akma_core.database.schema import Caps, ChunkProgress, Progress, Render, Row
+from akma_core.database.schema import Caps, ChunkProgress, Progress, Render, Row, Song
+from akma_core.database.songs import Songs
 from akma_core.database.tasks import FRESH, WorkerTasks
 
-__all__ = ["FRESH", "Caps", "ChunkProgress", "Database", "Progress", "Render", "Row"]
+__all__ = ["FRESH", "Caps", "ChunkProgress", "Database", "Progress", "Render", "Row", "Song"]
 
 
-class Database(Renders, Chunks, WorkerTasks):
+class Database(Renders, Chunks, Songs, WorkerTasks):
     """All tables: `Database(url)` with SQLAlchemy's URL. FailureError (database_unreachable) if it does not answer."""

@@ -45,6 +45,7 @@ renders = sa.Table(
     Column("metadata", Text),
     Column("video_bytes", sa.BigInteger),
     Column("video_sha256", Text),
+    Column("files", Text),
     sa.UniqueConstraint("owner", "idempotency_key"),
     sa.Index("akma_renders_status", "status", "created"),
     sa.Index("akma_renders_created", "created", "id"),
@@ -96,6 +97,22 @@ events = sa.Table(
     Column("at", Float, nullable=False),
     Column("text", Text, nullable=False),
     sa.Index("akma_events_render", "render", "number"),
+)
+songs = sa.Table(
+    "akma_songs",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("used", Float, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("audio", Text, nullable=False),
+    Column("bytes", sa.BigInteger, nullable=False),
+    Column("duration", Float, nullable=False),
+    Column("sample_rate", Integer, nullable=False),
+    Column("channels", Integer, nullable=False),
+    sa.Index("akma_songs_created", "created", "id"),
+    sa.Index("akma_songs_id", "id"),
 )
 facts = sa.Table("akma_facts", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
@@ -149,10 +166,39 @@ class Render:
     video_bytes: int | None = None
     video_sha256: str | None = None
     """Digest of the finished video, hex."""
+    files: str | None = None
+    """Stems and curves, JSON: stem:NAME and curve:NAME -> key in storage."""
+
+    @property
+    def song(self) -> str | None:
+        """Id of the song that it is of, where that was uploaded by itself."""
+        top, _, rest = self.audio.partition("/")
+        return rest.partition("/")[0] if top == "songs" else None
 
     @property
     def is_over(self) -> bool:
         return self.status not in WAITING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Song:
+    """A song that one owner uploaded; several may own the same bytes. Times are seconds since 1970, UTC."""
+
+    owner: str
+    id: str
+    """SHA-256 of its bytes, hexadecimal."""
+    created: float
+    used: float
+    """When it was last asked for, to the hour."""
+    name: str
+    """As the client called it; never a path."""
+    audio: str
+    """Key in storage, the same for all who own it."""
+    bytes: int
+    duration: float
+    """Seconds."""
+    sample_rate: int
+    channels: int
 
 
 @dataclass(frozen=True, kw_only=True)

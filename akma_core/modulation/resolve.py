@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from akma_core.errors import RequestError
 
+from .edited_hits import Hits
 from .grammar import Rows
 from .keys import Keys
 from .presets import Preset, WalkOptions
@@ -56,6 +57,8 @@ class Modulation(Frozen):
     """As they count, scaled by the strength: first the preset's, then one's own."""
     preset_rows: Annotated[int, Field(ge=0)] = 0
     """Number of them that are the preset's."""
+    hits: Hits | None = None
+    """Hits in place of those that are found."""
     seeds_pull: tuple[Seed, ...] = ()
     """Seeds that hits pull to, one after the other."""
     sections: tuple[Section, ...] = ()
@@ -74,9 +77,13 @@ class Wishes(Protocol):
     @property
     def strength(self) -> float: ...
     @property
+    def own_rows(self) -> bool: ...
+    @property
     def modulation(self) -> tuple[Row, ...]: ...
     @property
     def keys(self) -> Keys: ...
+    @property
+    def hits(self) -> Hits | None: ...
     @property
     def loop(self) -> bool: ...
     @property
@@ -88,7 +95,7 @@ def resolve(wishes: Wishes, preset: Preset, *, own_curve: bool) -> Modulation:
 
     `own_curve`: window, order or compression were asked for, so that AKMA's curve stands in for the preset's loudness.
     """
-    rows = [_own(row) if own_curve else row for row in preset.modulation]
+    rows = [_own(row) if own_curve else row for row in preset.modulation if not wishes.own_rows]
     if wishes.original and (rows or wishes.modulation or wishes.keys or wishes.loop):
         message = "original: is the 2022 picture, which knows no rows, keys or loops: leave one of them out"
         raise RequestError(message, code="bad_setting", field="original")
@@ -105,6 +112,7 @@ def resolve(wishes: Wishes, preset: Preset, *, own_curve: bool) -> Modulation:
         walk=_walk(preset.walk, wishes),
         rows=(*preset_rows, *own),
         preset_rows=len(preset_rows),
+        hits=wishes.hits,
     )
 
 

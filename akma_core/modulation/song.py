@@ -1,6 +1,8 @@
 """The features of a song and of its stems at the frames of a video, all that its rows ask for in one pass over each."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -9,6 +11,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from akma_core.audio.features import analysis
+from akma_core.audio.features.analysis_file import VERSION
 from akma_core.audio.features.curve_files import CurveFile, read_curve_file
 from akma_core.audio.features.frames import frame_curve
 from akma_core.audio.features.onset import FRAME_RATE
@@ -16,6 +19,7 @@ from akma_core.audio.reader import AudioReader, digest, loudness, open_audio
 from akma_core.errors import RequestError
 
 from . import features
+from .edited_hits import events_of
 from .features import Kind
 from .resolve import Modulation, Section
 from .rows import Row
@@ -28,27 +32,39 @@ RMS = "rms"
 RMS_BAND = (20.0, 16_000.0)  # Hz
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What was found in a song before, so that it need not be read again."""
+
+    analysis: analysis.Analysis
+    """Of all of analysis.WANTED, and of `bands_of`."""
+    loudness: Floats
+    """At the frames of the video, see audio.reader.loudness."""
+
+
 class SongAnalysis:
     """Implements analysis.Analysis. Nothing of a song is held but some numbers for each hundredth of a second."""
 
     def __init__(
         self,
-        reader: AudioReader,
+        reader: AudioReader | None,
         fps: Fraction,
         curve: Floats,
         files: Mapping[str, Path],
         modulation: Modulation,
         *,
         grid: bool = False,
+        heard: Heard | None = None,
     ) -> None:
         """`curve`: AKMA's, [frames]. `files`: stem:NAME and curve:NAME -> path. `grid`: beats, bars and sections will
-        be asked for.
+        be asked for. `heard`: what a reader would have to be read for; without one there must be a reader.
 
         RequestError for a bad file.
         """
         self.fps, self.frames = fps, len(curve)
         self._curve = curve
-        self._readers = {"mix": reader}
+        self._readers: dict[str, AudioReader | None] = {"mix": reader}
+        self._heard, self._hits = heard, modulation.hits
         self._files: dict[str, CurveFile] = {}
         for key, path in files.items():
             kind, name = key.split(":", 1)
@@ -64,7 +80,7 @@ class SongAnalysis:
         if any(row.beats_per_seed is not None for row in self._rows):
             self._more.add("beats")
         self._analysed = cache(self._analyse)
-        self._loudness = cache(lambda source: self._fitted(loudness(self._readers[source], fps)))
+        self._loudness = cache(self._loudness_of)
 
     def kind(self, feature: str) -> Kind:
         """Kind of a feature, also of a file's. RequestError where there is no such file."""
@@ -94,6 +110,8 @@ class SongAnalysis:
         self._check_source(source)
         if feature.startswith("file:"):
             return self._file(feature).rows
+        if source == "mix" and self._hits is not None and (drawn := events_of(self._hits, feature)) is not None:
+            return drawn
         if feature == "section":
             return np.array([[section.start, 1.0] for section in self._analysed(source).sections[1:]]).reshape(-1, 2)
         return self._analysed(source).events[NAMES.get(feature, feature)]
@@ -123,15 +141,28 @@ class SongAnalysis:
         found = self._analysed("mix").sections
         return [Section(start=each.start, label=each.label) for each in found] or [Section(start=0.0, label="A")]
 
+    def _loudness_of(self, source: str) -> Floats:
+        if source == "mix" and self._heard is not None:
+            return self._fitted(self._heard.loudness)
+        return self._fitted(loudness(self._reader(source), self.fps))
+
+    def _reader(self, source: str) -> AudioReader:
+        reader = self._readers[source]
+        if reader is None:
+            raise ValueError("a song without a reader must have been heard")
+        return reader
+
     def _analyse(self, source: str) -> analysis.Analysis:
         """All that the rows ask of a source, in one pass."""
+        if source == "mix" and self._heard is not None:
+            return self._heard.analysis
         rows = [row for row in self._rows if row.source == source]
         wanted = {name for row in rows if (name := _name(row)) is not None}
-        bands = {_column(row.feature, row.band): row.band for row in rows if row.band is not None}
+        bands = bands_of(rows)
         if source == "mix":
             wanted |= self._more
             bands[RMS] = RMS_BAND
-        reader = self._readers[source]
+        reader = self._reader(source)
         return analysis.analyse(reader.blocks(dtype="float32"), reader.info.sample_rate, wanted, bands)
 
     def _beat_count(self, beats: Floats) -> Floats:
@@ -162,6 +193,24 @@ class SongAnalysis:
     def _fitted(self, values: Floats) -> Floats:
         """As many values as the song has frames: a stem may end earlier (silence) or later (cut)."""
         return np.pad(values[: self.frames], (0, max(0, self.frames - len(values))))
+
+
+def bands_of(rows: Iterable[Row]) -> dict[str, tuple[float, float]]:
+    """Bands of loudness that rows ask for, in Hz, by the name of their column."""
+    return {_column(row.feature, row.band): row.band for row in rows if row.band is not None}
+
+
+def hear(reader: AudioReader, rows: Iterable[Row]) -> analysis.Analysis:
+    """All features of a song, and the bands that `rows` ask for: see Heard. One pass, memory flat but for columns."""
+    bands = bands_of(row for row in rows if row.source == "mix") | {RMS: RMS_BAND}
+    return analysis.analyse(reader.blocks(dtype="float32"), reader.info.sample_rate, bands=bands)
+
+
+def features_version(rows: Iterable[Row]) -> str:
+    """Name of what `hear` finds: letters, digits and -."""
+    bands = sorted(bands_of(row for row in rows if row.source == "mix"))
+    more = f"-{hashlib.sha256(repr(bands).encode()).hexdigest()[:12]}" if bands else ""
+    return f"{VERSION}{more}"
 
 
 def _name(row: Row) -> str | None:

@@ -135,6 +135,8 @@ class RenderPlan(PlanPart):
             undecisive["modulation"] = True  # version 1 did not know it
         else:
             undecisive["modulation"] = {"preset", "strength", "preset_rows"}  # the rows say what they come to
+            if self.modulation.hits is None:
+                undecisive["modulation"] |= {"hits"}  # plans of before did not know them
         return digest_of(self.model_dump(mode="json", exclude=undecisive))
 
     @property

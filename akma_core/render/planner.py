@@ -21,6 +21,7 @@ from akma_core.settings import MAX_SIDE, RenderSettings
 from akma_core.timeline import CHUNK_SECONDS, chunk_frames, crop, frame_count
 
 PULL_SEEDS = 48
+HIT_SLACK = 0.01  # seconds: hits are written in rounded figures
 OWN_CURVE = ("window_length", "polyorder", "compression")  # asked for, AKMA's curve stands in for a preset's
 
 
@@ -51,6 +52,7 @@ def make_plan(
     if settings.noise != "const" and not kinds.of(card).NOISE:
         message = f"network {card.name} has no noise inputs: leave noise at const"
         raise RequestError(message, code="bad_setting", field="noise")
+    check_hits(settings, info.duration)
     window, polyorder, notes = effective_window(total, settings.window_length, settings.polyorder)
     top, bottom, pull, noise_seed = _seeds(settings, info.duration, audio_sha256, card)
     (width, height), size_notes = video_size(settings, card, upscale)
@@ -114,6 +116,13 @@ def sized(card: NetworkCard, settings: RenderSettings, upscale: UpscalePart | No
         return card
     width, height = map(int, settings.size.split("x"))
     return card.model_copy(update={"width": width // 2 * 2, "height": height // 2 * 2})
+
+
+def check_hits(settings: RenderSettings, seconds: float) -> None:
+    """RequestError where a hit lies beyond the end of a song of so many seconds."""
+    if settings.hits and settings.hits[-1].time > seconds + HIT_SLACK:
+        message = f"hits: {settings.hits[-1].time:g} s is beyond the end of the song ({seconds:.3f} seconds)"
+        raise RequestError(message, code="bad_setting", field="hits")
 
 
 def check_plan(plan: RenderPlan, reader: AudioReader) -> None:

@@ -78,11 +78,12 @@ def main() -> None:
         out.write(b"ready\n")
         out.flush()
         for line in sys.stdin.buffer:
-            _allow(CPU_SECONDS)
+            request = json.loads(line)
+            _allow(request.pop("cpu", CPU_SECONDS))
             slowed = threading.Event()
             timer = threading.Timer(QUICK, _slow_down, (slowed,))
             timer.start()
-            answer, data = _do(json.loads(line))
+            answer, data = _do(request)
             timer.cancel()
             told = {**answer, "bytes": len(data), **({"slowed": True} if slowed.is_set() else {})}
             out.write(json.dumps(told).encode() + b"\n" + data)
@@ -96,6 +97,7 @@ def _warm() -> None:
     from akma_core.modulation.envelope import Curve
     from akma_core.modulation.plot import plot_curve
     from akma_core.render import planner  # noqa: F401
+    from akma_core.sandbox import song_jobs  # noqa: F401
 
     plot_curve(Curve(np.zeros(2), 1, 0), np.zeros((2, 2)), name="", fps=Fraction(30), duration=1.0)
 
@@ -117,8 +119,10 @@ def _allow(seconds: int) -> None:
 def _do(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     name, song = request["name"], Path(request["song"])
     error: AkmaError
+    from akma_core.sandbox.song_jobs import SONG_JOBS
+
     try:
-        return JOBS_BY_NAME[request.pop("job")](**{**request, "song": song})
+        return (JOBS_BY_NAME | SONG_JOBS)[request.pop("job")](**{**request, "song": song})
     except AkmaError as caught:
         error = caught
     except MemoryError:

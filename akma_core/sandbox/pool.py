@@ -24,6 +24,7 @@ from akma_core.sandbox.fair_queue import FairQueue
 from akma_core.settings import RenderSettings
 
 CHILDREN = 3  # one owner's songs take all but one of them
+LONG = 900.0  # seconds that the analysis of a long song may take
 JOBS = 200  # that a child does before another takes its place
 KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "MPLCONFIGDIR"}
 ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a child is one thread's work
@@ -96,18 +97,28 @@ class SandboxPool:
             _, data = await self._run(owner, job="plot", song=str(curve), plan=str(plan), name=name)
         return data
 
-    async def _run(self, owner: str, **request: Any) -> tuple[dict[str, Any], bytes]:
-        async with self.queue.place(owner):
-            return await to_thread.run_sync(partial(self._call, request), limiter=self._threads)
+    async def song(self, job: str, song: Path, name: str, owner: str, **request: Any) -> tuple[dict[str, Any], bytes]:
+        """Have a job of akma_core.sandbox.song_jobs done: a quick one. RequestError."""
+        return await self._run(owner, job=job, song=str(song), name=name, **request)
 
-    def _call(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    async def study(self, job: str, song: Path, name: str, owner: str, **request: Any) -> bytes:
+        """The same of a long one, which may take minutes for hours of song; its bytes."""
+        async with self._pictures:
+            _, data = await self._run(owner, LONG, job=job, song=str(song), name=name, cpu=round(LONG), **request)
+        return data
+
+    async def _run(self, owner: str, seconds: float | None = None, **request: Any) -> tuple[dict[str, Any], bytes]:
+        async with self.queue.place(owner):
+            return await to_thread.run_sync(partial(self._call, request, seconds), limiter=self._threads)
+
+    def _call(self, request: dict[str, Any], seconds: float | None) -> tuple[dict[str, Any], bytes]:
         with self._lock:
             child = self._idle.pop()
         try:
             if child and not child.lives:
                 child = self._replaced(child)
             child = child or _Child()
-            answer, data = child.call(request, self._seconds)
+            answer, data = child.call(request, seconds or self._seconds)
             if child.jobs >= self._jobs or answer.pop("slowed", False):
                 child = self._replaced(child)
         except BaseException:

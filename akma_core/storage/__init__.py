@@ -15,6 +15,9 @@ What lies where, below the URL; `gcloud storage cp gs://bucket/prefix/renders/ID
     models/DIGEST/network.safetensors
     upscalers/DIGEST/upscaler.json        the card of an imported upscaler
     upscalers/DIGEST/upscaler.safetensors
+    songs/SHA256/audio.wav         a song that was uploaded by itself, once for all who own it
+    songs/SHA256/peaks.npy, loudness-30-1.npy, features-VERSION.npz   what was found in it
+    seeds/DIGEST/LOOK/7.jpg        the picture that a network makes of a seed
     previews/, imports/            what is fetched within minutes; the rest of it is swept away after a day
 
 A key is there when its bytes are safe, whole, and not before. Nobody may conclude from `video.mp4` that a render is

@@ -110,6 +110,10 @@ class Storage(ABC):
     def signed_url(self, key: str, seconds: int) -> str | None:
         """A link that anyone may fetch the key from for 1 to 604800 seconds; None where the storage cannot make one."""
 
+    def local_path(self, key: str) -> Path | None:  # noqa: ARG002
+        """The file that holds the key, to read where it is, on storages that have one; None on others."""
+        return None
+
     def check(self) -> None:
         """Put, get, list and delete a small key; FailureError or RequestError that says which of them cannot be."""
         key, data = f"check/{uuid4().hex}", b"AKMA writes this to see that it can.\n"

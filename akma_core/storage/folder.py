@@ -60,6 +60,9 @@ class FileStorage(Storage):
             raise too_large(self.url(key), limit)
         return data
 
+    def local_path(self, key: str) -> Path | None:
+        return self._path(key)
+
     def _pieces(self, key: str, start: int, stop: int) -> Iterator[bytes]:
         with self._opened(key) as file:
             yield b""

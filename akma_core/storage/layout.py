@@ -1,4 +1,9 @@
-"""Keys of a render's files: see the package."""
+"""Keys of the files of renders and songs: see the package."""
+
+from fractions import Fraction
+
+SONGS = "songs/"
+SEEDS = "seeds/"
 
 
 def chunk_key(render_id: str, index: int) -> str:
@@ -9,3 +14,28 @@ def chunk_key(render_id: str, index: int) -> str:
 def sound_key(render_id: str, index: int) -> str:
     """Key of the sound of a chunk."""
     return f"renders/{render_id}/sound/{index:05d}.mp4"
+
+
+def song_key(song_id: str, suffix: str) -> str:
+    """Key of an uploaded song; `suffix` has its dot, or is empty."""
+    return f"{SONGS}{song_id}/audio{suffix}"
+
+
+def peaks_key(song_id: str) -> str:
+    """Key of a song's peaks."""
+    return f"{SONGS}{song_id}/peaks.npy"
+
+
+def loudness_key(song_id: str, fps: Fraction) -> str:
+    """Key of a song's loudness at so many frames a second."""
+    return f"{SONGS}{song_id}/loudness-{fps.numerator}-{fps.denominator}.npy"
+
+
+def features_key(song_id: str, version: str) -> str:
+    """Key of a song's features, as the analysis `version` finds them."""
+    return f"{SONGS}{song_id}/features-{version}.npz"
+
+
+def seed_key(digest: str, look: str, seed: int) -> str:
+    """Key of the picture that a network makes of a seed; `look` says how."""
+    return f"{SEEDS}{digest}/{look}/{seed}.jpg"

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from akma_core.audio.channels import Channels
 from akma_core.audio.reader import AudioReader, loudness, open_audio
 from akma_core.errors import RequestError
-from akma_core.settings import Channels, RenderSettings
+from akma_core.settings import RenderSettings
 from tests.audio.test_reader import noise, whole, write
 
 CASES = Path(__file__).parents[1] / "golden" / "cases"
@@ -46,7 +47,7 @@ def test_integers_of_full_scale_do_not_overflow(tmp_path: Path) -> None:
     reader = open_audio(write(tmp_path / "loud.wav", loud))
     low, high = -(2**15), round(0.99 * 2**15)
     for channels, wanted in (("mid", [high, (low + high) / 2, low]), ("side", [0, (low - high) / 2, 0])):
-        mixed = whole(reader.mixed(channels), dtype="int16")  # type: ignore[arg-type]
+        mixed = whole(reader.mixed(channels), dtype="int16")
         assert mixed.ravel().tolist() == pytest.approx(wanted, abs=2)
 
 
@@ -55,7 +56,7 @@ def test_a_mono_song_has_no_side(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"song\.wav: is mono and has no side"):
         reader.mixed("side")
     for channels in ("left", "right", "mid", "loudest"):
-        assert np.array_equal(whole(reader.mixed(channels)), whole(reader))  # type: ignore[arg-type]
+        assert np.array_equal(whole(reader.mixed(channels)), whole(reader))
 
 
 def test_channels_that_cancel_each_other_are_told() -> None:
@@ -79,6 +80,6 @@ def test_one_channel_alone_cancels_nothing(tmp_path: Path, channels: int) -> Non
 
 
 def test_the_setting() -> None:
-    assert RenderSettings().channels == "mean"
+    assert RenderSettings.parse({}).channels == "mean"
     with pytest.raises(RequestError, match="channels"):
         RenderSettings.parse({"channels": "middle"})

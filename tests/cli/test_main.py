@@ -21,6 +21,8 @@ RANGES = {
     "preset": ["akma presets", "default: pulse"],
     "strength": ["0 to 2", "default: 1.0"],
     "modulation": ["FEATURE -> TARGET", "default: none"],
+    "own_rows": ["preset", "default: off"],
+    "hits": ["seconds", "0 to 1", "CSV or JSON", "default: those that are found"],
     "keys": ["seed 12 at 0:31 hold 2", "default: none"],
     "loop": ["whole bars", "default: off"],
     "seeds_top_num": ["4 or more", "default: 0.8 for each second"],
@@ -29,6 +31,7 @@ RANGES = {
     "seeds_bottom": ["at least 4", "default: drawn"],
     "seed": ["0 to 4294967295", "default: follows from the song"],
     "truncation_psi": ["-10 to 10", "default: 1.0"],
+    "noise": ["const", "none", "random", "default: const"],
     "upscale": ["realesr-animevideov3", "default: none"],
     "outscale": ["1 to 4", "default: the upscaler's, 4"],
     "size": ["16x16 to 8192x8192", "default: as outscale"],
@@ -54,7 +57,8 @@ def test_help_gives_every_option_with_its_range_and_default(akma: Akma, monkeypa
     fields = {field.alias or name for name, field in RenderSettings.model_fields.items()}
     assert fields == RANGES.keys() - NO_SETTINGS
     commands = {"render": set(RANGES), "waveform": {"fps", "window_length", "polyorder", "compression", "original",
-                "channels", "start", "duration"}, "seeds": {"model", "class", "truncation_psi", "device", "seeds"}}  # fmt: skip
+                "channels", "start", "duration"},
+                "seeds": {"model", "class", "truncation_psi", "noise", "device", "seeds"}}  # fmt: skip
     for command, expected in commands.items():
         shown = akma(command, "--help")
         assert (shown.code, shown.err) == (0, "")

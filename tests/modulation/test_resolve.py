@@ -34,6 +34,14 @@ def test_akmas_own_parameters_stand_in_for_the_presets_loudness() -> None:
     assert line_of(rows[1]) == "loudness -> walk.top 0.5 window=9 polyorder=3 power=2"
 
 
+def test_ones_own_rows_alone_keep_the_presets_walks() -> None:
+    settings = RenderSettings.parse({"modulation": "kick -> exposure 0.1", "own_rows": True})
+    modulation = resolve(settings, find_preset("pulse"), own_curve=False)
+    assert [line_of(row) for row in modulation.rows] == ["kick -> exposure 0.1"]
+    assert modulation.preset_rows == 0
+    assert modulation.walk == find_preset("pulse").walk
+
+
 def test_rows_come_after_the_presets() -> None:
     settings = RenderSettings.parse({"modulation": "kick -> exposure 0.1", "strength": "2"})
     rows = resolve(settings, find_preset("step"), own_curve=False).rows

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from akma_core.errors import RequestError
+from akma_core.modulation.edited_hits import Hit
 from akma_core.modulation.presets import WalkOptions
 from akma_core.modulation.resolve import Loop, Palette, Section
 from akma_core.networks.card import NetworkCard
@@ -71,6 +72,7 @@ OTHER: dict[str, Any] = {
     "libraries": {"torch": "0"},
     "walk": WalkOptions(top="keys"),
     "rows": (),
+    "hits": (Hit(time=1.0),),
     "sections": (Section(start=1, label="A"),),
     "palettes": {"A": Palette(top=(1, 2, 3, 4), bottom=(1, 2, 3, 4))},
     "loop": Loop(first=0, frames=9),

@@ -1,0 +1,145 @@
+"""Songs that are uploaded once: kept by their digest, and with them what was found in them."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from starlette.concurrency import run_in_threadpool
+
+from akma_core.api.auth import Caller
+from akma_core.api.local_files import LocalFiles
+from akma_core.api.upload import Received
+from akma_core.audio.peaks import Peaks
+from akma_core.database import Database, Song
+from akma_core.errors import RequestError
+from akma_core.modulation.presets import find_preset
+from akma_core.modulation.resolve import resolve
+from akma_core.modulation.song import features_version
+from akma_core.render.planner import own_curve
+from akma_core.sandbox.pool import SandboxPool
+from akma_core.settings import RenderSettings
+from akma_core.storage import Storage
+from akma_core.storage.layout import features_key, loudness_key, peaks_key, song_key
+
+MOST_FOUND = 8  # files of loudness, and of features, that are kept of a song: other fps and bands are rare
+
+
+class SongLibrary:
+    """Songs of all owners; one object of one event loop."""
+
+    def __init__(
+        self, database: Database, storage: Storage, probe: SandboxPool, folder: Path, seconds: float, most: int
+    ) -> None:
+        """`folder`: this process' own, for copies; `seconds`: the longest song; `most`: songs of an owner."""
+        self._database, self._storage, self._probe = database, storage, probe
+        self._files = LocalFiles(storage, folder)
+        self._seconds, self._most = seconds, most
+
+    async def keep(self, owner: str, upload: Received) -> tuple[Song, bool]:
+        """Keep an upload, and whether it is new to its owner; RequestError where it is no song, or one too many."""
+        known = await run_in_threadpool(self._database.song, upload.sha256, owner)
+        anybodys = known or await run_in_threadpool(self._database.song, upload.sha256, None)
+        if known is None:
+            await run_in_threadpool(self._check_room, owner)
+        peaks = b""
+        if anybodys is not None:
+            facts = {name: getattr(anybodys, name) for name in ("duration", "sample_rate", "channels")}
+        else:
+            facts, peaks = await self._probe.song("look", upload.path, upload.name, owner, longest=self._seconds)
+        now = time.time()
+        song = Song(
+            owner=owner, id=upload.sha256, created=now, used=now, name=upload.name, bytes=upload.size,
+            audio=song_key(upload.sha256, upload.path.suffix), **facts,
+        )  # fmt: skip
+        # The row goes first: from then on nobody clears the bytes away that may be there already.
+        song, new = await run_in_threadpool(self._database.keep_song, song)
+        try:
+            if not await run_in_threadpool(self._storage.exists, song.audio):
+                await run_in_threadpool(self._storage.put_file, song.audio, upload.path)
+            if peaks:
+                await run_in_threadpool(self._storage.put_bytes, peaks_key(song.id), peaks)
+        except BaseException:
+            if new:
+                await run_in_threadpool(self._database.forget_song, song.id, owner)
+            raise
+        return song, new
+
+    async def find(self, caller: Caller, song_id: str) -> Song:
+        """A song of the caller's, or anybody's for administrators and links; RequestError, code not_found."""
+        return await run_in_threadpool(self.find_now, caller, song_id)
+
+    def find_now(self, caller: Caller, song_id: str) -> Song:
+        """The same, at once: it blocks."""
+        song = self._database.song(song_id, caller.name if caller.role == "user" else None)
+        if song is None:
+            message = "there is no such song, or it is not yours: upload it to /v1/songs"
+            raise RequestError(message, code="not_found", field="song")
+        self._database.touch_song(song)
+        return song
+
+    def file(self, song: Song) -> AbstractAsyncContextManager[Path]:
+        """The song on this machine, for as long as the block lasts; MissingKeyError where it was cleared away."""
+        return self._files.held(song.audio)
+
+    async def peaks(self, song: Song, owner: str) -> Peaks:
+        """All peaks of a song, see audio.peaks."""
+        key = peaks_key(song.id)
+        async with self._files.held(key, partial(self._find, "peaks", song, owner, key)) as path:
+            return await run_in_threadpool(lambda: np.load(path, allow_pickle=False))
+
+    async def analysis(
+        self, song: Song, settings: RenderSettings, owner: str, shown: tuple[float, float] | None, points: int
+    ) -> bytes:
+        """See modulation.analysis_json; only what the settings change is computed again."""
+        wish = settings.model_dump_json(by_alias=True)
+        async with self.features(song, settings, owner) as path, self._loudness(song, settings.fps, owner) as loud:
+            _, data = await self._probe.song(
+                "analysis", path, song.name, owner, settings=wish, loudness=str(loud), shown=shown, points=points
+            )
+        return data
+
+    async def hits(self, song: Song, settings: RenderSettings, suffix: str, owner: str) -> bytes:
+        """The hits of the settings, or those that are found, as a file: see modulation.hit_export."""
+        wish = settings.model_dump_json(by_alias=True)
+        async with self.features(song, settings, owner) as path:
+            _, data = await self._probe.song("hits", path, song.name, owner, settings=wish, suffix=suffix)
+        return data
+
+    @asynccontextmanager
+    async def features(self, song: Song, settings: RenderSettings, owner: str) -> AsyncIterator[Path]:
+        """The file of the song's features, and of the bands that the settings' rows ask for."""
+        preset = find_preset(settings.preset_name, files=False)
+        rows = resolve(settings, preset, own_curve=own_curve(settings)).rows
+        key, wish = features_key(song.id, features_version(rows)), settings.model_dump_json(by_alias=True)
+        async with self._files.held(key, partial(self._find, "features", song, owner, key, settings=wish)) as path:
+            yield path
+
+    @asynccontextmanager
+    async def _loudness(self, song: Song, fps: Fraction, owner: str) -> AsyncIterator[Path]:
+        key = loudness_key(song.id, fps)
+        async with self._files.held(key, partial(self._find, "loudness", song, owner, key, fps=str(fps))) as path:
+            yield path
+
+    async def _find(self, job: str, song: Song, owner: str, key: str, **request: Any) -> None:
+        """Have something found in a song and keep it under `key`."""
+        async with self.file(song) as path:
+            data = await self._probe.study(job, path, song.name, owner, **request)
+        await run_in_threadpool(self._put, key, data)
+
+    def _put(self, key: str, data: bytes) -> None:
+        folder, _, name = key.rpartition("/")
+        kind = name.partition("-")[0]
+        alike = [entry for entry in self._storage.list(f"{folder}/") if entry.key.startswith(f"{folder}/{kind}-")]
+        for entry in sorted(alike, key=lambda each: each.modified)[: max(0, len(alike) + 1 - MOST_FOUND)]:
+            self._storage.delete(entry.key)
+        self._storage.put_bytes(key, data)
+
+    def _check_room(self, owner: str) -> None:
+        if len(self._database.song_page(owner, None, self._most)) >= self._most:
+            message = f"{self._most} of your songs are kept, the most there may be: delete one"
+            raise RequestError(message, code="too_many", field="audio")

@@ -1,0 +1,153 @@
+/** Part 7, the render: its size and quality, what it takes here, and how far it is. */
+
+import { signal } from '@preact/signals';
+import type { ComponentChild } from 'preact';
+import { useEffect } from 'preact/hooks';
+
+import { ApiError } from '../api/client';
+import type { Render } from '../api/types';
+import { Fault } from '../controls/fault';
+import { Setting } from '../controls/field';
+import { change, settings } from '../document/store';
+import { bytes, clock, plural, span } from '../format';
+import { fields, models, upscalers } from '../schema';
+import { song } from '../song/song';
+import { estimate, isOver, remove, renderError, stateOf, submit, watched } from '../renders';
+import { chosenModel } from './look/network';
+import { RendersList } from './renders-list';
+import { Stream } from './stream';
+
+const SHAPES: readonly { title: string; size: string }[] = [
+  { title: '16:9', size: '1920x1080' },
+  { title: '9:16', size: '1080x1920' },
+  { title: '1:1', size: '1080x1080' },
+];
+const HERE = ['size', 'upscale', 'crf', 'fps', 'start', 'duration'];
+
+const told = signal<string>('');
+const sending = signal(false);
+let key: { of: string; key: string } | null = null;
+
+export function RenderPart(): ComponentChild {
+  const found = song.value;
+  const model = models.value.find(({ name }) => name === chosenModel());
+  useEffect(() => {
+    if (!found) return undefined;
+    const timer = setTimeout(() => {
+      void estimate(found.id, settings.value).then(
+        ({ frames, seconds, device }) => (told.value = `${plural(frames, 'frame')}${seconds === null ? '' : `, about ${span(seconds)} on this service (${device})`}`),
+        (error) => (told.value = error instanceof ApiError && error.status ? error.message : ''),
+      );
+    }, 300);
+    return () => clearTimeout(timer);
+  }, [found?.id, settings.value]);
+  const size = settings.value['size'];
+  const others = [...fields.value.values()].filter((each) => each.group === 'output' && !HERE.includes(each.name));
+  return (
+    <div class="columns">
+      <div>
+        <h2>Video</h2>
+        <fieldset class="switch">
+          <legend class="unseen">Shape</legend>
+          <label class={size === undefined ? 'chosen' : ''}>
+            <input type="radio" name="shape" class="unseen" checked={size === undefined} onChange={() => change({ size: undefined })} />
+            The network’s{model ? `, ${model.width} × ${model.height}` : ''}
+          </label>
+          {SHAPES.map((shape) => (
+            <label key={shape.size} class={size === shape.size ? 'chosen' : ''}>
+              <input type="radio" name="shape" class="unseen" checked={size === shape.size} onChange={() => change({ size: shape.size, outscale: undefined })} />
+              {shape.title}
+            </label>
+          ))}
+        </fieldset>
+        <div class="settings">
+          <Setting name="size" />
+          <Setting name="upscale" choices={['none', ...upscalers.value.map(({ name }) => name)]} />
+          <Setting name="crf" />
+          <Setting name="fps" />
+          <Setting name="start" />
+          <Setting name="duration" />
+        </div>
+        <details>
+          <summary>More settings of the file</summary>
+          <div class="settings">
+            {others.map(({ name }) => (
+              <Setting key={name} name={name} />
+            ))}
+          </div>
+        </details>
+      </div>
+      <div>
+        <h2>Render</h2>
+        <p class="estimate" role="status">
+          {found ? told.value : 'First a song: drop one anywhere.'}
+        </p>
+        <button type="button" class="main large" disabled={!found || sending.value} onClick={() => void send()}>
+          Render the video
+        </button>
+        <Fault text={renderError.value} />
+        {watched.value && <Progress render={watched.value} />}
+        <RendersList />
+      </div>
+    </div>
+  );
+}
+
+/** The same document sent again, after an answer that never came, is the same render. */
+async function send(): Promise<void> {
+  if (!song.value) return;
+  const of = JSON.stringify([song.value.id, settings.value]);
+  if (key?.of !== of) key = { of, key: Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16)).join('-') };
+  sending.value = true;
+  try {
+    await submit(song.value.id, settings.value, key.key);
+    key = null;
+  } catch {
+    // renderError says it; the key stays for the next try.
+  }
+  sending.value = false;
+}
+
+function Progress({ render }: { render: Render }): ComponentChild {
+  const { frames_done: done, frames_total: total } = render;
+  const parts = [stateOf(render)];
+  if (render.status === 'running') parts.push(`${done} of ${plural(total, 'frame')}`);
+  if (render.frames_per_second) parts.push(`${render.frames_per_second.toFixed(1)} a second`);
+  if (render.seconds_left !== null && render.status === 'running') parts.push(`${span(render.seconds_left)} left`);
+  return (
+    <section class="watch" aria-label="The render that is watched">
+      <div class="part-head">
+        <h3>{render.name}</h3>
+        <span class={`state ${render.status}`} role="status">
+          {parts.join(', ')}
+        </span>
+        {!isOver(render) && (
+          <button type="button" onClick={() => void remove(render)}>
+            Cancel
+          </button>
+        )}
+      </div>
+      {!isOver(render) && <progress aria-label="Frames that are done" value={done} max={total || 1} />}
+      <div class="screen">
+        {render.status === 'done' ? (
+          <video src={render.links.video} poster={render.links.poster} controls playsInline aria-label="The finished video" />
+        ) : render.status === 'running' && done > 0 ? (
+          <Stream url={render.links.stream} began={performance.now()} />
+        ) : (
+          <p class="help">{isOver(render) ? (render.error?.message ?? 'Nothing to watch.') : 'It can be watched as soon as the first seconds are there.'}</p>
+        )}
+      </div>
+      {render.status === 'done' && (
+        <p class="row">
+          <a class="button main" href={render.links.video} download={`${render.name.replace(/\.[^.]*$/, '')}.mp4`}>
+            Download the video{render.video ? `, ${bytes(render.video.bytes)}` : ''}
+          </a>
+          <a class="button" href={render.links.manifest} download={`${render.name.replace(/\.[^.]*$/, '')}.json`}>
+            Manifest
+          </a>
+          <span class="muted">{clock(render.duration)}</span>
+        </p>
+      )}
+    </section>
+  );
+}

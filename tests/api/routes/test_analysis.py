@@ -1,0 +1,141 @@
+"""Analysis and hits of a song over HTTP, against what the modules say themselves."""
+
+import io
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from akma_core.audio.reader import loudness, open_audio
+from akma_core.modulation.columns import compute_columns
+from akma_core.modulation.edited_hits import MAX_HITS
+from akma_core.modulation.envelope import curve_of
+from akma_core.modulation.presets import find_preset
+from akma_core.modulation.resolve import resolve
+from akma_core.modulation.song import SongAnalysis
+from akma_core.settings import RenderSettings
+from tests.support.api_service import Service, error
+
+
+@pytest.fixture
+def song_id(ann: httpx.Client, song: Path) -> str:
+    found: str = ann.post("/v1/songs", files={"audio": (song.name, song.read_bytes())}).json()["id"]
+    return found
+
+
+@pytest.mark.parametrize("preset", ["pulse", "club", "akma"])
+def test_the_curves_are_those_of_a_render(ann: httpx.Client, song: Path, song_id: str, preset: str) -> None:
+    told = ann.post(f"/v1/songs/{song_id}/analysis", json={"preset": preset, "fps": "24"}).json()
+    settings = RenderSettings.parse({"preset": preset, "fps": "24"})
+    reader = open_audio(song)
+    curve = curve_of(loudness(reader, Fraction(24)), settings)
+    modulation = resolve(settings, find_preset(preset), own_curve=False)
+    columns, _ = compute_columns(
+        modulation, SongAnalysis(reader, Fraction(24), curve.values, {}, modulation), curve.values, Fraction(24)
+    )
+    assert set(told["curves"]) == {name for name, column in columns.items() if column.ndim == 1}
+    for name, each in told["curves"].items():
+        assert each["rate"] == 24
+        assert np.abs(np.array(each["values"]) - columns[name]).max() <= 0.0006, name
+    for name, each in told["events"].items():
+        assert np.abs(np.array(each).reshape(-1, 2) - columns[name]).max(initial=0) <= 6e-5, name
+    assert [row["target"] for row in told["rows"]] == [row.target for row in modulation.rows]
+    assert told["duration"] == 3.0
+    assert told["sections"][0]["start"] == 0
+    assert set(told["tempo"]) == {"bpm", "confidence"}
+
+
+def test_part_of_the_curves(ann: httpx.Client, song_id: str) -> None:
+    whole = ann.post(f"/v1/songs/{song_id}/analysis").json()["curves"]["curve"]
+    part = ann.post(f"/v1/songs/{song_id}/analysis?start=1&end=2").json()["curves"]["curve"]
+    assert part["values"] == whole["values"][30:60]
+    coarse = ann.post(f"/v1/songs/{song_id}/analysis?points=9").json()["curves"]["curve"]
+    assert (coarse["rate"], len(coarse["values"])) == (3.0, 9)
+    assert coarse["values"][0] == max(whole["values"][:10])
+
+
+def test_edited_hits_take_the_place_of_found_ones(ann: httpx.Client, song_id: str) -> None:
+    found = ann.post(f"/v1/songs/{song_id}/analysis").json()
+    assert found["edited"] is False
+    drawn = [{"time": 0.5, "strength": 1.0}, {"time": 1.25, "strength": 0.25, "drum": "kick"}]
+    told = ann.post(f"/v1/songs/{song_id}/analysis", json={"hits": drawn[::-1]}).json()
+    assert (told["hits"], told["edited"]) == (drawn, True)
+    steps = next(events for name, events in told["events"].items() if name.startswith("hit"))
+    assert [time for time, _ in steps] == [0.5, 1.25]
+    club = ann.post(f"/v1/songs/{song_id}/analysis", json={"hits": drawn, "preset": "club"}).json()
+    kicks = next(events for name, events in club["events"].items() if name.startswith("kick"))
+    assert [time for time, _ in kicks] == [1.25]
+    assert ann.post(f"/v1/songs/{song_id}/analysis", json={"hits": []}).json()["hits"] == []
+
+
+def test_nothing_is_read_again_for_another_setting(served: Service, ann: httpx.Client, song_id: str) -> None:
+    ann.post(f"/v1/songs/{song_id}/analysis", json={"fps": 30})
+    kept = [entry for entry in served.storage.list(f"songs/{song_id}/") if "audio" not in entry.key]
+    for number in range(12):
+        ann.post(f"/v1/songs/{song_id}/analysis", json={"fps": 30, "compression": 1 + number / 8})
+    assert [entry for entry in served.storage.list(f"songs/{song_id}/") if "audio" not in entry.key] == kept
+    for fps in range(2, 20):
+        ann.post(f"/v1/songs/{song_id}/analysis", json={"fps": fps})
+    assert len([key for key in served.keys(f"songs/{song_id}/") if "loudness" in key]) == 8
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [("csv", "text/csv"), ("json", "application/json"), ("edl", "text/plain"), ("fcpxml", "application/xml")],
+)
+def test_hits_as_files(ann: httpx.Client, song_id: str, suffix: str, kind: str) -> None:
+    drawn = [{"time": 0.5, "strength": 0.75, "drum": "kick"}]
+    answer = ann.post(f"/v1/songs/{song_id}/hits.{suffix}", json={"hits": drawn, "fps": 25})
+    assert answer.headers["Content-Type"].startswith(kind)
+    assert f"hits.{suffix}" in answer.headers["Content-Disposition"]
+    if suffix == "json":
+        assert answer.json()["hits"] == drawn
+    else:
+        mark = {"csv": "0.5,0.75,kick", "edl": "01:00:00:12 01:00:00:13", "fcpxml": 'start="12/25s"'}[suffix]
+        assert mark in answer.text
+    assert ann.post(f"/v1/songs/{song_id}/hits.exe").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        ({"hits": [{"time": 9}]}, 422, "bad_setting"),
+        ({"hits": [{"time": -1}]}, 422, "bad_setting"),
+        ({"hits": [{"time": 1, "strength": 2}]}, 422, "bad_setting"),
+        ({"hits": [{"time": 1, "drum": "bongo"}]}, 422, "bad_setting"),
+        ({"hits": [[1, 2, 3]]}, 422, "bad_setting"),
+        ({"hits": "[NaN]"}, 422, "bad_setting"),
+        ({"hits": {"time": 1}}, 422, "bad_setting"),
+        ({"hits": [0.1] * (MAX_HITS + 1)}, 422, "bad_setting"),
+        ({"bogus": 1}, 422, "unknown_setting"),
+        ({"modulation": ["file:x -> walk.blend"]}, 422, "bad_modulation"),
+        ({"modulation": ["bogus -> walk.blend"]}, 422, "bad_setting"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_bodies_that_make_no_sense(ann: httpx.Client, song_id: str, sent: object, status: int, code: str) -> None:
+    message = error(ann.post(f"/v1/songs/{song_id}/analysis", json=sent), status, code)
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize(
+    "data", [b"{", b"[]", b'{"fps": NaN}', b'{"fps": 1, "fps": 2}', b"\xff", b"[" * 50_000, b'{"a":' * 20 + b"1"]
+)
+def test_bodies_that_are_no_json(ann: httpx.Client, song_id: str, data: bytes) -> None:
+    answer = ann.post(f"/v1/songs/{song_id}/analysis", content=data)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] in ("bad_setting", "bad_body")
+
+
+def test_a_body_without_end(ann: httpx.Client, song_id: str) -> None:
+    body = io.BytesIO(b'{"a": "' + b"x" * (9 << 20))
+    error(ann.post(f"/v1/songs/{song_id}/analysis", content=body.getvalue()), 413, "too_large")
+
+
+def test_songs_of_others(bob: httpx.Client, ann: httpx.Client, song_id: str) -> None:
+    error(bob.post(f"/v1/songs/{song_id}/analysis"), 404, "not_found")
+    error(bob.post(f"/v1/songs/{song_id}/hits.csv"), 404, "not_found")
+    assert json.loads(ann.post(f"/v1/songs/{song_id}/analysis").content)["fps"] == "30"
