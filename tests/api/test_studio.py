@@ -20,7 +20,7 @@ def built(tmp_path: Path) -> Path:
 
 @contextmanager
 def client(built: Path) -> Iterator[httpx.Client]:
-    app = FastAPI()
+    app = FastAPI(redirect_slashes=False)
     add_studio(app, built)
     with serving(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
         yield client
