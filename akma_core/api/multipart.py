@@ -77,10 +77,15 @@ class FormParser:
         block, self.block = self.block, bytearray()
         return block
 
-    def check_whole(self) -> None:
-        """RequestError unless the form ended and had its file."""
+    def check_whole(self, instead: str | None = None) -> None:
+        """RequestError unless the form ended and had its file, or the field `instead` of it, and not both."""
         if not self._ended:
             raise RequestError("the body ends in the middle of the form: send it again", code="incomplete_upload")
+        if instead is not None and instead in self.fields:
+            if self.file_name is not None:
+                message = f"{self.file_field} and {instead} are both given: give one of them"
+                raise RequestError(message, code="bad_setting", field=instead)
+            return
         if self.file_name is None:
             raise _no_file(self.file_field)
         if not self.size:

@@ -14,6 +14,11 @@ AUDIO: Schema = {
     "format": "binary",
     "description": "the song: WAV, FLAC, MP3, OGG, M4A and others",
 }
+SONG: Schema = {
+    "type": "string",
+    "pattern": "^[0-9a-f]{64}$",
+    "description": "in place of audio: the id of a song that was sent to /v1/songs",
+}
 SETTINGS: Schema = {
     "type": "string",
     "contentMediaType": "application/json",
@@ -26,6 +31,7 @@ TYPED: dict[str, Schema] = {  # as they are written in a form
     "seeds_bottom": SEEDS,
     "modulation": {"type": "string", "examples": ['["kick -> pull:coarse 0.4 decay=0.25"]']},
     "keys": {"type": "string", "examples": ["seed 12 at 0:31 hold 2, seed 40 at 0:40"]},
+    "hits": {"type": "string", "examples": ['[{"time": 1.5, "strength": 0.8, "drum": "kick"}]']},
     "bit_rate": {"type": "string", "pattern": r"^(auto|\d{1,9}[kM]?)$"},
 }
 CHANGED: dict[str, Schema] = {  # what is narrower over HTTP than on the command line

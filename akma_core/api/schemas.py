@@ -57,6 +57,7 @@ class RenderResponse(BaseModel):
     started: str | None
     finished: str | None
     name: str = Field(description="of the song, as the client called it")
+    song: str | None = Field(description="id of the song where it was uploaded to /v1/songs")
     settings: dict[str, Any] = Field(description="all of them, with defaults")
     model: str
     frames_total: int
@@ -138,6 +139,7 @@ def render_response(state: State, render: Render, progress: Progress) -> RenderR
         started=_moment(render.started),
         finished=_moment(render.finished),
         name=render.name,
+        song=render.song,
         settings=settings,
         model=settings["model"],
         frames_total=render.frames,

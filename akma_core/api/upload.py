@@ -46,6 +46,8 @@ class Received:
     """of the file, lower-case hex"""
     fields: dict[str, str]
     """text fields in the order of the form"""
+    key: str | None = None
+    """in storage, of a song that is kept there already"""
 
     def close(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -58,10 +60,16 @@ class Received:
 
 
 async def receive(
-    request: Request, folder: Path, file_field: str, limits: Limits | None = None, suffixes: Collection[str] = SUFFIXES
+    request: Request,
+    folder: Path,
+    file_field: str,
+    limits: Limits | None = None,
+    suffixes: Collection[str] = SUFFIXES,
+    instead: str | None = None,
 ) -> Received:
     """Read multipart/form-data whose one file is in `file_field` into a new file in `folder`, which exists.
 
+    `instead`: a field that may stand in for the file, which is empty then.
     The file's suffix is the client's if it is one of `suffixes`. RequestError, code bad_body, too_large,
     unsupported_type, incomplete_upload (broken off) or upload_stalled; FailureError, code disk_full or write_failed.
     """
@@ -74,7 +82,7 @@ async def receive(
             form.feed(chunk)
             if len(form.block) >= BLOCK:
                 await run_in_threadpool(spool.write, form.take())
-        form.check_whole()
+        form.check_whole(instead)
         await run_in_threadpool(spool.write, form.take())
         path = await run_in_threadpool(spool.keep, _suffix(form.file_name or "", suffixes))
     except BaseException:  # of whatever kind: a cancelled request leaves nothing either
@@ -92,7 +100,11 @@ def fields_of(received: Received) -> dict[str, Any]:
     text = fields.pop("settings", None)
     if text is None:
         return fields
-    settings = parse_object(text)
+    return merged(fields, parse_object(text))
+
+
+def merged(fields: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Fields and settings together; RequestError for what is in both."""
     if twice := sorted(fields.keys() & settings.keys()):
         message = f"{twice[0]} is given twice, by itself and in settings: give one of them"
         raise RequestError(message, code="bad_setting", field=twice[0])

@@ -46,6 +46,8 @@ class Song(Protocol):
     def name(self) -> str: ...
     @property
     def sha256(self) -> str: ...
+    @property
+    def key(self) -> str | None: ...
 
 
 class Submission:
@@ -83,7 +85,7 @@ class Submission:
             return older, False
         facts = await self.inspect(song, settings, owner)
         render_id = new_id()
-        audio = f"renders/{render_id}/audio{song.path.suffix}"
+        audio = song.key or f"renders/{render_id}/audio{song.path.suffix}"
         render = Render(
             id=render_id,
             created=time.time(),
@@ -101,7 +103,8 @@ class Submission:
             webhook_url=url,
             metadata=metadata,
         )
-        await to_thread.run_sync(self._storage.put_file, audio, song.path, limiter=self._transfers)
+        if song.key is None:
+            await to_thread.run_sync(self._storage.put_file, audio, song.path, limiter=self._transfers)
         accepted = None
         try:
             accepted = await to_thread.run_sync(self._database.accept, render, self.caps)

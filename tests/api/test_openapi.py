@@ -26,9 +26,9 @@ def test_docs_work_without_a_key_and_without_a_network(served: Service) -> None:
         schema = nobody.get("/v1/openapi.json").json()
         assert nobody.get("/v1/docs/assets/..%2f..%2fserver/__init__.py").status_code in (401, 404)
     form = schema["paths"]["/v1/renders"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert form["required"] == ["audio"]
+    assert {"audio", "song"} < set(form["properties"])
     names = {field.alias or name for name, field in RenderSettings.model_fields.items()}
-    assert set(form["properties"]) == names | {"audio", "settings", "webhook_url", "metadata"}
+    assert set(form["properties"]) == names | {"audio", "song", "settings", "webhook_url", "metadata"}
     assert "null" not in json.dumps(form)
 
 

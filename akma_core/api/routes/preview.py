@@ -12,12 +12,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from akma_core.api.auth import Caller
 from akma_core.api.dependencies import CallerDep, StateDep
 from akma_core.api.multipart import FormParser, Limits
-from akma_core.api.openapi import AUDIO, SETTINGS, form, settings_fields
+from akma_core.api.openapi import AUDIO, SETTINGS, SONG, form, settings_fields
 from akma_core.api.responses import preferred_type
+from akma_core.api.song_input import is_json, song_input
 from akma_core.api.state import State
-from akma_core.api.upload import Received, fields_of, receive
+from akma_core.api.upload import Received, fields_of
 from akma_core.errors import RequestError
 from akma_core.jobs.submission import new_id, parse
 from akma_core.settings import CURVE_SETTINGS, RenderSettings, parse_seeds
@@ -36,7 +38,7 @@ router = APIRouter(prefix="/v1", tags=["preview"])
     "/waveform",
     response_class=Response,
     responses={200: {"content": {JSON: {"schema": {"type": "object"}}, PNG: {"schema": {"type": "string"}}}}},
-    openapi_extra=form({"audio": AUDIO, **settings_fields(CURVE_SETTINGS), "settings": SETTINGS}, required=["audio"]),
+    openapi_extra=form({"audio": AUDIO, "song": SONG, **settings_fields(CURVE_SETTINGS), "settings": SETTINGS}),
 )
 async def compute_waveform(request: Request, state: StateDep, caller: CallerDep) -> Response:
     """The curve that will move the picture, one value a frame, as the JSON that `akma waveform` writes, or a
@@ -47,8 +49,7 @@ async def compute_waveform(request: Request, state: StateDep, caller: CallerDep)
     ```
     """
     kind = preferred_type(request, JSON, PNG)
-    with await receive(request, state.uploads, "audio", _limits(state)) as song:
-        fields = fields_of(song)
+    async with song_input(request, state, caller) as (song, fields):
         if unknown := next((name for name in fields if name not in CURVE_SETTINGS), None):
             raise RequestError(f"unknown setting {unknown[:60]!r}", code="unknown_setting", field=unknown[:60])
         settings = RenderSettings.parse(fields)
@@ -64,6 +65,7 @@ async def compute_waveform(request: Request, state: StateDep, caller: CallerDep)
     openapi_extra=form(
         {
             "audio": AUDIO,
+            "song": SONG,
             **settings_fields(),
             "settings": SETTINGS,
             "times": {"type": "string", "description": "seconds of the song: 1.5,10,30, up to 9", "maxLength": 200},
@@ -86,14 +88,14 @@ async def render_preview(request: Request, state: StateDep, caller: CallerDep) -
     async with state.previews:
         preview_id = new_id()
         try:
-            task = await _task(request, state, preview_id, caller.name)
+            task = await _task(request, state, preview_id, caller)
             answer = await state.ask("preview", {"id": preview_id, **task}, PREVIEW_SECONDS)
             return await run_in_threadpool(_pictures, state, answer, kind)
         finally:
             await run_in_threadpool(state.storage.delete_prefix, f"previews/{preview_id}/")
 
 
-async def _task(request: Request, state: State, preview_id: str, owner: str) -> dict[str, Any]:
+async def _task(request: Request, state: State, preview_id: str, caller: Caller) -> dict[str, Any]:
     """The task's request; a song lies in storage then."""
     songless = await _songless(request, state)
     if songless is not None:
@@ -105,25 +107,25 @@ async def _task(request: Request, state: State, preview_id: str, owner: str) -> 
         settings = parse(fields)
         await run_in_threadpool(state.submission.networks, settings)
         return {"audio": None, "settings": _plain(settings), "times": [], "seeds": seeds}
-    with await receive(request, state.uploads, "audio", _limits(state)) as song:
-        fields = fields_of(song)
+    async with song_input(request, state, caller) as (song, fields):
         times = fields.pop("times", None)
         settings = parse(fields)
-        facts = await state.submission.inspect(song, settings, owner)
+        facts = await state.submission.inspect(song, settings, caller.name)
         begin, seconds = settings.start, min(facts.seconds, facts.duration - settings.start)
         if times is None:
             moments = [begin + seconds * (2 * k + 1) / (2 * DEFAULT_STILLS) for k in range(DEFAULT_STILLS)]
         else:
             moments = _times(times, begin, begin + seconds)
-        key = f"previews/{preview_id}/audio{song.path.suffix}"
-        await run_in_threadpool(state.storage.put_file, key, song.path)
+        key = song.key or f"previews/{preview_id}/audio{song.path.suffix}"
+        if song.key is None:
+            await run_in_threadpool(state.storage.put_file, key, song.path)
     return {"audio": key, "settings": _plain(settings), "times": moments, "seeds": []}
 
 
 async def _songless(request: Request, state: State) -> Received | None:
     """The form if it has seeds and no song; what was read of the request stays with it."""
     length = request.headers.get("content-length", "")
-    if not re.fullmatch("[0-9]{1,6}", length) or int(length) > SMALL:
+    if is_json(request) or not re.fullmatch("[0-9]{1,6}", length) or int(length) > SMALL:
         return None
     found = FormParser(request.headers, "audio", _limits(state))
     try:
@@ -131,7 +133,7 @@ async def _songless(request: Request, state: State) -> Received | None:
             found.feed(await request.body())
     except TimeoutError:
         raise RequestError("the form does not come: send it again without pauses", code="upload_stalled") from None
-    if found.file_name is not None or "seeds" not in found.fields:
+    if found.file_name is not None or "seeds" not in found.fields or "song" in found.fields:
         return None
     return Received(Path(), "", 0, "", found.fields)  # there is no file, and nobody closes it
 

@@ -8,10 +8,9 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from akma_core.api.dependencies import CallerDep, RenderId, StateDep, find_render
-from akma_core.api.multipart import Limits
-from akma_core.api.openapi import AUDIO, SETTINGS, form, settings_fields
+from akma_core.api.openapi import AUDIO, SETTINGS, SONG, form, settings_fields
 from akma_core.api.schemas import RenderPage, RenderResponse, render_response
-from akma_core.api.upload import fields_of, receive
+from akma_core.api.song_input import song_input
 from akma_core.errors import RequestError
 from akma_core.log import event
 
@@ -38,8 +37,14 @@ STATUS_THREADS = CapacityLimiter(2)  # threads of their own: uploads may keep al
     "",
     status_code=202,
     openapi_extra=form(
-        {"audio": AUDIO, **settings_fields(), "settings": SETTINGS, "webhook_url": WEBHOOK, "metadata": METADATA},
-        required=["audio"],
+        {
+            "audio": AUDIO,
+            "song": SONG,
+            **settings_fields(),
+            "settings": SETTINGS,
+            "webhook_url": WEBHOOK,
+            "metadata": METADATA,
+        },
     ),
 )
 async def create_render(
@@ -53,15 +58,16 @@ async def create_render(
 ) -> RenderResponse:
     """Submit a song. It is rendered in the background; the answer says where to follow it.
 
+    A form, or JSON {"song": ID, "settings": {...}, "webhook_url", "metadata"} for a song that was uploaded before.
+
     ```
     curl -F audio=@song.wav -F fps=30 http://127.0.0.1:3000/v1/renders
     curl -F audio=@song.wav -F 'settings={"fps": 24, "seed": 7}' http://127.0.0.1:3000/v1/renders
     ```
     """
     await state.submission.check_room(caller.name, idempotency_key)
-    limits = Limits(file_bytes=state.environment.max_upload_bytes)
-    with await receive(request, state.uploads, "audio", limits) as song:
-        render, new = await state.submission.submit(caller.name, song, fields_of(song), idempotency_key)
+    async with song_input(request, state, caller) as (song, fields):
+        render, new = await state.submission.submit(caller.name, song, fields, idempotency_key)
     if new:
         event("render_accepted", render=render.id, owner=caller.name, bytes=song.size, frames=render.frames)
     progress = await run_in_threadpool(state.database.progress, [render.id])

@@ -145,7 +145,7 @@ def test_songs_that_are_none(served: Service, ann: httpx.Client, tmp_path: Path,
 
 def test_bodies_that_are_none(ann: httpx.Client, song: Path) -> None:
     error(submit(ann, bad_song("empty", song.parent)), 422, "bad_body")
-    error(ann.post("/v1/renders", json={"fps": 30}), 415, "unsupported_type")
+    error(ann.post("/v1/renders", json={"fps": 30}), 422, "bad_setting")  # which takes songs that are kept
     error(ann.post("/v1/renders", data={"fps": "30"}), 415, "unsupported_type")
     error(ann.post("/v1/renders", files={"fps": (None, "30")}), 422, "bad_body")
     error(ann.post("/v1/renders", files={"audio": (None, "http://example.com/song.wav")}), 422, "bad_body")

@@ -1,0 +1,58 @@
+"""The song of a request: a file in its form, or `song`, the id of one that is kept; with it, the settings."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import Request
+
+from akma_core.api.auth import Caller
+from akma_core.api.dependencies import SONG_ID
+from akma_core.api.json_body import read_object
+from akma_core.api.multipart import Limits
+from akma_core.api.state import State
+from akma_core.api.upload import Received, fields_of, merged, receive
+from akma_core.errors import RequestError
+
+SONG = "song"
+
+
+@asynccontextmanager
+async def song_input(request: Request, state: State, caller: Caller) -> AsyncIterator[tuple[Received, dict[str, Any]]]:
+    """The song, a file for as long as the block lasts, and the other fields.
+
+    A form with `audio` or `song`, or JSON {"song", "settings", ...}. RequestError where the song is neither.
+    """
+    if is_json(request):
+        fields = await read_object(request)
+        settings = fields.pop("settings", {})
+        if not isinstance(settings, dict):
+            raise RequestError("settings should be a JSON object", code="bad_setting", field="settings")
+        async with kept_song(state, caller, fields.pop(SONG, None)) as song:
+            yield song, merged(fields, settings)
+        return
+    limits = Limits(file_bytes=state.environment.max_upload_bytes)
+    with await receive(request, state.uploads, "audio", limits, instead=SONG) as upload:
+        fields = fields_of(upload)
+        song_id = fields.pop(SONG, None)
+        if song_id is None:
+            yield upload, fields
+            return
+        async with kept_song(state, caller, song_id) as song:
+            yield song, fields
+
+
+def is_json(request: Request) -> bool:
+    """Whether the request says that its body is JSON."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+
+
+@asynccontextmanager
+async def kept_song(state: State, caller: Caller, song_id: object) -> AsyncIterator[Received]:
+    """A song that is kept, as if it had been uploaded; RequestError, code not_found, where the caller has none such."""
+    if not isinstance(song_id, str) or not SONG_ID.fullmatch(song_id):
+        message = "song should be the id of a song, 64 hexadecimal digits: upload it to /v1/songs"
+        raise RequestError(message, code="bad_setting", field=SONG)
+    song = await state.songs.find(caller, song_id)
+    async with state.songs.file(song) as path:
+        yield Received(path, song.name, song.bytes, song.id, {}, song.audio)
