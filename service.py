@@ -74,11 +74,7 @@ class Akma:
 
 
 class Gate:
-<<<<<<< HEAD
-    """/v1 and the studio are the API's, whatever is asked for; the rest is BentoML's, for whom the API lets in."""
-=======
     """All of /v1 and the studio is the API's, what is not there too; the rest is BentoML's, for those it lets in."""
->>>>>>> w16a
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
