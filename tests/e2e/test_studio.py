@@ -159,7 +159,8 @@ def press_to(page: Page, name: str, *, limit: int = 150) -> None:
     for _ in range(limit):
         page.page.keyboard.press("Tab")
         told = page.page.evaluate(
-            "(e => e.getAttribute('aria-label') || [...(e.labels ?? [])].map(l => l.textContent).join() || e.textContent)"
+            "(e => e.getAttribute('aria-label') || [...(e.labels ?? [])].map(l => l.textContent).join()"
+            " || e.textContent)"
             "(document.activeElement).trim()"
         )
         if told.startswith(name):

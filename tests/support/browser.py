@@ -74,7 +74,8 @@ class Page:
     def wait_settings(self, expression: str) -> None:
         """Until `expression` of the document's settings `s` is true."""
         self.wait(
-            f"(() => {{ const s = JSON.parse(localStorage.getItem('akma.document')).settings; return {expression}; }})()"
+            "(() => { const s = JSON.parse(localStorage.getItem('akma.document')).settings; "
+            f"return {expression}; }})()"
         )
 
     def take_demo_song(self) -> None:
@@ -83,7 +84,7 @@ class Page:
         self.page.get_by_text("Heard").wait_for()
 
     def check_clean(self, *, was_away: bool = False) -> None:
-        """No console error, no other host. While the service is away the browser itself logs that it does not answer."""
+        """No console error, no other host. `was_away`: the browser itself logs that the service does not answer."""
         errors = [each for each in self.errors if not (was_away and any(word in each for word in AWAY))]
         assert errors == []
         assert self.strangers == set()
