@@ -3,6 +3,7 @@
 import gc
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from akma_core.audio.reader import AudioReader
 from akma_core.errors import RequestError
 from akma_core.modulation.inputs import Inputs
+from akma_core.modulation.song import Heard
 from akma_core.modulation.types import Columns
 from akma_core.networks.builtin import BUILT_IN
 from akma_core.render.curves import Planned, complete
@@ -28,6 +30,8 @@ from runners.priority_lock import PriorityLock
 from runners.realesrgan import find_upscaler, finish, upscale_part
 
 LOADED = 2  # networks at a time
+MEASURED = 4  # pictures that tell how fast a network is
+TILE = 64  # pixels of a side that tell how fast an upscaler is
 
 
 @dataclass(frozen=True)
@@ -93,11 +97,11 @@ class Device(PriorityLock):
         device, noise = plan.device, plan.network.noise
         return NetworkRunner(folder, self._device, device.batch, device.dtype, finishing, size, noise)
 
-    def complete(self, plan: RenderPlan, reader: AudioReader) -> Planned:
-        """The plan with what the song's analysis decides: its columns."""
+    def complete(self, plan: RenderPlan, reader: AudioReader, heard: Heard | None = None) -> Planned:
+        """The plan with what the song's analysis decides: its columns. `heard`: see curves.complete."""
         name = plan.network.name
         _, card = resolve(name if name in BUILT_IN else plan.network.digest)
-        return complete(plan, reader, card)
+        return complete(plan, reader, card, heard=heard)
 
     def frames(self, plan: RenderPlan, columns: Columns, frames: Sequence[int]) -> list[NDArray[np.uint8]]:
         """Single frames of a plan, [H, W, 3] each, between the batches of whatever renders."""
@@ -107,6 +111,37 @@ class Device(PriorityLock):
             pictures = self.pictures(alone)
             trajectory = Trajectory(alone, columns, pictures)
         return [self._one(pictures, trajectory(frame, frame + 1)) for frame in frames]
+
+    def every(self, plan: RenderPlan, columns: Columns, frames: range) -> Iterator[NDArray[np.uint8]]:
+        """Frames of a plan at even steps, [n, H, W, 3] as many as are computed at once, between a render's batches."""
+        alone = plan.model_copy(update={"device": plan.device.model_copy(update={"batch": 1})})
+        with self.acquire(urgent=True):
+            pictures = self.pictures(alone)
+            trajectory = Trajectory(alone, columns, pictures)
+        for k in range(0, len(frames), pictures.step):
+            part = frames[k : k + pictures.step]
+            inputs = trajectory(part[0], part[-1] + 1)[:: frames.step]
+            with self.acquire(urgent=True):
+                found = pictures.pictures(inputs).cpu().numpy()
+            yield found
+
+    def seconds_a_picture(self, settings: RenderSettings) -> tuple[float, float]:
+        """Seconds that the network takes for a picture, and the upscaler for a pixel of it, measured now."""
+        plain = settings.model_copy(update={"upscale": "none", "size": None, "outscale": None})
+        list(self.stills(plain, range(2)))
+        began = time.perf_counter()
+        list(self.stills(plain, range(MEASURED)))
+        picture = (time.perf_counter() - began) / MEASURED
+        upscaler = find_upscaler(settings, self._device)
+        if upscaler is None:
+            return picture, 0.0
+        tile = torch.zeros(1, TILE, TILE, 3, dtype=torch.uint8, device=self._device)
+        for _ in range(2):  # the first one warms up
+            with self.acquire(urgent=True):
+                began = time.perf_counter()
+                upscaler(tile).cpu()
+                pixel = (time.perf_counter() - began) / TILE**2
+        return picture, pixel
 
     def stills(self, settings: RenderSettings, seeds: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
         """A picture [H, W, 3] of each seed, one after the other. RequestError at the first where that cannot be."""
@@ -122,8 +157,11 @@ class Device(PriorityLock):
         key = Key(card.digest, None, (card.width, card.height), dtype, 1)  # as of a plan that leaves the size alone
         with self.acquire(urgent=True):
             runner = self._kept(key, lambda: NetworkRunner(folder, self._device, 1, dtype))
-        for seed in seeds:
-            yield self._one(runner, runner.mapping(part, [seed]).astype(np.float32))
+        for k in range(0, len(seeds), runner.step):
+            w = runner.mapping(part, seeds[k : k + runner.step]).astype(np.float32)
+            with self.acquire(urgent=True):
+                found = runner.pictures(w).cpu().numpy()
+            yield from found
 
     def stills_of(self, folder: Path, seeds: Sequence[int]) -> list[NDArray[np.uint8]]:
         """The same of the network in a folder."""

@@ -2,6 +2,8 @@
 
 import io
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
 from runners.device import Device
 from runners.model_store import import_network
+from runners.previews import Previews, WithdrawnError
 
 MAX_STILLS = 64
 Answer = dict[str, Any]
@@ -26,14 +29,20 @@ class WorkerTasks:
 
     def __init__(self, database: Database, storage: Storage, device: Device, worker: str) -> None:
         self._database, self._storage, self._device, self._worker = database, storage, device, worker
+        quick, slow = Previews(storage, device), Previews(storage, device)
+        self._quick = {"preview": self.preview, "stills": quick.stills, "seeds": quick.seeds}
+        self._slow = {"import": self.import_network, "clip": slow.clip, "measure": slow.measure}
 
-    def one(self) -> bool:
-        """Do one if there is one; what goes wrong with it is its answer."""
-        claimed = self._database.claim(self._worker)
+    def one(self, *, slow: bool | None = None) -> bool:
+        """Do one if there is one; what goes wrong with it is its answer. `slow`: only what takes long, or only not."""
+        known: dict[str, Callable[..., Answer]] = {**self._quick, **self._slow}
+        claimed = self._database.claim(self._worker, self._slow if slow else None, self._slow if slow is False else ())
         if claimed is None:
             return False
         task, kind, request = claimed
-        work = {"preview": self.preview, "import": self.import_network}.get(kind)
+        work = known.get(kind)
+        if kind == "clip":
+            work = partial(known[kind], is_wanted=partial(self._database.is_wanted, task))
         try:
             if work is None:
                 raise RequestError(f"unknown task {kind[:40]!r}", code="bad_errand")
@@ -43,6 +52,8 @@ class WorkerTasks:
             answer = {"failure": error.exit_code == 1, "field": error.field}
             self._database.answer(task, answer, error.code, error.message)
             event("errand_refused", "warning", task=task, kind=kind, error=error.message)
+        except WithdrawnError:
+            event("errand_withdrawn", task=task, kind=kind)
         except Exception as error:
             message = f"a fault in AKMA itself ({type(error).__name__})"
             self._database.answer(task, {"failure": True}, "internal", message)

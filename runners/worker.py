@@ -53,6 +53,7 @@ class Worker:
             # Deleting may take minutes: a thread of its own.
             PeriodicTasks("cleanup", [PeriodicTask(10.0, self._clean_up), PeriodicTask(60.0, jobs.prune_workflows)]),
             PeriodicTasks("tasks", [PeriodicTask(quick, self._run_tasks)]),
+            PeriodicTasks("slow-tasks", [PeriodicTask(quick, self._run_slow_tasks)]),
         ]
 
     def start(self) -> None:
@@ -90,7 +91,12 @@ class Worker:
             os._exit(1)  # the supervisor starts another, which begins the chunks again
 
     def _run_tasks(self) -> None:
-        while self._tasks.one():
+        while self._tasks.one(slow=False):
+            pass
+
+    def _run_slow_tasks(self) -> None:
+        """Clips take seconds; pictures of seeds do not wait for them."""
+        while self._tasks.one(slow=True):
             pass
 
     def _clean_up(self) -> None:

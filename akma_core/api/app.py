@@ -22,6 +22,7 @@ from akma_core.api.openapi import ERRORS
 from akma_core.api.prefix import PrefixMiddleware, prefix
 from akma_core.api.routes import (
     analysis,
+    estimate,
     events,
     files,
     health,
@@ -31,7 +32,9 @@ from akma_core.api.routes import (
     presets,
     preview,
     renders,
+    seeds,
     settings,
+    song_previews,
     songs,
 )
 from akma_core.api.state import open_state
@@ -40,7 +43,10 @@ from akma_core.config import Environment
 
 DOCS, ASSETS, SCHEMA = "/v1/docs", "/v1/docs/assets", "/v1/openapi.json"
 OPEN = {"/v1", "/v1/health", DOCS, SCHEMA}  # tell nothing of anybody's renders
-ALL_ROUTES = (renders, events, files, hls, songs, analysis, models, presets, settings, preview, health, metrics)
+ALL_ROUTES = (
+    *(renders, estimate, events, files, hls, songs, analysis, song_previews),
+    *(models, seeds, presets, settings, preview, health, metrics),
+)
 ROUTERS = [each.router for each in ALL_ROUTES]
 SWITCH = 0.0005  # seconds a thread keeps the interpreter while others wait; Python's 5 ms add up at 200 clients
 RANGES = ("Range", "If-Range", "If-None-Match")

@@ -50,9 +50,14 @@ def is_json(request: Request) -> bool:
 @asynccontextmanager
 async def kept_song(state: State, caller: Caller, song_id: object) -> AsyncIterator[Received]:
     """A song that is kept, as if it had been uploaded; RequestError, code not_found, where the caller has none such."""
-    if not isinstance(song_id, str) or not SONG_ID.fullmatch(song_id):
-        message = "song should be the id of a song, 64 hexadecimal digits: upload it to /v1/songs"
-        raise RequestError(message, code="bad_setting", field=SONG)
-    song = await state.songs.find(caller, song_id)
+    song = await state.songs.find(caller, song_id_of(song_id))
     async with state.songs.file(song) as path:
         yield Received(path, song.name, song.bytes, song.id, {}, song.audio)
+
+
+def song_id_of(value: object) -> str:
+    """The id of a song; RequestError where it is none."""
+    if not isinstance(value, str) or not SONG_ID.fullmatch(value):
+        message = "song should be the id of a song, 64 hexadecimal digits: upload it to /v1/songs"
+        raise RequestError(message, code="bad_setting", field=SONG)
+    return value

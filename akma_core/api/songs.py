@@ -19,6 +19,7 @@ from akma_core.database import Database, Song
 from akma_core.errors import RequestError
 from akma_core.modulation.presets import find_preset
 from akma_core.modulation.resolve import resolve
+from akma_core.modulation.rows import Row
 from akma_core.modulation.song import features_version
 from akma_core.render.planner import own_curve
 from akma_core.sandbox.pool import SandboxPool
@@ -110,12 +111,15 @@ class SongLibrary:
             _, data = await self._probe.song("hits", path, song.name, owner, settings=wish, suffix=suffix)
         return data
 
+    async def heard(self, song: Song, settings: RenderSettings, owner: str) -> tuple[str, str]:
+        """Keys of the song's features and of its loudness, which are there then: for a worker."""
+        async with self.features(song, settings, owner), self._loudness(song, settings.fps, owner):
+            return features_key(song.id, features_version(_rows(settings))), loudness_key(song.id, settings.fps)
+
     @asynccontextmanager
     async def features(self, song: Song, settings: RenderSettings, owner: str) -> AsyncIterator[Path]:
         """The file of the song's features, and of the bands that the settings' rows ask for."""
-        preset = find_preset(settings.preset_name, files=False)
-        rows = resolve(settings, preset, own_curve=own_curve(settings)).rows
-        key, wish = features_key(song.id, features_version(rows)), settings.model_dump_json(by_alias=True)
+        key, wish = features_key(song.id, features_version(_rows(settings))), settings.model_dump_json(by_alias=True)
         async with self._files.held(key, partial(self._find, "features", song, owner, key, settings=wish)) as path:
             yield path
 
@@ -143,3 +147,8 @@ class SongLibrary:
         if len(self._database.song_page(owner, None, self._most)) >= self._most:
             message = f"{self._most} of your songs are kept, the most there may be: delete one"
             raise RequestError(message, code="too_many", field="audio")
+
+
+def _rows(settings: RenderSettings) -> tuple[Row, ...]:
+    preset = find_preset(settings.preset_name, files=False)
+    return resolve(settings, preset, own_curve=own_curve(settings)).rows

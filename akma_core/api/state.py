@@ -6,11 +6,13 @@ import json
 import secrets
 import shutil
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from akma_core.api.auth import Authenticator
 from akma_core.api.songs import SongLibrary
@@ -43,8 +45,10 @@ class State:
     """Limits the previews that are made at a time."""
     songs: SongLibrary
 
-    async def ask(self, kind: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Have a worker do something short and return its answer.
+    async def ask(
+        self, kind: str, request: dict[str, Any], seconds: float, gone: Callable[[], Awaitable[bool]] | None = None
+    ) -> dict[str, Any]:
+        """Have a worker do something short and return its answer. `gone`: whether the client has left meanwhile.
 
         FailureError, code no_worker or no_answer, where none does it within `seconds`; the worker's own error, which
         is a RequestError unless its answer says {"failure": true}.
@@ -54,7 +58,11 @@ class State:
         task = await run_in_threadpool(self.database.ask, kind, request)
         until = time.monotonic() + seconds
         while (row := await run_in_threadpool(self.database.answered, task)) is None:
+            if gone is not None and await gone():
+                await run_in_threadpool(self.database.withdraw, task)
+                raise ClientDisconnect
             if time.monotonic() > until:
+                await run_in_threadpool(self.database.withdraw, task)
                 message = f"no worker found the time for this within {seconds:g} seconds: try again later"
                 raise FailureError(message, code="no_answer")
             await asyncio.sleep(POLL)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Collection
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -39,10 +40,15 @@ class WorkerTasks(Engine):
             connection.execute(sa.delete(tasks).where(tasks.c.created < time.time() - KEPT))
         return task
 
-    def claim(self, worker: str) -> tuple[str, str, Row] | None:
-        """Take the oldest task that nobody has: id, kind, request."""
+    def claim(
+        self, worker: str, kinds: Collection[str] | None = None, but: Collection[str] = ()
+    ) -> tuple[str, str, Row] | None:
+        """Take the oldest task that nobody has, of some `kinds` or of all `but` some: id, kind, request."""
         with self._read() as connection:
-            oldest = sa.select(tasks).where(tasks.c.worker.is_(None)).order_by(tasks.c.created).limit(1)
+            free = tasks.c.worker.is_(None), tasks.c.kind.not_in(but)
+            oldest = sa.select(tasks).where(*free).order_by(tasks.c.created).limit(1)
+            if kinds is not None:
+                oldest = oldest.where(tasks.c.kind.in_(kinds))
             row = connection.execute(oldest).first()
         if row is None:
             return None
@@ -63,6 +69,16 @@ class WorkerTasks(Engine):
         with self._read() as connection:
             row = connection.execute(query).mappings().first()
         return dict(row) if row else None
+
+    def withdraw(self, task: str) -> None:
+        """Ask for a task no more; who does it may stop."""
+        with self._write() as connection:
+            connection.execute(sa.delete(tasks).where(tasks.c.id == task))
+
+    def is_wanted(self, task: str) -> bool:
+        """False for a task that was withdrawn."""
+        with self._read() as connection:
+            return connection.execute(sa.select(tasks.c.id).where(tasks.c.id == task)).first() is not None
 
     def note(self, render_id: str, text: str) -> None:
         """Keep a line in the log of a render."""

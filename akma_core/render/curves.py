@@ -9,9 +9,10 @@ import numpy as np
 from akma_core.audio.reader import AudioReader
 from akma_core.modulation.columns import compute_columns, digests, load_columns
 from akma_core.modulation.directions import read_direction
+from akma_core.modulation.envelope import curve_of
 from akma_core.modulation.palettes import draw_palettes
 from akma_core.modulation.resolve import Loop, Modulation
-from akma_core.modulation.song import SongAnalysis
+from akma_core.modulation.song import Heard, SongAnalysis
 from akma_core.modulation.song_curve import song_curve
 from akma_core.modulation.types import Columns, Floats
 from akma_core.networks.card import NetworkCard
@@ -30,18 +31,32 @@ class Planned:
 
 
 def complete(
-    plan: RenderPlan, reader: AudioReader, card: NetworkCard, files: Mapping[str, Path] | None = None
+    plan: RenderPlan,
+    reader: AudioReader,
+    card: NetworkCard,
+    files: Mapping[str, Path] | None = None,
+    heard: Heard | None = None,
 ) -> Planned:
     """Analyse the song for a plan that was just made. `files`: stems and curves by name, see SongAnalysis.
 
+    `heard`: what was found in the song before, for previews: another thread count may have rounded it otherwise.
+
     Memory does not grow with the song but for its columns. RequestError where a row asks for what is not there.
     """
-    curve, _ = song_curve(reader, plan.fps, plan.curve)
+    if plan.curve.channels != "mean":  # of which `heard` is
+        heard = None
+    curve = song_curve(reader, plan.fps, plan.curve)[0] if heard is None else curve_of(heard.loudness, plan.curve)
     modulation = plan.modulation
     if modulation is None:  # version 1
         return Planned(plan, {"curve": curve.values}, curve.notes)
     analysis = SongAnalysis(
-        reader.mixed(plan.curve.channels), plan.fps, curve.values, files or {}, modulation, grid=plan.settings.loop
+        reader.mixed(plan.curve.channels),
+        plan.fps,
+        curve.values,
+        files or {},
+        modulation,
+        grid=plan.settings.loop,
+        heard=heard,
     )
     notes = [*curve.notes]
     changes: dict[str, object] = {}

@@ -46,7 +46,11 @@ def test_integers_of_full_scale_do_not_overflow(tmp_path: Path) -> None:
     loud = np.array([[0.99, 0.99], [-1.0, 0.99], [-1.0, -1.0]])
     reader = open_audio(write(tmp_path / "loud.wav", loud))
     low, high = -(2**15), round(0.99 * 2**15)
-    for channels, wanted in (("mid", [high, (low + high) / 2, low]), ("side", [0, (low - high) / 2, 0])):
+    cases: tuple[tuple[Channels, list[float]], ...] = (
+        ("mid", [high, (low + high) / 2, low]),
+        ("side", [0, (low - high) / 2, 0]),
+    )
+    for channels, wanted in cases:
         mixed = whole(reader.mixed(channels), dtype="int16")
         assert mixed.ravel().tolist() == pytest.approx(wanted, abs=2)
 

@@ -60,8 +60,8 @@ export function Preview(): ComponentChild {
       </div>
       {clip.value && <p class="help">{clip.value.told}</p>}
       <p class="row">
-        <button type="button" class="main" disabled={!found || busy.value !== null} onClick={() => void makeClip()}>
-          Clip of {clock(part.start)} to {clock(part.start + part.duration)}
+        <button type="button" disabled={!found || busy.value !== null} onClick={() => void makeClip()}>
+          Make a clip, {clock(part.start)} to {clock(part.start + part.duration)}
         </button>
         <button type="button" disabled={!found || busy.value !== null} onClick={() => void makeStills()}>
           Four stills
