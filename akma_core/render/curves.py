@@ -43,8 +43,6 @@ def complete(
 
     Memory does not grow with the song but for its columns. RequestError where a row asks for what is not there.
     """
-    if plan.curve.channels != "mean":  # of which `heard` is
-        heard = None
     curve = song_curve(reader, plan.fps, plan.curve)[0] if heard is None else curve_of(heard.loudness, plan.curve)
     modulation = plan.modulation
     if modulation is None:  # version 1

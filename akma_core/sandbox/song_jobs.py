@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from akma_core.audio.channels import Channels
 from akma_core.audio.features.analysis_file import dump_analysis, load_analysis
 from akma_core.audio.peaks import read_peaks
 from akma_core.audio.reader import loudness, open_audio
@@ -53,14 +54,15 @@ def peaks(song: Path, name: str) -> Answer:  # noqa: ARG001  # every job has a n
     return {}, _packed(found)
 
 
-def song_loudness(song: Path, name: str, fps: str) -> Answer:  # noqa: ARG001
+def song_loudness(song: Path, name: str, fps: str, channels: Channels) -> Answer:  # noqa: ARG001
     """Loudness per frame as .npy."""
-    return {}, _packed(loudness(open_audio(song), Fraction(fps)))
+    return {}, _packed(loudness(open_audio(song).mixed(channels), Fraction(fps)))
 
 
 def song_features(song: Path, name: str, settings: str) -> Answer:  # noqa: ARG001
     """All features, and the bands that the rows of `settings` ask for, as .npz."""
-    return {}, dump_analysis(hear(open_audio(song), _modulation(RenderSettings.model_validate_json(settings)).rows))
+    wish = RenderSettings.model_validate_json(settings)
+    return {}, dump_analysis(hear(open_audio(song).mixed(wish.channels), _modulation(wish).rows))
 
 
 def analysis(
