@@ -3,17 +3,19 @@
 A file is judged by its bytes, never by its name, and nothing is allocated by what a header claims.
 """
 
+import io
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from io import BufferedReader
 from pathlib import Path
+from typing import cast
 
 import soundfile
 
 from akma_core.audio.file import AudioInfo, Block, Decode, SampleType, check, check_length, damaged, opened
-from akma_core.audio.length import has_frame_count, ogg_ends, shortfall
+from akma_core.audio.length import Patched, has_frame_count, ogg_ends, shortfall, unfilled
 from akma_core.errors import RequestError
 
 BLOCK = 65536  # samples a block: 1 MB of float64 stereo, which stays in the cache
@@ -86,8 +88,10 @@ def _holds_more(path: Path, info: AudioInfo) -> bool:
 class _Libsndfile:
     """A file that libsndfile opens."""
 
-    def __init__(self, path: Path, sound: soundfile.SoundFile, notes: list[str]) -> None:
-        self.path, self.notes = path, notes
+    def __init__(
+        self, path: Path, sound: soundfile.SoundFile, notes: list[str], patches: Mapping[int, bytes] | None = None
+    ) -> None:
+        self.path, self.notes, self.patches = path, notes, patches
         self.rate, self.channels, self.samples = sound.samplerate, sound.channels, sound.frames
         self.told = self.samples
         self.container, self.codec = sound.format, sound.subtype
@@ -102,14 +106,17 @@ class _Libsndfile:
         with opened(path) as file:
             try:
                 with _sound(file) as sound:
-                    return cls(path, sound, notes)
+                    if sound.frames or not (patches := unfilled(path)):
+                        return cls(path, sound, notes)
+                with _sound(file, patches) as sound:
+                    return cls(path, sound, notes, patches)
             except soundfile.LibsndfileError:
                 return None
 
     def count(self, longest: float | None) -> AudioInfo:
         """Facts, the samples counted by decoding where a header only estimates."""
         check_length(self.path, self.samples / self.rate * ESTIMATE, longest)
-        if not self.exact or not _reaches(self.path, self.samples):
+        if not self.exact or not _reaches(self.path, self.samples, self.patches):
             self.samples = MOST
             lengths = map(len, self._blocks(0, BLOCK, "float32"))
             self.samples = _counted(self.path, lengths, self.rate, longest)
@@ -150,7 +157,7 @@ class _Libsndfile:
         quiet = _stderr_dropped if self.codec.startswith("MPEG") else nullcontext
         with opened(self.path) as file:
             try:
-                with _sound(file) as sound:
+                with _sound(file, self.patches) as sound:
                     if self.exact:
                         sound.seek(start)
                     # soundfile seeks after every read, which disturbs MP3 and breaks Opus; a pipe it leaves alone.
@@ -181,11 +188,11 @@ def _counted(path: Path, lengths: Iterable[int], rate: int, longest: float | Non
     return samples
 
 
-def _reaches(path: Path, samples: int) -> bool:
+def _reaches(path: Path, samples: int, patches: Mapping[int, bytes] | None) -> bool:
     """True where the last sample that the header promises is there."""
     with opened(path) as file:
         try:
-            with _sound(file) as sound:
+            with _sound(file, patches) as sound:
                 sound.seek(max(0, samples - 1))
                 return len(sound.read(1)) == min(1, samples)
         except soundfile.LibsndfileError:
@@ -193,8 +200,14 @@ def _reaches(path: Path, samples: int) -> bool:
 
 
 @contextmanager
-def _sound(file: BufferedReader) -> Iterator[soundfile.SoundFile]:
+def _sound(file: BufferedReader, patches: Mapping[int, bytes] | None = None) -> Iterator[soundfile.SoundFile]:
     """libsndfile on an open file: by descriptor, so that it judges the bytes and not the name."""
+    if patches:
+        raw = cast("io.RawIOBase", file.raw)
+        raw.seek(0)
+        with soundfile.SoundFile(Patched(raw, patches)) as sound:
+            yield sound
+        return
     head = file.read(3)
     os.lseek(file.fileno(), 0, os.SEEK_SET)
     with _stderr_dropped() if head == b"ID3" or head[:1] == b"\xff" else nullcontext():

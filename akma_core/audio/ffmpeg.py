@@ -16,6 +16,7 @@ import av  # loaded only where it is asked: most songs do without FFmpeg's libra
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 
 from akma_core.audio.file import (
     GIVE,
@@ -132,6 +133,8 @@ class _Track:
         begins, before = frame.pts * Fraction(frame.time_base), self._end
         self._end = begins + Fraction(frame.samples, frame.sample_rate)
         failed, self._failed = self._failed, False
+        if before is None and self.gaps:
+            before = Fraction(0)
         if before is None or not (failed or self.gaps) or not 0 < begins - before <= MAX_GAP:
             return 0
         rate = self.shape[0] if self.shape else frame.sample_rate
@@ -230,18 +233,27 @@ def _frames(path: Path, notes: list[str]) -> Iterator[_Frame]:
             track = _Track(path, f"{name}/{codec}", gaps=name == codec == "flac", notes=notes)
             if name in TELLING:
                 track.told = _told(container, stream)
-            for packet in container.demux(stream):
+            held: av.AudioFrame | None = None
+            for packet in _demuxed(container, stream, track):
                 track.packets += 1
                 try:
-                    frames = packet.decode()
+                    frames = [] if packet.is_discard else packet.decode()  # or an edit cut it away
                 except REFUSED:
                     if not _is_header(bytes(packet), codec):
                         track.failed()
                     continue
                 for frame in frames:
-                    if packet.is_discard:  # an edit cut it away
+                    if track.shape is None and held is None:
+                        held = frame
                         continue
+                    if held is not None:
+                        # The first one says what the decoder was told, which is the last of rates that change midway.
+                        held.sample_rate = frame.sample_rate
+                        yield from track.take(held)
+                        held = None
                     yield from track.take(frame)
+            if held is not None:
+                yield from track.take(held)
             yield from track.end()
     except av.PatchWelcomeError as error:  # Ogg's next link, in another codec, rate or number of channels
         what = "changes its codec, rate or channels midway; convert it to WAV"
@@ -250,6 +262,16 @@ def _frames(path: Path, notes: list[str]) -> Iterator[_Frame]:
         if track and track.samples:
             raise damaged(path) from error
         raise bad_audio(path, f"is not audio that AKMA can read; {GIVE}", "audio_unknown") from error
+
+
+def _demuxed(container: InputContainer, stream: AudioStream, track: _Track) -> "Iterator[Packet[AudioStream]]":
+    """The packets; what cannot be read behind a last sample that the container tells of is junk, and no damage."""
+    exact = stream.duration * Fraction(stream.time_base or 0) if stream.duration else None
+    try:
+        yield from container.demux(stream)
+    except av.InvalidDataError:
+        if exact is None or track.shape is None or track.samples < exact * track.shape[0]:
+            raise
 
 
 def _told(container: InputContainer, stream: AudioStream) -> float:

@@ -21,9 +21,9 @@ from akma_core.timeline import frame_count, sample_bounds
 
 __all__ = ["AudioInfo", "AudioReader", "digest", "loudness", "open_audio", "peaks", "scan"]
 
-CANCELLED = 1e-3  # of the channels' mean power, 30 dB down; channels of which only one of 64 sounds keep 16 times that
+CANCELLED = 0.1  # of the power that the mean has where only one channel sounds
 CANCEL = (
-    "The channels cancel each other: their mean, of which the curve is made, has next to nothing left of the sound. "
+    "The channels cancel each other: their mean, of which the curve is made, has little left of the sound. "
     "Choose channels left, right, side or loudest."
 )
 MAX_AMPLITUDE = 1e30  # beyond this (full scale is 1) sums of samples could overflow
@@ -160,7 +160,7 @@ def scan(reader: AudioReader, fps: Fraction, columns: int) -> tuple[NDArray[np.f
         if reader.info.channels > 1:
             heard += float(np.vdot(block, block)) / reader.info.channels
             mixed += float(np.vdot(mono, mono))
-    if mixed < CANCELLED * heard and CANCEL not in reader.notes:
+    if mixed * reader.info.channels < CANCELLED * heard and CANCEL not in reader.notes:
         reader.notes.append(CANCEL)
     column_part = np.arange(columns) * parts // columns
     return total.value / np.diff(bounds), np.stack([low.value, high.value], axis=1)[column_part]

@@ -288,5 +288,6 @@ def _left_out(others: Sequence[Stream]) -> Iterator[str]:
 
 def _unsaid(stream: VideoStream) -> Iterator[str]:
     """Describe what the first picture does not show."""
-    if stream.metadata.get("alpha_mode") == "1":  # of VP8 and VP9, beside the pictures
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    if tags.get("alpha_mode") == "1":  # of VP8 and VP9, beside the pictures
         yield "transparency left out"
