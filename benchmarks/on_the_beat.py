@@ -1,7 +1,7 @@
 """How well presets land on the hits of songs whose truth is known, and whether what they make flashes.
 
     python -m benchmarks.on_the_beat --tool hits.py SONG.json ... [--presets pulse akma] [--fps 30]
-        [--passages 4] [--seconds 12] [--set key=value ...] [--hits found|truth]
+        [--passages 4] [--seconds 12] [--set key=value ...] [--hits found|truth] [--quarter] [--hold]
 
 Beside each SONG.json lies SONG.ogg. `--tool` is the measure of motion against the truth (its docstring defines every
 figure). Prints a line a passage: f1 of the found hits themselves, f1 of the motion with chance, f1_any, the ratio of
@@ -14,18 +14,23 @@ import argparse
 import importlib.util
 import json
 import time
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
+from av import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
 from akma_core.audio.reader import digest, open_audio
 from akma_core.media.flash.grid import Grid
+from akma_core.media.flash.hold import Hold
 from akma_core.media.flash.meter import FlashMeter
 from akma_core.media.flash.standards import STANDARDS
+from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.modulation.song import SongAnalysis
 from akma_core.networks import builtin
 from akma_core.render.curves import complete
@@ -33,6 +38,7 @@ from akma_core.render.plan import CanvasPart, RenderPlan
 from akma_core.render.planner import make_plan
 from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
+from akma_core.timeline import CHUNK_SECONDS, chunk_borders, cut
 from runners.network import NetworkRunner, device_part
 
 
@@ -80,6 +86,20 @@ class Song:
         return np.concatenate([self._runner.pictures(part).numpy() for part in parts])
 
 
+def held(pictures: NDArray[np.uint8], fps: Fraction) -> NDArray[np.uint8]:
+    """The pictures as a render of this passage shows them: held where they flash too often, chunk by chunk."""
+    planes = rgb_to_yuv420(torch.from_numpy(pictures)).numpy()
+    grid = Grid.coarse(pictures.shape[2], pictures.shape[1])
+    out = []
+    for chunk in cut(0, chunk_borders(len(planes), fps, CHUNK_SECONDS)):
+        hold = Hold(grid, float(fps), chunk.frames, limit=True)
+        out.append(hold(planes[chunk.start : chunk.start + chunk.frames]))
+    frames = (VideoFrame.from_ndarray(frame, format="yuv420p") for frame in np.concatenate(out))
+    for frame in (every := list(frames)):
+        frame.colorspace, frame.color_range = Colorspace.ITU709, ColorRange.MPEG
+    return np.stack([frame.to_ndarray(format="rgb24") for frame in every])
+
+
 def starts(length: float, passages: int, seconds: float) -> list[float]:
     """Where passages begin, s: spread evenly, on whole seconds."""
     last = max(0.0, length - seconds)
@@ -89,6 +109,8 @@ def starts(length: float, passages: int, seconds: float) -> list[float]:
 def measured(tool: ModuleType, song: Song, start: float, options: argparse.Namespace) -> dict[str, float]:
     """What the tool and the flash meter say of one passage."""
     pictures, fps = song.pictures(start, options.seconds), float(song.plan.fps)
+    if options.hold:
+        pictures = held(pictures, song.plan.fps)
     small = np.stack([tool.reduce(picture.astype(np.float32)) for picture in pictures])
     found = dict(tool.measure(tool.motion(small), fps, song.truth, start))
     truth = np.asarray(song.truth["hits"])
@@ -125,6 +147,7 @@ def main() -> None:
     parser.add_argument("--passages", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=12.0)
     parser.add_argument("--quarter", action="store_true", help="only the middle of the picture, half as wide: quicker")
+    parser.add_argument("--hold", action="store_true", help="with the limit on flashes, as a render has it")
     parser.add_argument("--hits", choices=("found", "truth"), default="found")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="further settings")
     options = parser.parse_args()

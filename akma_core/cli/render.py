@@ -102,8 +102,9 @@ def run(options: argparse.Namespace) -> None:
         if todo:
             size = plan.network.width, plan.network.height
             runner = NetworkRunner(
-                folder, device, plan.device.batch, plan.device.dtype, finishing, size, plan.network.canvas
-            )
+                folder, device, plan.device.batch, plan.device.dtype, finishing, size,
+                noise=plan.network.noise, canvas=plan.network.canvas,
+            )  # fmt: skip
             progress = Progress(plan.frames, kept)
             try:
                 render_chunks(plan, todo, Trajectory(plan, planned.columns, runner), runner, work.path, progress.add)

@@ -205,11 +205,12 @@ def _seeds(
 def _modulation(settings: RenderSettings, card: NetworkCard, pull: tuple[int, ...]) -> Modulation:
     """The rows and walks that preset, settings and network come to; RequestError where the network cannot do them."""
     modulation = resolve(settings, find_preset(settings.preset_name), own_curve=settings.own_curve)
-    check_network(modulation, abilities(card), card.name)
+    check_network(modulation, abilities(card), card.name, card.classes)
     pulled = any(row.target in ("pull", "mix") for row in modulation.rows)
     return modulation.model_copy(update={"seeds_pull": pull if pulled else ()})
 
 
 def abilities(card: NetworkCard) -> tuple[Ability, ...]:
-    """Targets of rows that this kind of network has."""
-    return cast("tuple[Ability, ...]", kinds.of(card).ABILITIES)
+    """Targets of rows that this network has: its kind's, and classes where it was trained with some."""
+    own = ("class",) if card.classes > 1 else ()
+    return cast("tuple[Ability, ...]", (*kinds.of(card).ABILITIES, *own))
