@@ -21,9 +21,11 @@ from akma_core.errors import RequestError
 from akma_core.modulation.edited_hits import Hits
 from akma_core.modulation.grammar import Rows
 from akma_core.modulation.keys import Keys
+from akma_core.networks.canvas import SHAPE
 
 MAX_FPS = 240
 MIN_SIDE, MAX_SIDE = 16, 8192  # pixels of a video
+OWN_CURVE = ("window_length", "polyorder", "compression")
 CURVE_SETTINGS = (
     "fps",
     "window_length",
@@ -121,6 +123,11 @@ class RenderSettings(BaseModel):
         1.0,
         description="loudness ** (1 / compression), above 0 to 1000: below 1 loud parts stand out, above 1 quiet ones",
     )
+    own_curve: bool = Field(
+        False,
+        description="the curve of window_length, polyorder and compression in place of a preset's loudness (default: "
+        "where one of them is given)",
+    )
     original: bool = Field(False, description="the 2022 curve to the letter: not kept within 0..1 (default: off)")
     channels: Channels = Field(
         "mean",
@@ -188,6 +195,14 @@ class RenderSettings(BaseModel):
         None,
         description="size of the video, 16x16 to 8192x8192: filled, what stands over is cut (default: as outscale)",
     )
+    shape: Annotated[str, Field(pattern=SHAPE)] | None = Field(
+        None,
+        description="shape of the picture, drawn as such: 16:9, 9:16, 4:1, or pixels of the network, 640x360 "
+        "(default: the network's)",
+    )
+    flash_limit: Literal["on", "off"] = Field(
+        "on", description="hold the brightness where the picture would flash more than guidelines allow: on or off"
+    )
     start: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = Field(
         0.0, description="first second of the song to show, 0 or more"
     )
@@ -210,6 +225,14 @@ class RenderSettings(BaseModel):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,2})?)$")] = Field(
         "auto", description="auto, cpu, cuda or cuda:N"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, fields: Any) -> Any:
+        """What shapes the curve stands in for a preset's loudness, also where it is what it would be by default."""
+        if isinstance(fields, dict) and "own_curve" not in fields and any(name in fields for name in OWN_CURVE):
+            return {**fields, "own_curve": True}
+        return fields
 
     @model_validator(mode="after")
     def _consistent(self) -> "RenderSettings":

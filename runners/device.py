@@ -20,10 +20,11 @@ from akma_core.modulation.song import Heard
 from akma_core.modulation.types import Columns
 from akma_core.networks.builtin import BUILT_IN
 from akma_core.render.curves import Planned, complete
-from akma_core.render.plan import NetworkPart, RenderPlan
+from akma_core.render.plan import CanvasPart, NetworkPart, RenderPlan
 from akma_core.render.planner import make_plan
 from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
+from runners.canvas import choose
 from runners.model_store import resolve
 from runners.network import NetworkRunner, choose_device, device_part
 from runners.priority_lock import PriorityLock
@@ -41,6 +42,7 @@ class Key:
     network: str
     upscaler: str | None
     size: tuple[int, int]
+    canvas: CanvasPart | None
     dtype: str
     batch: int
     noise: str = "const"
@@ -60,9 +62,11 @@ class Device(PriorityLock):
 
     def plan(self, settings: RenderSettings, reader: AudioReader, song: str) -> RenderPlan:
         """Decide a render for this device."""
-        _, card = resolve(settings.model)
+        folder, card = resolve(settings.model)
         upscaler = find_upscaler(settings, self._device)
-        return make_plan(settings, reader, song, card, device_part(self._device, card), upscale_part(upscaler))
+        part = device_part(self._device, card, settings.shape)
+        canvas = choose(settings.shape, card, folder)
+        return make_plan(settings, reader, song, card, part, upscale_part(upscaler), canvas)
 
     def pictures(self, plan: RenderPlan) -> NetworkRunner:
         """The plan's network, loaded now if it is not; to be called by the holder."""
@@ -70,6 +74,7 @@ class Device(PriorityLock):
             plan.network.digest,
             plan.upscale.digest if plan.upscale else None,
             (plan.width, plan.height),
+            plan.network.canvas,
             plan.device.dtype,
             plan.device.batch,
             plan.network.noise,
@@ -94,8 +99,10 @@ class Device(PriorityLock):
             raise RequestError(message, code="other_network", field="model")
         finishing = finish(plan, find_upscaler(plan.settings, self._device))
         size = plan.network.width, plan.network.height
-        device, noise = plan.device, plan.network.noise
-        return NetworkRunner(folder, self._device, device.batch, device.dtype, finishing, size, noise)
+        device, network = plan.device, plan.network
+        return NetworkRunner(
+            folder, self._device, device.batch, device.dtype, finishing, size, network.noise, network.canvas
+        )
 
     def complete(self, plan: RenderPlan, reader: AudioReader, heard: Heard | None = None) -> Planned:
         """The plan with what the song's analysis decides: its columns. `heard`: see curves.complete."""
@@ -154,7 +161,8 @@ class Device(PriorityLock):
             class_index=settings.class_index, truncation_psi=settings.truncation_psi, noise=settings.noise,
         )  # fmt: skip
         dtype = device_part(self._device, card).dtype
-        key = Key(card.digest, None, (card.width, card.height), dtype, 1)  # as of a plan that leaves the size alone
+        # as of a plan that leaves the size alone
+        key = Key(card.digest, None, (card.width, card.height), None, dtype, 1)
         with self.acquire(urgent=True):
             runner = self._kept(key, lambda: NetworkRunner(folder, self._device, 1, dtype))
         for k in range(0, len(seeds), runner.step):

@@ -15,13 +15,15 @@ from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.modulation.inputs import Inputs, as_inputs
 from akma_core.modulation.walk import latent
 from akma_core.networks import kinds
+from akma_core.networks.canvas import canvas_of
 from akma_core.networks.card import NetworkCard, read_card
 from akma_core.networks.kernels.allocator import keep_mapped
 from akma_core.networks.picture import to_uint8
-from akma_core.render.plan import NetworkPart
+from akma_core.render.plan import CanvasPart, NetworkPart
 from akma_core.render.plan_base import DevicePart
 from akma_core.settings import Noise
 from runners.batching import BatchSplitter, batch_for
+from runners.canvas import Shaper
 from runners.colour import graded
 from runners.cuda_graph import CudaBatches
 
@@ -37,15 +39,18 @@ def choose_device(wish: str) -> torch.device:
     return device
 
 
-def device_part(device: torch.device, card: NetworkCard) -> DevicePart:
-    """Decide how this device computes this network, for the plan.
+def device_part(device: torch.device, card: NetworkCard, shape: str | None = None) -> DevicePart:
+    """Decide how this device computes this network, for the plan; `shape` as in the settings.
 
     On a CPU every picture is computed by itself, so that neither batch nor number of threads changes a bit of it.
     """
     if device.type == "cpu":
         return DevicePart(kind="cpu", dtype="float32", batch=1)
-    largest = kinds.of(card).largest_layer(card.config)
-    batch = batch_for(largest, card.width * card.height, torch.cuda.mem_get_info(device)[1])
+    pixels = card.width * card.height
+    drawn = canvas_of(shape, card) if shape else None
+    area = drawn.width * drawn.height / pixels if drawn else 1.0  # memory follows it
+    largest = round(kinds.of(card).largest_layer(card.config) * area)
+    batch = batch_for(largest, round(pixels * area), torch.cuda.mem_get_info(device)[1])
     return DevicePart(kind="cuda", dtype="float16", batch=batch)
 
 
@@ -61,12 +66,13 @@ class NetworkRunner:
         finish: Callable[[Tensor], Tensor] | None = None,
         size: tuple[int, int] | None = None,
         noise: Noise = "const",
+        canvas: CanvasPart | None = None,
     ) -> None:
         """`batch` and `dtype` as in the plan's DevicePart. Warms up, so that the first picture takes no longer.
 
         `finish` makes other pictures of pictures, uint8 [n, H, W, 3] on the device: see runners.realesrgan. `size`:
-        width and height, pixels, for networks that compute pictures of any size (None: the card's). `noise`: see
-        NetworkPart; random wants noise_seeds in every input.
+        width and height, pixels, for networks that compute pictures of any size, and of a `canvas` (None: the card's).
+        `noise`: see NetworkPart; random wants noise_seeds in every input.
         """
         keep_mapped()
         self.device = device
@@ -81,6 +87,8 @@ class NetworkRunner:
         self._size = (size or (card.width, card.height)) if kind.ANY_SIZE else None
         self._moves = kind.MOVES
         self._noise: dict[str, str] = {"noise_mode": noise} if kind.NOISE else {}
+        self._shaped = None if canvas is None else Shaper(canvas, size or (card.width, card.height))
+        self._canvas = {} if canvas is None or canvas.way != "wide" else {"canvas": (canvas.columns, canvas.rows)}
         if dtype == "float16" and hasattr(self._synthesis, "use_fp16"):
             self._synthesis.use_fp16()
         self._finish = finish
@@ -171,6 +179,9 @@ class NetworkRunner:
             rgb = self._synthesis(ws, seconds, transform, width, height)
         else:
             every = ws.expand(-1, self._synthesis.num_ws, -1)
-            rgb = self._synthesis(every, transform=transform, noise_seeds=noise_seeds, **self._noise)
+            extras = {**self._noise, **self._canvas}
+            rgb = self._synthesis(every, transform=transform, noise_seeds=noise_seeds, **extras)
         rgb = to_uint8(rgb if colour is None else graded(rgb, colour))
+        if self._shaped:
+            rgb = self._shaped(rgb)
         return self._finish(rgb) if self._finish else rgb

@@ -43,13 +43,12 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.modulation.song import SongAnalysis
     from akma_core.modulation.song_curve import song_curve
     from akma_core.render.output import check_folder
-    from akma_core.render.planner import own_curve
 
     settings, suffix = settings_of(options), options.output.suffix.lower()
     if suffix not in FORMATS:
         raise RequestError(f"cannot write {options.output.name}: use {', '.join(FORMATS)}", field="output")
     check_folder(options.output)
-    modulation = resolve(settings, find_preset(settings.preset_name), own_curve=own_curve(settings))
+    modulation = resolve(settings, find_preset(settings.preset_name), own_curve=settings.own_curve)
     reader = open_audio(options.audio)
     curve, _ = song_curve(reader, settings.fps, settings)
     song = SongAnalysis(

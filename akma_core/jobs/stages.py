@@ -27,6 +27,7 @@ from akma_core.media.audio_segments import AudioSegments, encode
 from akma_core.media.mux import AudioTrack, finish
 from akma_core.modulation.columns import CURVE, FILE, dump_columns, load_columns
 from akma_core.modulation.types import Columns
+from akma_core.render.flashes import manifest_part, meter_of, note_of, track_of, track_path
 from akma_core.render.interfaces import Device
 from akma_core.render.manifest import MAX_MANIFEST, manifest
 from akma_core.render.pipeline import render_chunks
@@ -34,7 +35,7 @@ from akma_core.render.plan import RenderPlan
 from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
-from akma_core.storage.layout import chunk_key, sound_key
+from akma_core.storage.layout import chunk_key, flash_key, sound_key
 from akma_core.timeline import Chunk
 
 KEPT = 8  # plans in memory
@@ -164,6 +165,9 @@ class Stages:
             try:
                 notes = self._render_chunk(render_id, job, job.chunks[index], path, order)
                 with metrics.stage("upload"):
+                    # The track goes first: a chunk is only there with it.
+                    if job.plan.flash:
+                        self._storage.put_file(flash_key(render_id, index), track_path(path))
                     self._storage.put_file(key, path)
             finally:
                 self.busy.end(render_id, index)
@@ -228,11 +232,17 @@ class Stages:
                 pieces.append(folder / f"sound{chunk.index:05d}.mp4")
                 self._storage.get_file(chunk_key(render.id, chunk.index), chunks[-1])
                 self._storage.get_file(sound_key(render.id, chunk.index), pieces[-1])
+                if plan.flash and self._storage.exists(flash_key(render.id, chunk.index)):
+                    self._storage.get_file(flash_key(render.id, chunk.index), track_path(chunks[-1]))
             whole = folder / "video.mp4"
             finish(chunks, plan.make_encoder(), AudioSegments(pieces), whole)
             notes = [note for row in self._database.segments(render.id) for note in json.loads(row["notes"])]
             notes += json.loads(self._storage.get_bytes(f"renders/{render.id}/sound/notes.json"))
-            written = manifest(plan, dict.fromkeys(notes), whole)
+            flashes = None
+            if plan.flash:
+                meter = meter_of(plan, (track_of(plan, chunk) for chunk in chunks))
+                notes, flashes = [*notes, *note_of(meter)], manifest_part(plan, meter)
+            written = manifest(plan, dict.fromkeys(notes), whole, flashes)
             with metrics.stage("upload"):
                 self._storage.put_file(f"renders/{render.id}/video.mp4", whole)
             self._storage.put_bytes(f"renders/{render.id}/manifest.json", written)

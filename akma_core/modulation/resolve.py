@@ -165,8 +165,8 @@ def planning_error(modulation: Modulation, index: int, message: str) -> RequestE
     return row_error(fields, index + 1, message, of=f"preset {modulation.preset}")
 
 
-def check_network(modulation: Modulation, abilities: Sequence[Ability], name: str) -> None:
-    """RequestError naming the first row that the network `name`, which has `abilities`, cannot do."""
+def check_network(modulation: Modulation, abilities: Sequence[Ability], name: str, classes: int = 0) -> None:
+    """RequestError naming the first row that the network `name`, which has `abilities` and `classes`, cannot do."""
     for index, row in enumerate(modulation.rows):
         needed: Ability | None = None
         if row.rows != "all":
@@ -178,3 +178,6 @@ def check_network(modulation: Modulation, abilities: Sequence[Ability], name: st
         if needed and needed not in abilities:
             what = {"layers": "rows of ws", "camera": "camera", "class": "classes to blend"}[needed]
             raise planning_error(modulation, index, f"network {name} has no {what}")
+        if row.class_index is not None and classes and row.class_index >= classes:
+            message = f"class {row.class_index} does not exist: network {name} has {classes}"
+            raise planning_error(modulation, index, message)

@@ -34,6 +34,8 @@ class Kind(Protocol):
 
     ANY_SIZE: bool
     """True where pictures of any size and shape are computed as such."""
+    WIDE: bool
+    """True where `synthesis` takes `canvas`, columns and rows in sixteenths of its picture: see canvas.py."""
     MOVES: bool
     """True where the picture moves by itself: `synthesis` takes the time of each frame."""
     NOISE: bool

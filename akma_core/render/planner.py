@@ -1,6 +1,6 @@
 """Decide a render: settings, a song and a network become a plan."""
 
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -14,15 +14,23 @@ from akma_core.modulation.presets import find_preset
 from akma_core.modulation.resolve import Ability, Modulation, check_network, resolve
 from akma_core.modulation.walk import BOTTOM_PER_SECOND, TOP_PER_SECOND, draw_seeds, seed_count
 from akma_core.networks import kinds
+from akma_core.networks.canvas import Canvas, Way
 from akma_core.networks.card import NetworkCard
-from akma_core.render.plan import AudioPart, CurvePart, NetworkPart, RenderPlan, UpscalePart
+from akma_core.render.plan import (
+    AudioPart,
+    CanvasPart,
+    CurvePart,
+    FlashPart,
+    NetworkPart,
+    RenderPlan,
+    UpscalePart,
+)
 from akma_core.render.plan_base import DevicePart, EncoderPart, libraries
 from akma_core.settings import MAX_SIDE, RenderSettings
 from akma_core.timeline import CHUNK_SECONDS, chunk_frames, crop, frame_count
 
 PULL_SEEDS = 48
 HIT_SLACK = 0.01  # seconds: hits are written in rounded figures
-OWN_CURVE = ("window_length", "polyorder", "compression")  # asked for, AKMA's curve stands in for a preset's
 
 
 def make_plan(
@@ -32,14 +40,16 @@ def make_plan(
     card: NetworkCard,
     device: DevicePart,
     upscale: UpscalePart | None = None,
+    chosen: "ChosenCanvas | None" = None,
 ) -> RenderPlan:
     """Decide everything but what the song's analysis decides (see curves.complete); cheap.
 
-    `upscale` is what settings.upscale names. RequestError where things do not go together.
+    `upscale` is what settings.upscale names, `chosen` how the network fills settings.shape. RequestError where things
+    do not go together.
     """
     info, fps = reader.info, settings.fps
     reader.mixed(settings.channels)  # refuses now what it would refuse later
-    card = sized(card, settings, upscale)
+    own, card = card, sized(card, settings, upscale, chosen)
     total = frame_count(info.samples, info.sample_rate, fps)
     first, frames = crop(settings.start, settings.duration, fps, total, info.duration)
     if settings.class_index >= max(card.classes, 1):
@@ -77,6 +87,7 @@ def make_plan(
             truncation_psi=settings.truncation_psi,
             noise=settings.noise,
             noise_seed=noise_seed if settings.noise == "random" else 0,
+            canvas=canvas_part(own, chosen),
         ),
         upscale=upscale,
         width=width,
@@ -92,6 +103,7 @@ def make_plan(
         seeds_top=top,
         seeds_bottom=bottom,
         modulation=_modulation(settings, card, pull),
+        flash=FlashPart(limit=settings.flash_limit == "on" and not settings.original),
         total_frames=total,
         first_frame=first,
         frames=frames,
@@ -102,7 +114,7 @@ def make_plan(
             gop=chunk_frames(CHUNK_SECONDS[-1], fps),
         ),
         libraries=libraries(),
-        notes=(*reader.notes, *notes, *size_notes),
+        notes=(*reader.notes, *notes, *size_notes, *([chosen.note] if chosen and chosen.note else [])),
     )
     encoder = choose(plan.make_encoder(), settings.encoder, gpu=device.kind == "cuda")
     plan = plan.model_copy(update={"encoder": plan.encoder.like(encoder)})
@@ -110,8 +122,31 @@ def make_plan(
     return plan
 
 
-def sized(card: NetworkCard, settings: RenderSettings, upscale: UpscalePart | None) -> NetworkCard:
-    """The card with the size that is wanted, where its network computes pictures of any and no upscaler follows."""
+class ChosenCanvas(Protocol):
+    """How a network fills a shape: see runners.canvas."""
+
+    @property
+    def way(self) -> Way: ...
+    @property
+    def canvas(self) -> Canvas: ...
+    @property
+    def note(self) -> str: ...
+
+
+def canvas_part(card: NetworkCard, chosen: ChosenCanvas | None) -> CanvasPart | None:
+    """The plan's record of a canvas; none is needed where the network computes pictures of any size."""
+    if chosen is None or kinds.of(card).ANY_SIZE:
+        return None
+    columns, rows = chosen.canvas.sixteenths(card)
+    return CanvasPart(way=chosen.way, columns=columns, rows=rows)
+
+
+def sized(
+    card: NetworkCard, settings: RenderSettings, upscale: UpscalePart | None, chosen: ChosenCanvas | None = None
+) -> NetworkCard:
+    """The card with the size that is drawn: the canvas's, or any where its network can and no upscaler follows."""
+    if chosen:
+        return card.model_copy(update={"width": chosen.canvas.width, "height": chosen.canvas.height})
     if not (settings.size and kinds.of(card).ANY_SIZE) or upscale:
         return card
     width, height = map(int, settings.size.split("x"))
@@ -169,17 +204,13 @@ def _seeds(
 
 def _modulation(settings: RenderSettings, card: NetworkCard, pull: tuple[int, ...]) -> Modulation:
     """The rows and walks that preset, settings and network come to; RequestError where the network cannot do them."""
-    modulation = resolve(settings, find_preset(settings.preset_name), own_curve=own_curve(settings))
-    check_network(modulation, abilities(card), card.name)
+    modulation = resolve(settings, find_preset(settings.preset_name), own_curve=settings.own_curve)
+    check_network(modulation, abilities(card), card.name, card.classes)
     pulled = any(row.target in ("pull", "mix") for row in modulation.rows)
     return modulation.model_copy(update={"seeds_pull": pull if pulled else ()})
 
 
-def own_curve(settings: RenderSettings) -> bool:
-    """True where AKMA's curve was asked for otherwise than by default: it then stands in for a preset's loudness."""
-    return any(getattr(settings, name) != RenderSettings.model_fields[name].default for name in OWN_CURVE)
-
-
 def abilities(card: NetworkCard) -> tuple[Ability, ...]:
-    """Targets of rows that this kind of network has."""
-    return cast("tuple[Ability, ...]", kinds.of(card).ABILITIES)
+    """Targets of rows that this network has: its kind's, and classes where it was trained with some."""
+    own = ("class",) if card.classes > 1 else ()
+    return cast("tuple[Ability, ...]", (*kinds.of(card).ABILITIES, *own))

@@ -26,11 +26,16 @@ class PlannedMapping:
     def __init__(self, plan: RenderPlan, pictures: FrameSource) -> None:
         self._network, self._pictures = plan.network, pictures
         self.key = f"{plan.network.digest}/{plan.network.class_index}"
+        self.class_index = plan.network.class_index
         self.rates: Sequence[float] = pictures.rates
 
-    def __call__(self, seeds: Sequence[int], psi: float | None = None) -> NDArray[np.float64]:
-        """w of each seed, [n, w_dim]; `psi` None: as the plan truncates."""
-        network = self._network if psi is None else self._network.model_copy(update={"truncation_psi": psi})
+    def __call__(
+        self, seeds: Sequence[int], psi: float | None = None, class_index: int | None = None
+    ) -> NDArray[np.float64]:
+        """w of each seed, [n, w_dim]; `psi` None: as the plan truncates; `class_index` None: the plan's class."""
+        wanted = {"truncation_psi": psi, "class_index": class_index}
+        changes = {name: value for name, value in wanted.items() if value is not None}
+        network = self._network.model_copy(update=changes) if changes else self._network
         return self._pictures.mapping(network, seeds)
 
 

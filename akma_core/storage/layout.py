@@ -11,6 +11,11 @@ def chunk_key(render_id: str, index: int) -> str:
     return f"renders/{render_id}/chunks/{index:05d}.mp4"
 
 
+def flash_key(render_id: str, index: int) -> str:
+    """Key of the track of a chunk's flashes."""
+    return f"renders/{render_id}/chunks/{index:05d}.flash"
+
+
 def sound_key(render_id: str, index: int) -> str:
     """Key of the sound of a chunk."""
     return f"renders/{render_id}/sound/{index:05d}.mp4"

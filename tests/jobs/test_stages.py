@@ -17,6 +17,7 @@ from akma_core.errors import FailureError, RequestError
 from akma_core.jobs.progress import ProgressTracker
 from akma_core.jobs.stages import KEPT, RenderStoppedError
 from akma_core.render.chunk_folder import RenderFolder
+from akma_core.render.flashes import track_path
 from akma_core.render.manifest import read_plan
 from tests.support.stagehand import KilledError, Lamp, Stage, cancel_at, kill_at, stage
 
@@ -40,6 +41,7 @@ def test_the_video_is_what_akma_render_makes(hand: Stage, song: Path, tmp_path: 
     with work.owned():
         for chunk in plan.chunks():
             hand.storage.get_file(f"renders/{render_id}/chunks/{chunk.index:05d}.mp4", work.path(chunk))
+            hand.storage.get_file(f"renders/{render_id}/chunks/{chunk.index:05d}.flash", track_path(work.path(chunk)))
         manifest = work.finish(open_audio(song))
     assert hand.storage.get_bytes(f"renders/{render_id}/video.mp4") == video.read_bytes()
     written = hand.storage.get_bytes(f"renders/{render_id}/manifest.json")
