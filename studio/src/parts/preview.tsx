@@ -14,7 +14,6 @@ import { pause, region, time } from '../song/player';
 import { song } from '../song/song';
 
 const LONGEST = 8; // seconds of a clip
-const CLIP_RATE = 15;
 const SIDE = 256; // of the clip's box and of the stills, pixels
 
 interface Wish {
@@ -96,7 +95,7 @@ async function makeClip(): Promise<void> {
   if (!wish) return;
   const part = clipPart();
   asked = JSON.stringify([wish.settings, part, wish.song]);
-  const body = { settings: wish.settings, ...part, fps: CLIP_RATE, size: `${SIDE}x${SIDE}` };
+  const body = { settings: wish.settings, ...part, size: `${SIDE}x${SIDE}` };
   const began = performance.now();
   try {
     const { seconds, frames } = await postJson<{ seconds: number | null; frames: number }>(`/v1/songs/${wish.song}/clip`, { ...body, estimate: true });
@@ -105,7 +104,7 @@ async function makeClip(): Promise<void> {
     const url = URL.createObjectURL(await response.blob());
     if (clip.value) URL.revokeObjectURL(clip.value.url);
     const took = (performance.now() - began) / 1000;
-    clip.value = { url, told: `Small, at ${CLIP_RATE} frames a second: each is a frame of the final video. Made in ${span(took)}.` };
+    clip.value = { url, told: `Small, at ${Math.round(Number(response.headers.get('AKMA-Fps')) || 0)} frames a second: each is a frame of the final video. Made in ${span(took)}.` };
     performance.measure('clip', { start: began, end: performance.now() });
     announce(`The clip is there, made in ${span(took)}`);
   } catch (failure) {
