@@ -9,6 +9,7 @@ from akma_core.config import Environment
 from akma_core.database import Database
 from akma_core.jobs.cleanup import delete_expired, delete_orphans
 from akma_core.jobs.periodic import PeriodicTask, PeriodicTasks
+from akma_core.jobs.song_cleanup import delete_expired_songs, delete_unowned
 from akma_core.jobs.stages import Stages
 from akma_core.jobs.workflows import Jobs, version
 from akma_core.log import event
@@ -104,8 +105,10 @@ class Worker:
             delete_expired(
                 self._database, self._storage, self._environment.retention_days, self._environment.retention_bytes
             )
+            delete_expired_songs(self._database, self._storage, self._environment.retention_days)
         if self._database.due("sweep", 6 * 3600):
             delete_orphans(self._storage, self._database)
+            delete_unowned(self._database, self._storage)
 
 
 def _device(wish: str, index: int) -> str:

@@ -14,8 +14,8 @@ from akma_core.networks.card import NetworkCard
 from akma_core.networks.realesrgan.catalog import UpscalerCard
 from akma_core.status import Status
 
-LINKED = ("events", "video", "manifest", "waveform", "stream")  # what a browser opens by itself
-PATHS = {"waveform": "waveform.png", "stream": "stream.m3u8"}
+LINKED = ("events", "video", "manifest", "waveform", "poster", "stream")  # what a browser opens by itself
+PATHS = {"waveform": "waveform.png", "poster": "poster.jpg", "stream": "stream.m3u8"}
 
 
 class RenderError(BaseModel):
@@ -44,6 +44,7 @@ class Links(BaseModel):
     video: str
     manifest: str
     waveform: str
+    poster: str
     stream: str
     log: str
 
@@ -97,6 +98,7 @@ class ModelResponse(BaseModel):
     licence: str
     note: str
     built_in: bool
+    seeds: str = Field(description="path of the picture of a seed, which stands for {seed}: it never changes")
 
 
 class UpscalerResponse(BaseModel):
@@ -175,7 +177,10 @@ def _video(render: Render) -> Video | None:
 
 def model_response(card: NetworkCard, *, built_in: bool) -> ModelResponse:
     return ModelResponse(
-        digest=card.digest, built_in=built_in, **card.model_dump(include=set(ModelResponse.model_fields))
+        digest=card.digest,
+        built_in=built_in,
+        seeds=f"/v1/models/{card.name}/seeds/{{seed}}.jpg?v={card.digest[:16]}",
+        **card.model_dump(include=set(ModelResponse.model_fields)),
     )
 
 

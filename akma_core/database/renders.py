@@ -72,11 +72,15 @@ class Renders(Engine):
         with self._read() as connection:
             return [_render(row) for row in connection.execute(query)]
 
-    def page(self, owner: str | None, cursor: tuple[float, str] | None, limit: int) -> list[Render]:
+    def page(
+        self, owner: str | None, cursor: tuple[float, str] | None, limit: int, status: str | None = None
+    ) -> list[Render]:
         """The newest first, of one owner or all; `cursor` is (created, id) of the last one seen."""
         query = sa.select(renders).order_by(renders.c.created.desc(), renders.c.id.desc()).limit(limit)
         if owner is not None:
             query = query.where(renders.c.owner == owner)
+        if status is not None:
+            query = query.where(renders.c.status == status)
         if cursor is not None:
             query = query.where(sa.tuple_(renders.c.created, renders.c.id) < sa.tuple_(*map(sa.literal, cursor)))
         return self._all(query)

@@ -1,6 +1,7 @@
 """Chromium for tests of the page: what it logs, whom it asks, and axe-core's findings."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 AXE = ROOT / "studio/node_modules/axe-core/axe.min.js"
 BUILT = ROOT / "akma_core/api/static/index.html"
 WAIT = 20_000  # milliseconds
+KEPT = "localStorage.getItem('akma.document')"
 AWAY = ("ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_SOCKET_NOT_CONNECTED")
 
 
@@ -59,7 +61,7 @@ class Page:
 
     def document(self) -> dict[str, Any]:
         """What the page edits, as it is kept in the browser."""
-        found: dict[str, Any] = json.loads(self.page.evaluate("localStorage.getItem('akma.document')"))
+        found: dict[str, Any] = json.loads(self.page.evaluate(KEPT))
         return found
 
     @property
@@ -68,15 +70,15 @@ class Page:
         return found
 
     def wait(self, expression: str) -> None:
-        """Until the page's JavaScript `expression` is true."""
-        self.page.wait_for_function(expression, timeout=WAIT)
+        """Until the page's JavaScript `expression` is true. Playwright's own way is eval, which the page forbids."""
+        end = time.monotonic() + WAIT / 1000
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < end, f"still not so: {expression}; settings {self.page.evaluate(KEPT)}"
+            self.page.wait_for_timeout(30)
 
     def wait_settings(self, expression: str) -> None:
         """Until `expression` of the document's settings `s` is true."""
-        self.wait(
-            "(() => { const s = JSON.parse(localStorage.getItem('akma.document')).settings; "
-            f"return {expression}; }})()"
-        )
+        self.wait(f"(() => {{ const s = JSON.parse({KEPT}).settings; return {expression}; }})()")
 
     def take_demo_song(self) -> None:
         self.button("Try the demo song").click()

@@ -10,13 +10,16 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 
 from akma_core.api.cache import SingleFlightCache, one
 from akma_core.api.dependencies import CallerDep, RenderId, StateDep
+from akma_core.api.poster import poster_of
 from akma_core.api.responses import KEEP, no_file, stored_file
 from akma_core.api.watch import snapshot_of
 from akma_core.database import Render
 from akma_core.errors import RequestError
 from akma_core.storage import MissingKeyError
+from akma_core.storage.layout import chunk_key
 
-PICTURES = 8 << 20  # bytes of waveforms kept in memory
+PICTURES = 8 << 20  # bytes of waveforms and posters kept in memory
+MAX_SEGMENT = 256 << 20  # bytes
 
 router = APIRouter(prefix="/v1/renders", tags=["renders"])
 
@@ -81,6 +84,35 @@ async def get_waveform(request: Request, render_id: RenderId, state: StateDep, c
             raise no_file(render, "curve") from None
         message = "the curve is not there yet: ask again when the render's stage is rendering"
         raise RequestError(message, code="not_done") from None
+
+
+@router.get(
+    "/{render_id}/poster.jpg",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, 304: {"description": "What If-None-Match says"}},
+)
+@router.head("/{render_id}/poster.jpg", include_in_schema=False)
+async def get_poster(request: Request, render_id: RenderId, state: StateDep, caller: CallerDep) -> Response:
+    """A frame of the video, small: from the middle of what is finished so far."""
+    found = await snapshot_of(state, caller, render_id)
+    render, finished = found.render, found.progress.segments
+    if not finished and not render.is_over:
+        raise RequestError("no chunk is finished yet: ask again when frames are done", code="not_done")
+    index = finished // 2
+    tag = f'"{render.id}-{index}"'
+    headers = {"ETag": tag, **(KEEP if render.is_over else {"Cache-Control": "private, no-cache"})}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+
+    async def make() -> bytes:
+        segment = await run_in_threadpool(state.storage.get_bytes, chunk_key(render.id, index), MAX_SEGMENT)
+        return await run_in_threadpool(poster_of, segment)
+
+    pictures = one(request, "pictures", lambda: SingleFlightCache(PICTURES))
+    try:
+        return Response(await pictures.get(f"poster {tag}", make), media_type="image/jpeg", headers=headers)
+    except MissingKeyError:
+        raise no_file(render, "poster") from None
 
 
 @router.get("/{render_id}/log", response_class=PlainTextResponse)

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from akma_core.api.dependencies import CallerDep, RenderId, StateDep, find_render
 from akma_core.api.openapi import AUDIO, SETTINGS, SONG, form, settings_fields
-from akma_core.api.schemas import RenderPage, RenderResponse, render_response
+from akma_core.api.schemas import RenderPage, RenderResponse, Status, render_response
 from akma_core.api.song_input import song_input
 from akma_core.errors import RequestError
 from akma_core.log import event
@@ -82,13 +82,14 @@ def list_renders(
     caller: CallerDep,
     cursor: Annotated[str | None, Query(max_length=80, description="of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    status: Annotated[Status | None, Query(description="only those")] = None,
 ) -> RenderPage:
     """List your renders, the newest first; an administrator sees everyone's."""
     match = CURSOR.fullmatch(cursor) if cursor else None  # an empty one, as forms send it, is the first page
     if cursor and not match:
         raise RequestError("cursor should be what the page before gave", code="bad_cursor", field="cursor")
     after = (float(match[1]), match[2]) if match else None
-    found = state.database.page(None if caller.is_admin else caller.name, after, limit + 1)
+    found = state.database.page(None if caller.is_admin else caller.name, after, limit + 1, status)
     page = found[:limit]
     progress = state.database.progress(render.id for render in page)
     last = f"{page[-1].created:.9f}_{page[-1].id}" if len(found) > limit else None

@@ -15,6 +15,7 @@ from akma_core.api.song_schemas import PeaksResponse, SongPage, SongResponse, so
 from akma_core.api.upload import receive
 from akma_core.audio.peaks import FULL_SCALE, PEAK_RATE, reduced
 from akma_core.errors import RequestError
+from akma_core.jobs.song_cleanup import clear_song
 from akma_core.log import event
 
 CURSOR = re.compile(r"([0-9]{1,11}\.[0-9]{1,9})_([0-9a-f]{64})")
@@ -88,6 +89,7 @@ def delete_song(song_id: SongId, state: StateDep, caller: CallerDep) -> Response
     """Take a song off your list. Its bytes go once nobody has it and no render is of it."""
     state.songs.find_now(caller, song_id)
     state.database.forget_song(song_id, None if caller.is_admin else caller.name)
+    clear_song(state.database, state.storage, song_id)
     event("song_deleted", song=song_id, by=caller.name)
     return Response(status_code=204)
 
