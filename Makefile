@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 STUDIO := akma_core/api/static/index.html
 
-.PHONY: help demo serve test coverage lint lint-deploy lock clean
+.PHONY: help demo serve studio test coverage lint lint-deploy lock clean
 
 help:
 	@echo "make demo    start the service, have it render the demo song, fetch the video, stop"
 	@echo "make serve   start the service at http://127.0.0.1:3000 (the studio; the API: /v1/docs) until Ctrl-C"
+	@echo "make studio  build the page alone"
 	@echo "make test    run the tests"
 	@echo "make lint    ruff and mypy; make lint-deploy what deploy/ holds"
 	@echo "make clean   remove what the others made"
@@ -25,6 +26,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(STUDIO): $(VENV)/.installed $(shell find studio -name node_modules -prune -o -type f -print)
 	@echo "== building the studio =="
 	@$(BIN)/python scripts/build_studio.py
+
+studio: $(STUDIO)
 
 demo: $(VENV)/.installed $(STUDIO)
 	@mkdir -p $(DEMO)

@@ -52,9 +52,9 @@ class _Song:
 class Previews:
     """What a worker makes for the API, on its device; one thread at a time."""
 
-    def __init__(self, storage: Storage, device_runner: Device, folder: Path) -> None:
+    def __init__(self, storage: Storage, device: Device, folder: Path) -> None:
         """`folder`: this worker's own, made when something is put there."""
-        self._storage, self._device, self._folder = storage, device_runner, folder
+        self._storage, self._device, self._folder = storage, device, folder
         self._songs: OrderedDict[tuple[str, ...], _Song] = OrderedDict()
         self._plans: OrderedDict[str, tuple[RenderPlan, Columns]] = OrderedDict()
 

@@ -10,14 +10,11 @@ import { announce } from '../controls/announce';
 import { Fault } from '../controls/fault';
 import { settings } from '../document/store';
 import { clock, plural, span } from '../format';
-import { models } from '../schema';
 import { pause, region, time } from '../song/player';
 import { song } from '../song/song';
-import { chosenModel } from './look/network';
 
 const LONGEST = 8; // seconds of a clip
-const CLIP_RATE = 15;
-const CLIP_SIDE = 256;
+const SIDE = 256; // of the clip's box and of the stills, pixels
 
 interface Wish {
   song: string;
@@ -60,8 +57,8 @@ export function Preview(): ComponentChild {
       </div>
       {clip.value && <p class="help">{clip.value.told}</p>}
       <p class="row">
-        <button type="button" class="main" disabled={!found || busy.value !== null} onClick={() => void makeClip()}>
-          Clip of {clock(part.start)} to {clock(part.start + part.duration)}
+        <button type="button" disabled={!found || busy.value !== null} onClick={() => void makeClip()}>
+          Make a clip, {clock(part.start)} to {clock(part.start + part.duration)}
         </button>
         <button type="button" disabled={!found || busy.value !== null} onClick={() => void makeStills()}>
           Four stills
@@ -93,24 +90,12 @@ function clipPart(): { start: number; duration: number } {
   return { start, duration: Math.max(0.1, Math.min(LONGEST, end - start, length - start)) };
 }
 
-/** Small, and of the shape of the final video. */
-function clipSize(): string | undefined {
-  const wanted = /^(\d+)x(\d+)$/.exec(String(settings.value['size'] ?? ''));
-  const model = models.value.find(({ name }) => name === chosenModel());
-  const [width, height] = wanted ? [Number(wanted[1]), Number(wanted[2])] : [model?.width ?? 0, model?.height ?? 0];
-  const longest = Math.max(width, height);
-  if (!longest) return undefined;
-  const even = (side: number): number => Math.max(16, 2 * Math.round((side * Math.min(1, CLIP_SIDE / longest)) / 2));
-  return `${even(width)}x${even(height)}`;
-}
-
 async function makeClip(): Promise<void> {
   const wish = begin('clip');
   if (!wish) return;
   const part = clipPart();
   asked = JSON.stringify([wish.settings, part, wish.song]);
-  const size = clipSize();
-  const body = { settings: wish.settings, ...part, fps: CLIP_RATE, ...(size && { size }) };
+  const body = { settings: wish.settings, ...part, size: `${SIDE}x${SIDE}` };
   const began = performance.now();
   try {
     const { seconds, frames } = await postJson<{ seconds: number | null; frames: number }>(`/v1/songs/${wish.song}/clip`, { ...body, estimate: true });
@@ -119,7 +104,7 @@ async function makeClip(): Promise<void> {
     const url = URL.createObjectURL(await response.blob());
     if (clip.value) URL.revokeObjectURL(clip.value.url);
     const took = (performance.now() - began) / 1000;
-    clip.value = { url, told: `${size ?? ''} at ${CLIP_RATE} frames a second: every frame is one of the final video’s. Made in ${span(took)}.` };
+    clip.value = { url, told: `Small, at ${Math.round(Number(response.headers.get('AKMA-Fps')) || 0)} frames a second: each is a frame of the final video. Made in ${span(took)}.` };
     performance.measure('clip', { start: began, end: performance.now() });
     announce(`The clip is there, made in ${span(took)}`);
   } catch (failure) {
@@ -136,7 +121,7 @@ async function makeStills(): Promise<void> {
   const length = (loop?.end ?? song.value?.duration ?? 0) - begin_;
   const times = [1, 3, 5, 7].map((share) => Number((begin_ + (length * share) / 8).toFixed(3)));
   try {
-    const answer = await postJson<{ stills: Still[] }>(`/v1/songs/${wish.song}/stills`, { settings: wish.settings, times, size: CLIP_SIDE });
+    const answer = await postJson<{ stills: Still[] }>(`/v1/songs/${wish.song}/stills`, { settings: wish.settings, times, size: SIDE });
     stills.value = answer.stills;
     announce('Four stills are there');
   } catch (failure) {

@@ -12,7 +12,7 @@ const STATES: readonly (Status | '')[] = ['', 'queued', 'running', 'done', 'fail
 
 export function RendersList(): ComponentChild {
   return (
-    <section aria-label="Renders">
+    <section class="renders-part" aria-label="Renders">
       <div class="part-head">
         <h2>Renders</h2>
         <label class="inline">

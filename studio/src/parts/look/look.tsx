@@ -16,7 +16,7 @@ export function LookPart(): ComponentChild {
   return (
     <div class="look">
       <h2>Network</h2>
-      <div class="cards" role="radiogroup" aria-label="Network">
+      <div class="cards networks" role="radiogroup" aria-label="Network">
         {models.value.map((model) => (
           <Card key={model.name} model={model} />
         ))}
@@ -28,7 +28,7 @@ export function LookPart(): ComponentChild {
       </div>
       <div class="settings">
         <Setting name="seed" />
-        <Setting name="class" />
+        {(models.value.find(({ name }) => name === chosenModel())?.classes ?? 0) > 0 && <Setting name="class" />}
       </div>
       <Wall />
     </div>
