@@ -20,7 +20,6 @@ from akma_core.modulation.presets import find_preset
 from akma_core.modulation.resolve import resolve
 from akma_core.modulation.rows import Row
 from akma_core.modulation.song import features_version
-from akma_core.render.planner import own_curve
 from akma_core.sandbox.pool import SandboxPool
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
@@ -156,4 +155,4 @@ def _features_key(song: Song, settings: RenderSettings) -> str:
 
 def _rows(settings: RenderSettings) -> tuple[Row, ...]:
     preset = find_preset(settings.preset_name, files=False)
-    return resolve(settings, preset, own_curve=own_curve(settings)).rows
+    return resolve(settings, preset, own_curve=settings.own_curve).rows

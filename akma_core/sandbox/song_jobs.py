@@ -25,7 +25,7 @@ from akma_core.modulation.hit_export import write_hits
 from akma_core.modulation.presets import find_preset
 from akma_core.modulation.resolve import Modulation, resolve
 from akma_core.modulation.song import Heard, SongAnalysis, hear
-from akma_core.render.planner import check_hits, own_curve
+from akma_core.render.planner import check_hits
 from akma_core.settings import RenderSettings
 
 LOOK = 10.0  # seconds that are spent on the samples of a song when it comes
@@ -95,7 +95,7 @@ def export_hits(song: Path, name: str, settings: str, suffix: str) -> Answer:
 
 
 def _modulation(settings: RenderSettings) -> Modulation:
-    return resolve(settings, find_preset(settings.preset_name, files=False), own_curve=own_curve(settings))
+    return resolve(settings, find_preset(settings.preset_name, files=False), own_curve=settings.own_curve)
 
 
 def _recalled(features: Path, loud: Path) -> Heard:
