@@ -60,7 +60,8 @@ def test_help_gives_every_option_with_its_range_and_default(akma: Akma, monkeypa
     fields = {field.alias or name for name, field in RenderSettings.model_fields.items()}
     assert fields == RANGES.keys() - NO_SETTINGS
     commands = {"render": set(RANGES), "waveform": {"fps", "window_length", "polyorder", "compression", "original",
-                "channels", "start", "duration"},
+                "channels", "start", "duration", "own_curve", "preset", "strength", "modulation", "hits", "stem",
+                "curve"},
                 "seeds": {"model", "class", "truncation_psi", "noise", "device", "seeds", "rank"}}  # fmt: skip
     for command, expected in commands.items():
         shown = akma(command, "--help")
