@@ -27,9 +27,10 @@ Answer = dict[str, Any]
 class WorkerTasks:
     """Takes tasks from the database, one at a time."""
 
-    def __init__(self, database: Database, storage: Storage, device: Device, worker: str) -> None:
+    def __init__(self, database: Database, storage: Storage, device: Device, worker: str, folder: Path) -> None:
+        """`folder`: this worker's own, for copies of songs."""
         self._database, self._storage, self._device, self._worker = database, storage, device, worker
-        quick, slow = Previews(storage, device), Previews(storage, device)
+        quick, slow = (Previews(storage, device, folder / name) for name in ("quick", "slow"))
         self._quick = {"preview": self.preview, "stills": quick.stills, "seeds": quick.seeds}
         self._slow = {"import": self.import_network, "clip": slow.clip, "measure": slow.measure}
 

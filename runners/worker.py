@@ -1,6 +1,7 @@
 """The worker: owns one device, takes work of all renders, and does it. A BentoML service wraps it in `service.py`."""
 
 import os
+import shutil
 
 import torch
 
@@ -37,7 +38,9 @@ class Worker:
         spoken = version(self._device.profile)
         self._stages = Stages(self._database, self._storage, self._device, folder, self.name, spoken)
         self._jobs = Jobs(environment, self._database, self._stages, self.name)
-        self._tasks = WorkerTasks(self._database, self._storage, self._device, self.name)
+        copies = environment.home / "work" / f"{self.name}-tasks"
+        shutil.rmtree(copies, ignore_errors=True)  # what a process of the same name left
+        self._tasks = WorkerTasks(self._database, self._storage, self._device, self.name, copies)
         quick = 0.5 if environment.is_postgres else 0.1
         jobs, stages = self._jobs, self._stages
         self._periodic = [
