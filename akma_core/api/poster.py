@@ -12,7 +12,7 @@ QUALITY = 85
 def poster_of(segment: bytes) -> bytes:
     """A JPEG of a segment's first frame, which is a key frame."""
     with av.open(io.BytesIO(segment), "r") as container:
-        picture: Image.Image = next(container.decode(video=0)).to_image()
+        picture = Image.fromarray(next(container.decode(video=0)).to_ndarray(format="rgb24"))
     picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     packed = io.BytesIO()
     picture.save(packed, format="JPEG", quality=QUALITY)

@@ -6,7 +6,7 @@ from pathlib import Path
 from akma_core.cli.options import Commands, add_files, add_settings, named_files, settings_of
 from akma_core.errors import RequestError
 
-SETTINGS = ("fps", "window_length", "polyorder", "compression", "preset", "strength", "modulation")
+SETTINGS = ("fps", "window_length", "polyorder", "compression", "preset", "strength", "modulation", "hits")
 FORMATS = (".png", ".json", ".npz")
 
 

@@ -7,7 +7,20 @@ import traceback
 from collections.abc import Sequence
 
 from akma_core import __version__
-from akma_core.cli import doctor, features, flash, models, presets, render, seeds, serve, submit, upscale, waveform
+from akma_core.cli import (
+    doctor,
+    features,
+    flash,
+    hits,
+    models,
+    presets,
+    render,
+    seeds,
+    serve,
+    submit,
+    upscale,
+    waveform,
+)
 from akma_core.cli.options import Parser
 from akma_core.errors import AkmaError
 
@@ -47,6 +60,6 @@ def _parser() -> Parser:
     parser = Parser(prog="akma", description="A song becomes a video whose motion is the song's loudness.")
     parser.add_argument("--version", action="version", version=f"akma {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    for command in (render, upscale, waveform, features, flash, presets, seeds, models, serve, submit, doctor):
+    for command in (render, upscale, waveform, features, hits, flash, presets, seeds, models, serve, submit, doctor):
         command.add(commands)
     return parser

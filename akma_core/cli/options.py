@@ -1,6 +1,7 @@
 """Options that the commands share: a parser of one-line errors, and options made from the settings."""
 
 import argparse
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 from akma_core.errors import RequestError
 from akma_core.settings import RenderSettings
 
+FILES = ("hits",)  # given as files
 REPEATED = {"modulation": "--modulate", "keys": "--keyframe"}  # given once for each row or key
 
 Commands = Any  # argparse's collection of subparsers, whose class has no public name
@@ -37,6 +39,8 @@ def add_settings(parser: Parser, names: Iterable[str] = ()) -> None:
             {"action": "store_true"} if field.annotation is bool else {"metavar": option.upper()}
         )
         flag = "--" + option.replace("_", "-")
+        if name in FILES:
+            arguments["metavar"] = "FILE"
         if name in REPEATED:
             flag, arguments = REPEATED[name], {"action": "append", "metavar": flag[2:].upper()}
         parser.add_argument(
@@ -85,4 +89,14 @@ def settings_of(options: argparse.Namespace) -> RenderSettings:
 def given(options: argparse.Namespace) -> dict[str, Any]:
     """The settings that were given, as text."""
     prefix = "setting_"
-    return {key.removeprefix(prefix): value for key, value in vars(options).items() if key.startswith(prefix)}
+    found = {key.removeprefix(prefix): value for key, value in vars(options).items() if key.startswith(prefix)}
+    return {name: _read(name, value) if name in FILES else value for name, value in found.items()}
+
+
+def _read(name: str, path: str) -> str:
+    """What a file of a setting holds, as the setting's text."""
+    from akma_core.modulation.edited_hits import plain
+    from akma_core.modulation.hit_files import read_hits
+
+    assert name == "hits"
+    return json.dumps(plain(read_hits(Path(path))))

@@ -10,9 +10,10 @@ from akma_core.audio.features.analysis import Analysis
 
 from . import features
 from .columns import key_of
-from .edited_hits import STROKES, Hit, named_hits, plain
+from .edited_hits import plain
 from .grammar import line_of
 from .resolve import Modulation
+from .song_hits import found_hits
 from .types import Columns, Floats
 
 LEVELS = 1000  # of a curve's values: more than a screen has rows
@@ -52,11 +53,6 @@ def analysis_json(
         f"{json.dumps(name)}:{_curve(each, fps, shown, points)}" for name, each in columns.items() if each.ndim == 1
     )
     return (json.dumps(told)[:-1] + f', "curves": {{{curves}}}}}\n').encode()
-
-
-def found_hits(heard: Analysis) -> list[Hit]:
-    """The hits that were found, each with the drum that it is where one is heard."""
-    return named_hits(heard.events["hits"], {name: heard.events[name] for name in STROKES})
 
 
 def _beats(heard: Analysis) -> list[dict[str, Any]]:

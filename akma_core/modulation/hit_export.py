@@ -16,9 +16,14 @@ COLOURS = {"kick": "Red", "snare": "Blue", "tom": "Purple", "hat": "Yellow", "cy
 
 def write_hits(suffix: str, hits: Sequence[Hit], fps: Fraction, name: str, duration: float) -> bytes:
     """`hits` in the format of `suffix`; RequestError for another. `name` and `duration` (s) are the song's."""
-    if suffix not in WRITERS:
-        raise RequestError(f"cannot write hits as {suffix or 'that'}: use {', '.join(WRITERS)}", field="output")
+    check_suffix(suffix)
     return WRITERS[suffix](hits, fps, name, duration).encode()
+
+
+def check_suffix(suffix: str) -> None:
+    """RequestError for what is none of TYPES."""
+    if suffix not in TYPES:
+        raise RequestError(f"cannot write hits as {suffix or 'that'}: use {', '.join(TYPES)}", field="output")
 
 
 def _csv(hits: Sequence[Hit], _fps: Fraction, _name: str, _duration: float) -> str:

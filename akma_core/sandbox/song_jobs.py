@@ -16,7 +16,7 @@ from akma_core.audio.features.analysis_file import dump_analysis, load_analysis
 from akma_core.audio.peaks import read_peaks
 from akma_core.audio.reader import loudness, open_audio
 from akma_core.errors import RequestError
-from akma_core.modulation.analysis_json import analysis_json, found_hits
+from akma_core.modulation.analysis_json import analysis_json
 from akma_core.modulation.columns import compute_columns
 from akma_core.modulation.edited_hits import Hit
 from akma_core.modulation.envelope import curve_of
@@ -24,6 +24,7 @@ from akma_core.modulation.hit_export import write_hits
 from akma_core.modulation.presets import find_preset
 from akma_core.modulation.resolve import Modulation, resolve
 from akma_core.modulation.song import Heard, SongAnalysis, hear
+from akma_core.modulation.song_hits import found_hits
 from akma_core.render.planner import check_hits, own_curve
 from akma_core.settings import RenderSettings
 
