@@ -13,6 +13,7 @@ import httpx
 
 from akma_core.errors import AkmaError, FailureError, RequestError
 from akma_core.files import sync, writing
+from akma_core.status import ENDED, STATUSES
 
 RETRY_FOR = 120.0  # seconds that a server which has answered before may be away: it may be starting again
 PAUSES = (0.2, 0.5, 1.0, 2.0)  # seconds between two attempts; the last one from then on
@@ -21,7 +22,6 @@ SILENCE = 40.0  # seconds without a byte of events, of which there is one every 
 CHECKED = 600.0  # seconds until a song that was sent is checked, kept and accepted
 MAX_MANIFEST = 64 << 20  # bytes
 TRANSIENT = {502, 503, 504}  # what a service that starts, or a proxy before it, answers
-TERMINAL = ("done", "failed", "cancelled")
 
 State = dict[str, Any]
 """The JSON of GET /v1/renders/{id}."""
@@ -105,12 +105,12 @@ class Client:
                         heard = True
                         state = state | event  # later events have no settings and links
                         yield state
-                        if state["status"] in TERMINAL:
+                        if state["status"] in ENDED:
                             return
                 deaf = 0 if heard else deaf + 1
             state = self.get(render_id)
             yield state
-            if state["status"] in TERMINAL:
+            if state["status"] in ENDED:
                 return
             time.sleep(PAUSES[deaf] if deaf < len(PAUSES) else POLL)
 
@@ -197,7 +197,7 @@ class Client:
 def _state(answer: httpx.Response) -> State:
     try:
         state = answer.json()
-        if state["status"] in (*TERMINAL, "queued", "running") and state["id"].isalnum():
+        if state["status"] in STATUSES and state["id"].isalnum():
             return dict(state)
     except (ValueError, KeyError, TypeError, AttributeError):
         pass

@@ -55,6 +55,13 @@ class Environment(BaseSettings):
     )
     cors_origins: Words = Field(default=(), description="origins whose pages may call the API (default: none)")
 
+    root_path: Annotated[str, Field(pattern=r"^((/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}){1,8})?$")] = Field(
+        default="", description="path under which a proxy shows the service, such as /akma; links begin with it"
+    )
+    trust_proxy: bool = Field(
+        default=False, description="true: a proxy stands before it whose X-Forwarded-Prefix is believed"
+    )
+
     max_upload_bytes: Annotated[int, Field(ge=1)] = Field(default=4 << 30, description="largest upload, bytes")
     max_audio_seconds: Annotated[float, Field(gt=0)] = Field(default=6 * 3600.0, description="longest song, seconds")
     max_pixels: Annotated[int, Field(ge=256)] = Field(

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from akma_core.database import Database, Row
 from akma_core.errors import FailureError
+from akma_core.status import STATUSES
 
 if TYPE_CHECKING:
     import prometheus_client
     from prometheus_client.metrics_core import Metric
 
 STAGES = ("plan", "chunk", "network", "encode", "join", "upload")
-STATUSES = ("queued", "running", "done", "failed", "cancelled")
 UP = "1 where the database answers, 0 where it does not."
 BUCKETS = tuple(base * 10**power for power in (-2, -1, 0, 1, 2, 3) for base in (1, 2.5, 5))  # seconds, 10 ms to 1.4 h
 

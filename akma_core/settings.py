@@ -16,19 +16,23 @@ from pydantic import (
     model_validator,
 )
 
+from akma_core.audio.channels import Channels
 from akma_core.errors import RequestError
 from akma_core.modulation.edited_hits import Hits
 from akma_core.modulation.grammar import Rows
 from akma_core.modulation.keys import Keys
+from akma_core.networks.canvas import SHAPE
 
 MAX_FPS = 240
 MIN_SIDE, MAX_SIDE = 16, 8192  # pixels of a video
+OWN_CURVE = ("window_length", "polyorder", "compression")
 CURVE_SETTINGS = (
     "fps",
     "window_length",
     "polyorder",
     "compression",
     "original",
+    "channels",
     "start",
     "duration",
 )  # of a curve alone
@@ -90,6 +94,7 @@ FrameRate = Annotated[
     WithJsonSchema({"type": "string", "examples": ["30", "29.97", "30000/1001"]}),
 ]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Noise = Literal["const", "none", "random"]
 SeedList = Annotated[tuple[Seed, ...], BeforeValidator(_seed_list), Field(min_length=4, max_length=MAX_SEEDS)]
 SeedCount = Annotated[int, Field(ge=4, le=MAX_SEEDS)]
 Size = Annotated[str, Field(pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]
@@ -118,7 +123,16 @@ class RenderSettings(BaseModel):
         1.0,
         description="loudness ** (1 / compression), above 0 to 1000: below 1 loud parts stand out, above 1 quiet ones",
     )
+    own_curve: bool = Field(
+        False,
+        description="the curve of window_length, polyorder and compression in place of a preset's loudness (default: "
+        "where one of them is given)",
+    )
     original: bool = Field(False, description="the 2022 curve to the letter: not kept within 0..1 (default: off)")
+    channels: Channels = Field(
+        "mean",
+        description="channels of the song that make the curve: mean (of all, AKMA's), left, right, mid, side, loudest",
+    )
     preset: Annotated[str, Field(min_length=1, max_length=4096)] | None = Field(
         None,
         description="how the picture moves: a name that `akma presets` lists, or a .toml file (default: pulse, which "
@@ -164,6 +178,11 @@ class RenderSettings(BaseModel):
     truncation_psi: Annotated[float, Field(ge=-10, le=10)] = Field(
         1.0, description="distance from the network's average picture, -10 to 10; 1 as trained, below 1 tamer"
     )
+    noise: Noise = Field(
+        "const",
+        description="noise inputs of a StyleGAN2: const (its own, which stand still), none (smooth), or random "
+        "(drawn for each frame: grain)",
+    )
     upscale: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
         "none",
         description="Real-ESRGAN after the network: a name that `akma models list` gives (realesr-animevideov3 is "
@@ -175,6 +194,14 @@ class RenderSettings(BaseModel):
     size: Size | None = Field(
         None,
         description="size of the video, 16x16 to 8192x8192: filled, what stands over is cut (default: as outscale)",
+    )
+    shape: Annotated[str, Field(pattern=SHAPE)] | None = Field(
+        None,
+        description="shape of the picture, drawn as such: 16:9, 9:16, 4:1, or pixels of the network, 640x360 "
+        "(default: the network's)",
+    )
+    flash_limit: Literal["on", "off"] = Field(
+        "on", description="hold the brightness where the picture would flash more than guidelines allow: on or off"
     )
     start: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = Field(
         0.0, description="first second of the song to show, 0 or more"
@@ -198,6 +225,14 @@ class RenderSettings(BaseModel):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,2})?)$")] = Field(
         "auto", description="auto, cpu, cuda or cuda:N"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, fields: Any) -> Any:
+        """What shapes the curve stands in for a preset's loudness, also where it is what it would be by default."""
+        if isinstance(fields, dict) and "own_curve" not in fields and any(name in fields for name in OWN_CURVE):
+            return {**fields, "own_curve": True}
+        return fields
 
     @model_validator(mode="after")
     def _consistent(self) -> "RenderSettings":

@@ -20,10 +20,10 @@ from typing import Any
 import httpx
 import numpy as np
 import soundfile
-from load import percentiles, resident
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.load import percentiles, resident
 from tests.support.serving import serving
 
 KEYS = {"greedy": "greedy-secret-0123456", "other": "other-secret-01234567"}

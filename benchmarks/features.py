@@ -1,4 +1,4 @@
-"""How well and how fast songs are analysed, against songs whose truth is known.
+"""Accuracy and speed of the analysis, on songs whose truth is known.
 
     python benchmarks/features.py SONG.json ... [--hour SONG.ogg]
 

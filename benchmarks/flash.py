@@ -1,4 +1,4 @@
-"""How many labelled sequences the flash meter judges as their labels do, and what it costs.
+"""Accuracy and cost of the flash meter, on the labelled sequences.
 
     python benchmarks/flash.py DIR [--grid coarse] [--pack tests/golden/flash/cases.npz]
 
@@ -48,12 +48,12 @@ def small(folder: Path, case: Case, grid: Grid) -> NDArray[np.uint8]:
 
 
 def given(case: Case, standard: str) -> bool:
-    """Whether the case passes by its label for that standard."""
+    """True where the case passes by its label for that standard."""
     return str(case["expected"][standard]).startswith("pass")
 
 
 def mended(case: Case, standard: str) -> bool:
-    """Whether the case passes, where the labels given contradict each other.
+    """True where the case passes, where the labels given contradict each other.
 
     A case has a label a standard (`expected`, left at "pass" throughout some sets) and one of its set (`set_row`). The
     set's counts for its own standard. The others differ from it in area only: what passes it by anything else passes

@@ -46,7 +46,7 @@ class StandIn(Stages):
     def __init__(self, database: Database, worker: str, seconds: float) -> None:
         self.busy, self.stopping, self.version = ProgressTracker(), threading.Event(), version("stand-in")
         self._database, self._worker, self._seconds = database, worker, seconds
-        self._device = threading.Lock()
+        self._lock = threading.Lock()
 
     def clean(self) -> None:
         """A storage that keeps nothing."""
@@ -56,22 +56,20 @@ class StandIn(Stages):
 
     def plan(self, render_id: str, base: Callable[[], int]) -> Any:
         sizes = [FRAMES] * JOB
-        begun = self._database.plan(
-            render_id, sizes, status="running", stage="rendering", started=time.time(), base=base()
-        )
+        begun = self._database.start(render_id, sizes, started=time.time(), base=base())
         return SimpleNamespace(frames=sum(sizes), chunk_count=JOB), begun
 
     def sound(self, render_id: str) -> None:
         self._database.update(render_id, sound=JOB)
 
     def chunk(self, render_id: str, index: int) -> int:
-        with self._device:
+        with self._lock:
             time.sleep(duration(render_id, index, self._seconds))
         time.sleep(ENCODING if self._seconds else 0)
         return self._database.finish_segment(render_id, index, self._worker, [], rendered=True)
 
     def finish(self, render_id: str) -> bool:
-        return self._database.update(render_id, status="done", stage="done", finished=time.time())
+        return self._database.finish(render_id)
 
 
 def duration(render_id: str, index: int, seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""What a frame's w, camera and colour cost before the network: python -m benchmarks.trajectory [SONG] [--presets ...]
+"""Cost of a frame's w, camera and colour before the network: python -m benchmarks.trajectory [SONG] [--presets ...]
 
 Prints, for each preset, milliseconds a frame of ink's trajectory over a song (columns computed before), and how many
 times akma's that is. The median of --runs passes.

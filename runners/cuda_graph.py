@@ -14,8 +14,8 @@ from runners.batching import BatchSplitter, ran_out
 SLOTS = 2  # one that is computed, one that is copied
 WARM_UPS = 2  # the first compiles kernels and chooses algorithms, the second shows that nothing is left to choose
 
-Compute = Callable[[Tensor, Tensor | None, Tensor | None], Tensor]
-"""ws [n, rows, w_dim], camera transform [n, 3, 3], colour factors [n, 3] -> uint8 RGB [n, H, W, 3], on the device."""
+Compute = Callable[[Tensor, Tensor | None, Tensor | None, Tensor | None], Tensor]
+"""ws [n, rows, w_dim], camera transform [n, 3, 3], colour factors [n, 3], noise seeds [n] -> uint8 [n, H, W, 3]."""
 
 
 class Graph:
@@ -30,13 +30,18 @@ class Graph:
         notes: list[str],
         *,
         coloured: bool = False,
+        drawn: bool = False,
     ) -> None:
-        """`shape`: rows and width of ws. `coloured`: with colour factors, which cost. Raises what `compute` raises."""
+        """`shape`: rows and width of ws. `coloured`: with colour factors, `drawn`: with noise seeds; both cost.
+
+        Raises what `compute` raises.
+        """
         self.batch, self.coloured = batch, coloured
         self.ws = torch.zeros(batch, *shape, device=device)
         """Buffer for the next ws."""
         self.transform = torch.eye(3, device=device).repeat(batch, 1, 1)
         self.colour = torch.ones(batch, 3, device=device) if coloured else None
+        self.noise_seeds = torch.zeros(batch, dtype=torch.int64, device=device) if drawn else None
         self._compute = compute
         self._graph: torch.cuda.CUDAGraph | None = None
         aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
@@ -64,7 +69,7 @@ class Graph:
             self.rgb, self.planes = self._both()
 
     def _both(self) -> tuple[Tensor, Tensor]:
-        rgb = self._compute(self.ws, self.transform, self.colour)
+        rgb = self._compute(self.ws, self.transform, self.colour, self.noise_seeds)
         height, width = rgb.shape[1] // 2 * 2, rgb.shape[2] // 2 * 2
         return rgb, rgb_to_yuv420(rgb[:, :height, :width])
 
@@ -73,9 +78,8 @@ class Slot:
     """Buffers of one batch on its way: inputs to the device, planes from it."""
 
     def __init__(self, graph: Graph) -> None:
-        self._inputs = [
-            (_pinned(static), static) for static in (graph.ws, graph.transform, graph.colour) if static is not None
-        ]
+        static = graph.ws, graph.transform, graph.colour, graph.noise_seeds
+        self._inputs = [None if each is None else (_pinned(each), each) for each in static]
         self.planes, self.host = torch.empty_like(graph.planes), _pinned(graph.planes)
         self.made, self.copied = torch.cuda.Event(), torch.cuda.Event()  # type: ignore[no-untyped-call]
         self.count = 0
@@ -83,7 +87,11 @@ class Slot:
     def send(self, inputs: Inputs) -> None:
         """Start copying `inputs` of a whole batch to where the graph reads them."""
         transform = np.eye(3, dtype=np.float32)[None] if inputs.transform is None else inputs.transform
-        for (pinned, static), array in zip(self._inputs, (inputs.ws, transform, inputs.colour), strict=False):
+        arrays = inputs.ws, transform, inputs.colour, inputs.noise_seeds
+        for buffers, array in zip(self._inputs, arrays, strict=True):
+            if buffers is None:
+                continue
+            pinned, static = buffers
             if array is not None:
                 pinned.copy_(torch.from_numpy(array).expand_as(pinned))
             static.copy_(pinned, non_blocking=True)
@@ -107,10 +115,18 @@ class CudaBatches:
     """
 
     def __init__(
-        self, compute: Compute, batch: int, shape: tuple[int, int], device: torch.device, notes: list[str]
+        self,
+        compute: Compute,
+        batch: int,
+        shape: tuple[int, int],
+        device: torch.device,
+        notes: list[str],
+        *,
+        drawn: bool = False,
     ) -> None:
-        """`shape`: rows and width of ws."""
+        """`shape`: rows and width of ws. `drawn`: inputs have noise seeds."""
         self._compute, self._shape, self._device, self._notes = compute, shape, device, notes
+        self._drawn = drawn
         self._splitter = BatchSplitter(batch, notes)
         self._side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._graph: Graph | None = None
@@ -160,7 +176,9 @@ class CudaBatches:
         wanted, coloured = self._splitter.size, inputs.colour is not None
         if self._graph is None or (self._graph.batch, self._graph.coloured) != (wanted, coloured):
             self._graph, self._slots = None, []  # first of all free what is there
-            self._graph = Graph(self._compute, wanted, self._shape, self._device, self._notes, coloured=coloured)
+            self._graph = Graph(
+                self._compute, wanted, self._shape, self._device, self._notes, coloured=coloured, drawn=self._drawn
+            )
             self._slots = [Slot(self._graph) for _ in range(SLOTS)]
         slot = self._slots.pop(0)
         self._slots.append(slot)

@@ -20,10 +20,11 @@ from akma_core.modulation.song import Heard
 from akma_core.modulation.types import Columns
 from akma_core.networks.builtin import BUILT_IN
 from akma_core.render.curves import Planned, complete
-from akma_core.render.plan import NetworkPart, RenderPlan
+from akma_core.render.plan import CanvasPart, NetworkPart, RenderPlan
 from akma_core.render.planner import make_plan
 from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
+from runners.canvas import choose
 from runners.model_store import resolve
 from runners.network import NetworkRunner, choose_device, device_part
 from runners.priority_lock import PriorityLock
@@ -41,8 +42,10 @@ class Key:
     network: str
     upscaler: str | None
     size: tuple[int, int]
+    canvas: CanvasPart | None
     dtype: str
     batch: int
+    noise: str = "const"
 
 
 class Device(PriorityLock):
@@ -59,18 +62,22 @@ class Device(PriorityLock):
 
     def plan(self, settings: RenderSettings, reader: AudioReader, song: str) -> RenderPlan:
         """Decide a render for this device."""
-        _, card = resolve(settings.model)
+        folder, card = resolve(settings.model)
         upscaler = find_upscaler(settings, self._device)
-        return make_plan(settings, reader, song, card, device_part(self._device, card), upscale_part(upscaler))
+        part = device_part(self._device, card, settings.shape)
+        canvas = choose(settings.shape, card, folder)
+        return make_plan(settings, reader, song, card, part, upscale_part(upscaler), canvas)
 
     def pictures(self, plan: RenderPlan) -> NetworkRunner:
-        """The plan's network, loaded now if it is not; to be called within a turn."""
+        """The plan's network, loaded now if it is not; to be called by the holder."""
         key = Key(
             plan.network.digest,
             plan.upscale.digest if plan.upscale else None,
             (plan.width, plan.height),
+            plan.network.canvas,
             plan.device.dtype,
             plan.device.batch,
+            plan.network.noise,
         )
         return self._kept(key, lambda: self._load(plan))
 
@@ -92,7 +99,10 @@ class Device(PriorityLock):
             raise RequestError(message, code="other_network", field="model")
         finishing = finish(plan, find_upscaler(plan.settings, self._device))
         size = plan.network.width, plan.network.height
-        return NetworkRunner(folder, self._device, plan.device.batch, plan.device.dtype, finishing, size)
+        device, network = plan.device, plan.network
+        return NetworkRunner(
+            folder, self._device, device.batch, device.dtype, finishing, size, network.noise, network.canvas
+        )
 
     def complete(self, plan: RenderPlan, reader: AudioReader, heard: Heard | None = None) -> Planned:
         """The plan with what the song's analysis decides: its columns. `heard`: see curves.complete."""
@@ -104,7 +114,7 @@ class Device(PriorityLock):
         """Single frames of a plan, [H, W, 3] each, between the batches of whatever renders."""
         # One at a time, in a network of its own where that has another batch: its next batch may be under way.
         alone = plan.model_copy(update={"device": plan.device.model_copy(update={"batch": 1})})
-        with self.turn(urgent=True):
+        with self.acquire(urgent=True):
             pictures = self.pictures(alone)
             trajectory = Trajectory(alone, columns, pictures)
         return [self._one(pictures, trajectory(frame, frame + 1)) for frame in frames]
@@ -112,13 +122,13 @@ class Device(PriorityLock):
     def every(self, plan: RenderPlan, columns: Columns, frames: range) -> Iterator[NDArray[np.uint8]]:
         """Frames of a plan at even steps, [n, H, W, 3] as many as are computed at once, between a render's batches."""
         alone = plan.model_copy(update={"device": plan.device.model_copy(update={"batch": 1})})
-        with self.turn(urgent=True):
+        with self.acquire(urgent=True):
             pictures = self.pictures(alone)
             trajectory = Trajectory(alone, columns, pictures)
         for k in range(0, len(frames), pictures.step):
             part = frames[k : k + pictures.step]
             inputs = trajectory(part[0], part[-1] + 1)[:: frames.step]
-            with self.turn(urgent=True):
+            with self.acquire(urgent=True):
                 found = pictures.pictures(inputs).cpu().numpy()
             yield found
 
@@ -134,7 +144,7 @@ class Device(PriorityLock):
             return picture, 0.0
         tile = torch.zeros(1, TILE, TILE, 3, dtype=torch.uint8, device=self._device)
         for _ in range(2):  # the first one warms up
-            with self.turn(urgent=True):
+            with self.acquire(urgent=True):
                 began = time.perf_counter()
                 upscaler(tile).cpu()
                 pixel = (time.perf_counter() - began) / TILE**2
@@ -148,15 +158,16 @@ class Device(PriorityLock):
             raise RequestError(message, code="bad_setting", field="class")
         part = NetworkPart(
             name=card.name, digest=card.digest, width=card.width, height=card.height,
-            class_index=settings.class_index, truncation_psi=settings.truncation_psi,
+            class_index=settings.class_index, truncation_psi=settings.truncation_psi, noise=settings.noise,
         )  # fmt: skip
         dtype = device_part(self._device, card).dtype
-        key = Key(card.digest, None, (card.width, card.height), dtype, 1)  # as of a plan that leaves the size alone
-        with self.turn(urgent=True):
+        # as of a plan that leaves the size alone
+        key = Key(card.digest, None, (card.width, card.height), None, dtype, 1)
+        with self.acquire(urgent=True):
             runner = self._kept(key, lambda: NetworkRunner(folder, self._device, 1, dtype))
         for k in range(0, len(seeds), runner.step):
             w = runner.mapping(part, seeds[k : k + runner.step]).astype(np.float32)
-            with self.turn(urgent=True):
+            with self.acquire(urgent=True):
                 found = runner.pictures(w).cpu().numpy()
             yield from found
 
@@ -165,7 +176,7 @@ class Device(PriorityLock):
         return list(self.stills(RenderSettings.parse({"model": str(folder.absolute())}), seeds))
 
     def _one(self, runner: NetworkRunner, inputs: Inputs | NDArray[np.float32]) -> NDArray[np.uint8]:
-        with self.turn(urgent=True):
+        with self.acquire(urgent=True):
             return runner.pictures(inputs)[0].cpu().numpy()
 
     def warm(self) -> None:

@@ -15,12 +15,15 @@ from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.modulation.inputs import Inputs, as_inputs
 from akma_core.modulation.walk import latent
 from akma_core.networks import kinds
+from akma_core.networks.canvas import canvas_of
 from akma_core.networks.card import NetworkCard, read_card
 from akma_core.networks.kernels.allocator import keep_mapped
 from akma_core.networks.picture import to_uint8
-from akma_core.render.plan import NetworkPart
+from akma_core.render.plan import CanvasPart, NetworkPart
 from akma_core.render.plan_base import DevicePart
+from akma_core.settings import Noise
 from runners.batching import BatchSplitter, batch_for
+from runners.canvas import Shaper
 from runners.colour import graded
 from runners.cuda_graph import CudaBatches
 
@@ -36,15 +39,18 @@ def choose_device(wish: str) -> torch.device:
     return device
 
 
-def device_part(device: torch.device, card: NetworkCard) -> DevicePart:
-    """Decide how this device computes this network, for the plan.
+def device_part(device: torch.device, card: NetworkCard, shape: str | None = None) -> DevicePart:
+    """Decide how this device computes this network, for the plan; `shape` as in the settings.
 
     On a CPU every picture is computed by itself, so that neither batch nor number of threads changes a bit of it.
     """
     if device.type == "cpu":
         return DevicePart(kind="cpu", dtype="float32", batch=1)
-    largest = kinds.of(card).largest_layer(card.config)
-    batch = batch_for(largest, card.width * card.height, torch.cuda.mem_get_info(device)[1])
+    pixels = card.width * card.height
+    drawn = canvas_of(shape, card) if shape else None
+    area = drawn.width * drawn.height / pixels if drawn else 1.0  # memory follows it
+    largest = round(kinds.of(card).largest_layer(card.config) * area)
+    batch = batch_for(largest, round(pixels * area), torch.cuda.mem_get_info(device)[1])
     return DevicePart(kind="cuda", dtype="float16", batch=batch)
 
 
@@ -59,11 +65,14 @@ class NetworkRunner:
         dtype: Literal["float32", "float16"] = "float32",
         finish: Callable[[Tensor], Tensor] | None = None,
         size: tuple[int, int] | None = None,
+        noise: Noise = "const",
+        canvas: CanvasPart | None = None,
     ) -> None:
         """`batch` and `dtype` as in the plan's DevicePart. Warms up, so that the first picture takes no longer.
 
         `finish` makes other pictures of pictures, uint8 [n, H, W, 3] on the device: see runners.realesrgan. `size`:
-        width and height, pixels, for networks that compute pictures of any size (None: the card's).
+        width and height, pixels, for networks that compute pictures of any size, and of a `canvas` (None: the card's).
+        `noise`: see NetworkPart; random wants noise_seeds in every input.
         """
         keep_mapped()
         self.device = device
@@ -77,6 +86,9 @@ class NetworkRunner:
         kind = kinds.of(card)
         self._size = (size or (card.width, card.height)) if kind.ANY_SIZE else None
         self._moves = kind.MOVES
+        self._noise: dict[str, str] = {"noise_mode": noise} if kind.NOISE else {}
+        self._shaped = None if canvas is None else Shaper(canvas, size or (card.width, card.height))
+        self._canvas = {} if canvas is None or canvas.way != "wide" else {"canvas": (canvas.columns, canvas.rows)}
         if dtype == "float16" and hasattr(self._synthesis, "use_fp16"):
             self._synthesis.use_fp16()
         self._finish = finish
@@ -94,7 +106,10 @@ class NetworkRunner:
             torch.backends.cudnn.deterministic = True
             shape = generator.num_ws, generator.w_dim
             # What moves by itself has steps of its own for each picture, which no graph can hold.
-            self._cuda = None if self._moves else CudaBatches(self._compute, batch, shape, device, self.notes)
+            self._cuda = None
+            if not self._moves:
+                drawn = noise == "random"
+                self._cuda = CudaBatches(self._compute, batch, shape, device, self.notes, drawn=drawn)
 
     @torch.inference_mode()
     def mapping(self, network: NetworkPart, seeds: Sequence[int]) -> NDArray[np.float64]:
@@ -144,12 +159,18 @@ class NetworkRunner:
             for array in (full.transform, full.colour)
         )
         ws, time = torch.from_numpy(full.ws).to(self.device), torch.from_numpy(seconds)
-        return self._compute(ws, transform, colour, time)[: len(inputs)]
+        seeds = None if full.noise_seeds is None else torch.from_numpy(full.noise_seeds).to(self.device)
+        return self._compute(ws, transform, colour, seeds, time)[: len(inputs)]
 
     def _compute(
-        self, ws: Tensor, transform: Tensor | None, colour: Tensor | None, seconds: Tensor | None = None
+        self,
+        ws: Tensor,
+        transform: Tensor | None,
+        colour: Tensor | None,
+        noise_seeds: Tensor | None = None,
+        seconds: Tensor | None = None,
     ) -> Tensor:
-        """[n, num_ws or 1, w_dim], [n, 3, 3], [n, 3] -> uint8 [n, H, W, 3], all on the device.
+        """[n, num_ws or 1, w_dim], [n, 3, 3], [n, 3], [n] -> uint8 [n, H, W, 3], all on the device.
 
         `seconds` [n], float64, of networks that move by themselves.
         """
@@ -157,6 +178,10 @@ class NetworkRunner:
             width, height = self._size or (None, None)
             rgb = self._synthesis(ws, seconds, transform, width, height)
         else:
-            rgb = self._synthesis(ws.expand(-1, self._synthesis.num_ws, -1), transform=transform)
+            every = ws.expand(-1, self._synthesis.num_ws, -1)
+            extras = {**self._noise, **self._canvas}
+            rgb = self._synthesis(every, transform=transform, noise_seeds=noise_seeds, **extras)
         rgb = to_uint8(rgb if colour is None else graded(rgb, colour))
+        if self._shaped:
+            rgb = self._shaped(rgb)
         return self._finish(rgb) if self._finish else rgb

@@ -52,9 +52,9 @@ class _Song:
 class Previews:
     """What a worker makes for the API, on its device; one thread at a time."""
 
-    def __init__(self, storage: Storage, device_runner: Device) -> None:
-        self._storage, self._device = storage, device_runner
-        self._folder = tempfile.TemporaryDirectory(prefix="akma-previews-")
+    def __init__(self, storage: Storage, device: Device, folder: Path) -> None:
+        """`folder`: this worker's own, made when something is put there."""
+        self._storage, self._device, self._folder = storage, device, folder
         self._songs: OrderedDict[tuple[str, ...], _Song] = OrderedDict()
         self._plans: OrderedDict[str, tuple[RenderPlan, Columns]] = OrderedDict()
 
@@ -82,7 +82,7 @@ class Previews:
         encoder = Encoder(
             width=width, height=height, fps=fps, crf=CLIP_CRF, preset="superfast", gop=len(frames), threads=1
         )
-        with tempfile.TemporaryDirectory(dir=self._folder.name) as name:
+        with tempfile.TemporaryDirectory(dir=self._made_folder()) as name:
             segment, whole = Path(name, "segment.mp4"), Path(name, "clip.mp4")
             with SegmentWriter(segment, encoder) as writer:
                 for pictures in self._device.every(plan, columns, frames):
@@ -136,7 +136,7 @@ class Previews:
             audio, features, loud = keys
             path = self._storage.local_path(audio)
             if path is None:
-                path = Path(self._folder.name, audio.replace("/", "-"))
+                path = self._made_folder() / audio.replace("/", "-")
                 self._storage.get_file(audio, path)
             heard = load_analysis(self._storage.get_bytes(features, MAX_FEATURES))
             if heard is None:
@@ -147,8 +147,12 @@ class Previews:
         while len(self._songs) > KEPT:
             (audio, *_), _ = self._songs.popitem(last=False)
             if audio not in {each[0] for each in self._songs}:
-                Path(self._folder.name, audio.replace("/", "-")).unlink(missing_ok=True)
+                (self._folder / audio.replace("/", "-")).unlink(missing_ok=True)
         return self._songs[keys]
+
+    def _made_folder(self) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder
 
 
 def clip_frames(plan: RenderPlan, start: float, duration: float, fps: Fraction) -> range:

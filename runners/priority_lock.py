@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 Order = tuple[float, ...]
-"""What comes first: smaller ones. Of a chunk: (fair priority, index)."""
+"""Order of service: smaller ones first. A chunk's is (fair priority, index)."""
 
 LAST: Order = (float("inf"),)
 RESERVED_SECONDS = 2.0  # that a place is kept for who has not come yet; beyond it a slow disk would hold up the device
@@ -28,7 +28,7 @@ class PriorityLock:
 
     @contextmanager
     def reserved(self, order: Order) -> Iterator[None]:
-        """Keep the place of `order` inside the block: until its `turn(order, last=True)` those behind it wait.
+        """Keep the place of `order` inside the block: until its `acquire(order, last=True)` those behind it wait.
 
         For RESERVED_SECONDS at most.
         """
@@ -40,7 +40,7 @@ class PriorityLock:
             self._forget(order)
 
     @contextmanager
-    def turn(self, order: Order = LAST, *, urgent: bool = False, last: bool = False) -> Iterator[None]:
+    def acquire(self, order: Order = LAST, *, urgent: bool = False, last: bool = False) -> Iterator[None]:
         """Wait for the device, and have it; `last`: the place that is reserved for `order` is given up with it."""
         queue = self._urgent if urgent else self._queue
         with self._condition:
@@ -64,7 +64,7 @@ class PriorityLock:
             if not self._urgent:
                 return
             self._busy = False
-            ticket = ((float("-inf"),), next(self._arrivals))  # before whoever waits: this turn is not over
+            ticket = ((float("-inf"),), next(self._arrivals))  # before whoever waits: its holder has not released it
             self._queue.insert(0, ticket)
             self._condition.notify_all()
             self._condition.wait_for(lambda: not self._busy and (self._urgent or self._queue)[0] is ticket)

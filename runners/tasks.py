@@ -27,9 +27,10 @@ Answer = dict[str, Any]
 class WorkerTasks:
     """Takes tasks from the database, one at a time."""
 
-    def __init__(self, database: Database, storage: Storage, device_runner: Device, worker: str) -> None:
-        self._database, self._storage, self._device_runner, self._worker = database, storage, device_runner, worker
-        quick, slow = Previews(storage, device_runner), Previews(storage, device_runner)
+    def __init__(self, database: Database, storage: Storage, device: Device, worker: str, folder: Path) -> None:
+        """`folder`: this worker's own, for copies of songs."""
+        self._database, self._storage, self._device, self._worker = database, storage, device, worker
+        quick, slow = (Previews(storage, device, folder / name) for name in ("quick", "slow"))
         self._quick = {"preview": self.preview, "stills": quick.stills, "seeds": quick.seeds}
         self._slow = {"import": self.import_network, "clip": slow.clip, "measure": slow.measure}
 
@@ -69,7 +70,7 @@ class WorkerTasks:
         if request.get("audio"):
             pictures, stills = self._of_song(settings, request["audio"], times)
         else:
-            pictures = list(self._device_runner.stills(settings, seeds))
+            pictures = list(self._device.stills(settings, seeds))
             stills = [{"seed": seed} for seed in seeds]
         labels = [str(still["seed"]) if "seed" in still else f"{still['time']:.1f} s" for still in stills]
         prefix = f"previews/{request['id']}"
@@ -84,14 +85,14 @@ class WorkerTasks:
             path = Path(folder) / Path(key).name
             self._storage.get_file(key, path)
             with open_audio(path) as reader:
-                plan = self._device_runner.plan(settings, reader, digest(path))
-                planned = self._device_runner.complete(plan, reader)
+                plan = self._device.plan(settings, reader, digest(path))
+                planned = self._device.complete(plan, reader)
                 plan = planned.plan
         last = plan.first_frame + plan.frames - 1
         wanted = times or [float((plan.first_frame + plan.frames * k // 8) / plan.fps) for k in (1, 3, 5, 7)]
         frames = [min(max(plan.first_frame, round(time * plan.fps)), last) for time in wanted]
         stills = [{"time": float(frame / plan.fps), "frame": frame} for frame in frames]
-        return self._device_runner.frames(plan, planned.columns, frames), stills
+        return self._device.frames(plan, planned.columns, frames), stills
 
     def import_network(self, request: Answer) -> Answer:
         """Import a network's file from storage, read as data; its card."""
@@ -99,7 +100,7 @@ class WorkerTasks:
             pkl = Path(folder) / "network.pkl"
             self._storage.get_file(request["key"], pkl)
             words = request.get("licence") or "", request.get("note") or ""
-            card = import_network(self._storage, pkl, request["name"], *words, self._device_runner.stills_of)
+            card = import_network(self._storage, pkl, request["name"], *words, self._device.stills_of)
         return {**card.model_dump(mode="json"), "digest": card.digest}
 
 

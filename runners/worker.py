@@ -1,6 +1,7 @@
 """The worker: owns one device, takes work of all renders, and does it. A BentoML service wraps it in `service.py`."""
 
 import os
+import shutil
 
 import torch
 
@@ -30,14 +31,16 @@ class Worker:
         log.configure(environment.log, node=environment.node, process=f"worker-{index}")
         self._database = Database(environment.database("akma"))
         self._storage = open_storage(environment.storage_url)
-        self._device_runner = Device(_device(environment.device, index))
-        if self._device_runner.profile == "cpu":
+        self._device = Device(_device(environment.device, index))
+        if self._device.profile == "cpu":
             os.nice(NICE)
         folder = environment.home / "work" / self.name
-        spoken = version(self._device_runner.profile)
-        self._stages = Stages(self._database, self._storage, self._device_runner, folder, self.name, spoken)
+        spoken = version(self._device.profile)
+        self._stages = Stages(self._database, self._storage, self._device, folder, self.name, spoken)
         self._jobs = Jobs(environment, self._database, self._stages, self.name)
-        self._tasks = WorkerTasks(self._database, self._storage, self._device_runner, self.name)
+        copies = environment.home / "work" / f"{self.name}-tasks"
+        shutil.rmtree(copies, ignore_errors=True)  # what a process of the same name left
+        self._tasks = WorkerTasks(self._database, self._storage, self._device, self.name, copies)
         quick = 0.5 if environment.is_postgres else 0.1
         jobs, stages = self._jobs, self._stages
         self._periodic = [
@@ -59,11 +62,11 @@ class Worker:
 
     def start(self) -> None:
         """Take work, from now on."""
-        self._device_runner.warm()
+        self._device.warm()
         self._jobs.start()
         for thread in self._periodic:
             thread.start()
-        event("worker_started", worker=self.name, device=self._device_runner.name, version=self._jobs.version)
+        event("worker_started", worker=self.name, device=self._device.name, version=self._jobs.version)
 
     def stop(self) -> None:
         """Let what is in flight end, if it is quick about it, and leave the rest to whoever comes next."""
@@ -81,14 +84,14 @@ class Worker:
         self._database.beat(
             self.name,
             self._jobs.version,
-            self._device_runner.profile,
-            self._device_runner.name,
+            self._device.profile,
+            self._device.name,
             self._stages.busy.total,
         )
 
     def _end_if_stuck(self) -> None:
         if self._stages.busy.stands_still(HANG_TIMEOUT):
-            event("device_hangs", "error", worker=self.name, device=self._device_runner.name)
+            event("device_hangs", "error", worker=self.name, device=self._device.name)
             os._exit(1)  # the supervisor starts another, which begins the chunks again
 
     def _run_tasks(self) -> None:

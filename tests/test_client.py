@@ -60,7 +60,7 @@ def working(house: House, end: str = "done", video: bytes | None = None) -> Iter
                 if end == "done":
                     house.finish(render.id, video)
                 else:
-                    house.database.end(render.id, end, "song_broken", "the song is broken: export it again")
+                    house.end(render.id, end)
 
     thread = threading.Thread(target=work)
     thread.start()

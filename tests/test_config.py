@@ -14,6 +14,8 @@ from akma_core.errors import RequestError
 
 SECRET = "hunter2-hunter2-hunter2"
 GOOD: list[tuple[str, str, Any]] = [
+    ("root_path", "/tools/akma", "/tools/akma"),
+    ("trust_proxy", "true", True),
     ("storage", "gs://bucket/prefix", "gs://bucket/prefix"),
     ("database_url", f"postgresql://u:{SECRET}@h:5432/db", SecretStr(f"postgresql://u:{SECRET}@h:5432/db")),
     ("role", "worker", "worker"),

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from akma_core import metrics
 from akma_core.database import Caps, Database, Render
+from akma_core.status import STATUSES
 
 CAPS = Caps(jobs=100, seconds=1e9, key=100)
 
@@ -46,7 +47,7 @@ def database(tmp_path: Path) -> Database:
 def test_an_empty_ledger(database: Database) -> None:
     found = samples(metrics.exposition(database))
     assert found["akma_ledger_up"] == 1
-    assert {found[f"akma_renders,status={status}"] for status in metrics.STATUSES} == {0}
+    assert {found[f"akma_renders,status={status}"] for status in STATUSES} == {0}
     assert found["akma_queue_length"] == found["akma_queue_seconds"] == 0
 
 
@@ -54,14 +55,14 @@ def test_renders_by_status_and_the_queue(database: Database) -> None:
     for key, seconds in (("a", 10.0), ("b", 20.5), ("c", 30.0), ("d", 40.0)):
         database.accept(render(key, seconds), CAPS)
     database.update("c", status="running")
-    database.end("d", "failed", "device_lost", "gone")
+    database.fail("d", "device_lost", "gone")
     found = samples(metrics.exposition(database))
     assert found["akma_renders,status=queued"] == 2
     assert found["akma_renders,status=running"] == found["akma_renders,status=failed"] == 1
     assert found["akma_renders,status=done"] == 0
     assert found["akma_queue_length"] == 2
     assert found["akma_queue_seconds"] == 60.5  # all that is to be rendered
-    database.plan("c", [45, 45], status="running")
+    database.start("c", [45, 45])
     database.finish_segment("c", 0, "worker", [], rendered=True)
     assert samples(metrics.exposition(database))["akma_queue_seconds"] == 45.5
     assert 0 <= found["akma_queue_age_seconds"] < 60

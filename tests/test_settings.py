@@ -197,3 +197,12 @@ def test_wrong_seed_lists(text: str) -> None:
 )
 def test_bit_rates(text: str, rate: int | str) -> None:
     assert RenderSettings.parse({"bit_rate": text}).bit_rate == rate
+
+
+def test_a_curve_that_is_asked_for_is_ones_own_even_by_its_defaults() -> None:
+    assert not RenderSettings.parse({}).own_curve
+    given = RenderSettings.parse({"window_length": 33})
+    assert given.own_curve
+    for settings in (RenderSettings.parse({}), given):
+        again = RenderSettings.model_validate_json(settings.model_dump_json(by_alias=True))
+        assert again == settings

@@ -19,6 +19,7 @@ from akma_core import __version__
 from akma_core.api import errors, request_metrics
 from akma_core.api.auth import AccessMiddleware
 from akma_core.api.openapi import ERRORS
+from akma_core.api.prefix import PrefixMiddleware, prefix
 from akma_core.api.routes import (
     analysis,
     estimate,
@@ -92,6 +93,7 @@ def create_app(environment: Environment) -> FastAPI:
             expose_headers=["Location", "Retry-After", "ETag", "Content-Range", "Content-Disposition"],
         )
     app.add_middleware(request_metrics.RequestMetricsMiddleware)
+    app.add_middleware(PrefixMiddleware, root=environment.root_path, trusted=environment.trust_proxy)
     return app
 
 
@@ -119,13 +121,14 @@ def _add_security(app: FastAPI) -> None:
             "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         }
         schema["security"] = [{"bearer": []}, {"key": []}, {}]
-        return schema
+        return {**schema, "servers": [{"url": prefix()}]} if prefix() else schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
     @app.get("/v1", include_in_schema=False)
     def index() -> dict[str, str]:
-        return {"name": "AKMA", "version": __version__, "docs": DOCS, "openapi": SCHEMA, "renders": "/v1/renders"}
+        links = {"docs": DOCS, "openapi": SCHEMA, "renders": "/v1/renders"}
+        return {"name": "AKMA", "version": __version__, **{name: prefix() + path for name, path in links.items()}}
 
 
 def _add_docs(app: FastAPI) -> None:
@@ -139,9 +142,9 @@ def _add_docs(app: FastAPI) -> None:
     @app.get(DOCS, include_in_schema=False)
     def docs() -> HTMLResponse:
         return get_swagger_ui_html(
-            openapi_url=SCHEMA,
+            openapi_url=prefix() + SCHEMA,
             title="AKMA",
-            swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
-            swagger_css_url=f"{ASSETS}/swagger-ui.css",
-            swagger_favicon_url=f"{ASSETS}/favicon-light-32x32.png",
+            swagger_js_url=f"{prefix()}{ASSETS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{prefix()}{ASSETS}/swagger-ui.css",
+            swagger_favicon_url=f"{prefix()}{ASSETS}/favicon-light-32x32.png",
         )

@@ -1,7 +1,9 @@
 """The multipart form that songs arrive in: which byte belongs to what, and whether it may."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -10,6 +12,10 @@ from starlette.datastructures import Headers
 from akma_core.errors import RequestError
 
 PART_HEADERS = 8  # lines
+QUOTED = re.compile(rb'"(?:\\.|[^"\\])*"')
+EXTENDED = re.compile(
+    rb";\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[\w-]{0,20}'([\w!#$&+.^`|~%-]+)", re.IGNORECASE | re.ASCII
+)
 UNFIT = re.compile("[\0\ud800-\udfff]")  # characters that databases and UTF-8 do not take
 
 
@@ -93,7 +99,7 @@ class FormParser:
             raise RequestError(message, code="bad_body", field=self.file_field)
 
     def _part_begin(self) -> None:
-        self._key, self._value, self._disposition = b"", b"", b""
+        self._key, self._value, self._disposition, self._kind = b"", b"", b"", b""
         self._name, self._text = "", bytearray()
         self._is_file = False
 
@@ -106,6 +112,8 @@ class FormParser:
     def _header_end(self) -> None:
         if self._key.lower() == b"content-disposition":
             self._disposition = self._value
+        elif self._key.lower() == b"content-type":
+            self._kind = parse_options_header(self._value)[0]
         self._key, self._value = b"", b""
 
     def _headers_finished(self) -> None:
@@ -113,9 +121,17 @@ class FormParser:
         if kind != b"form-data" or not options.get(b"name"):
             raise _bad_body("a part of the form has no name: send it as curl -F name=value does")
         self._name = name = _decoded(options[b"name"], "a field's name")
-        self._is_file = b"filename" in options
-        if name == self.file_field and not self._is_file:
-            raise _no_file(name)
+        file_name = _extended(self._disposition)
+        if file_name is None and b"filename" in options:
+            file_name = options[b"filename"].decode(errors="replace")
+        if name == self.file_field:
+            # Some clients name no file but say what it is; a forgotten @ of curl's comes without both.
+            if file_name is None and self._kind in (b"", b"text/plain"):
+                raise _no_file(name)
+            file_name = file_name or ""
+        elif self._kind == b"application/json" or (file_name == "blob" and self._kind.startswith(b"text/")):
+            file_name = None  # a setting that a browser or Spring sends as a part of its own
+        self._is_file = file_name is not None
         if not self._is_file:
             self._check_field(name)
             return
@@ -124,7 +140,7 @@ class FormParser:
             raise RequestError(message, code="bad_body", field=name[:60])
         if self.file_name is not None:
             raise RequestError(f"{name} is sent twice: send one file", code="bad_body", field=name)
-        self.file_name = options[b"filename"].decode(errors="replace")
+        self.file_name = file_name
 
     def _check_field(self, name: str) -> None:
         if name in self.fields:
@@ -150,6 +166,16 @@ class FormParser:
 
     def _end(self) -> None:
         self._ended = True
+
+
+def _extended(disposition: bytes) -> str | None:
+    """The name in filename* (RFC 5987): charset, language and the name in percents; None where there is none."""
+    match = EXTENDED.search(QUOTED.sub(b'""', disposition))
+    if match is None:
+        return None
+    with suppress(LookupError):  # a character set that nobody knows
+        return unquote(match[2].decode(), match[1].decode(), "replace")
+    return None
 
 
 def _boundary(headers: Headers) -> bytes:

@@ -139,7 +139,7 @@ def disposition(name: str, suffix: str) -> str:
 
 
 def _matches(header: str | None, tag: str) -> bool:
-    """Whether If-None-Match names the tag, weakly or not, or everything."""
+    """True where If-None-Match names the tag, weakly or not, or everything."""
     return header is not None and (header.strip() == "*" or tag in re.findall(r'"[^"]*"', header))
 
 

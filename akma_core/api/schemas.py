@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from akma_core.api.prefix import prefix
 from akma_core.api.state import State
 from akma_core.database import Progress, Render
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.realesrgan.catalog import UpscalerCard
+from akma_core.status import Status
 
-Status = Literal["queued", "running", "done", "failed", "cancelled"]
 LINKED = ("events", "video", "manifest", "waveform", "poster", "stream")  # what a browser opens by itself
 PATHS = {"waveform": "waveform.png", "poster": "poster.jpg", "stream": "stream.m3u8"}
 
@@ -135,7 +136,7 @@ def render_response(state: State, render: Render, progress: Progress) -> RenderR
     settings = json.loads(render.settings)
     return RenderResponse(
         id=render.id,
-        status=render.status,  # type: ignore[arg-type]  # which pydantic checks
+        status=render.status,
         stage=render.stage,
         created=_moment(render.created) or "",
         started=_moment(render.started),
@@ -189,7 +190,7 @@ def upscaler_response(card: UpscalerCard, *, built_in: bool) -> UpscalerResponse
 
 
 def _links(state: State, render_id: str) -> Links:
-    path = f"/v1/renders/{render_id}"
+    path = f"{prefix()}/v1/renders/{render_id}"
     token = state.access.token(render_id, state.environment.link_seconds)
     opened = {name: f"{path}/{PATHS.get(name, name)}?token={token}" for name in LINKED}
     return Links(self=path, log=f"{path}/log", **opened)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from akma_core.modulation.presets import find_preset
 from akma_core.modulation.resolve import resolve
 from akma_core.modulation.rows import Row
 from akma_core.modulation.song import features_version
-from akma_core.render.planner import own_curve
 from akma_core.sandbox.pool import SandboxPool
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
@@ -98,7 +96,7 @@ class SongLibrary:
     ) -> bytes:
         """See modulation.analysis_json; only what the settings change is computed again."""
         wish = settings.model_dump_json(by_alias=True)
-        async with self.features(song, settings, owner) as path, self._loudness(song, settings.fps, owner) as loud:
+        async with self.features(song, settings, owner) as path, self._loudness(song, settings, owner) as loud:
             _, data = await self._probe.song(
                 "analysis", path, song.name, owner, settings=wish, loudness=str(loud), shown=shown, points=points
             )
@@ -113,20 +111,22 @@ class SongLibrary:
 
     async def heard(self, song: Song, settings: RenderSettings, owner: str) -> tuple[str, str]:
         """Keys of the song's features and of its loudness, which are there then: for a worker."""
-        async with self.features(song, settings, owner), self._loudness(song, settings.fps, owner):
-            return features_key(song.id, features_version(_rows(settings))), loudness_key(song.id, settings.fps)
+        async with self.features(song, settings, owner), self._loudness(song, settings, owner):
+            return _features_key(song, settings), loudness_key(song.id, settings.channels, settings.fps)
 
     @asynccontextmanager
     async def features(self, song: Song, settings: RenderSettings, owner: str) -> AsyncIterator[Path]:
         """The file of the song's features, and of the bands that the settings' rows ask for."""
-        key, wish = features_key(song.id, features_version(_rows(settings))), settings.model_dump_json(by_alias=True)
+        key, wish = _features_key(song, settings), settings.model_dump_json(by_alias=True)
         async with self._files.held(key, partial(self._find, "features", song, owner, key, settings=wish)) as path:
             yield path
 
     @asynccontextmanager
-    async def _loudness(self, song: Song, fps: Fraction, owner: str) -> AsyncIterator[Path]:
-        key = loudness_key(song.id, fps)
-        async with self._files.held(key, partial(self._find, "loudness", song, owner, key, fps=str(fps))) as path:
+    async def _loudness(self, song: Song, settings: RenderSettings, owner: str) -> AsyncIterator[Path]:
+        fps, channels = settings.fps, settings.channels
+        key = loudness_key(song.id, channels, fps)
+        find = partial(self._find, "loudness", song, owner, key, fps=str(fps), channels=channels)
+        async with self._files.held(key, find) as path:
             yield path
 
     async def _find(self, job: str, song: Song, owner: str, key: str, **request: Any) -> None:
@@ -149,6 +149,10 @@ class SongLibrary:
             raise RequestError(message, code="too_many", field="audio")
 
 
+def _features_key(song: Song, settings: RenderSettings) -> str:
+    return features_key(song.id, settings.channels, features_version(_rows(settings)))
+
+
 def _rows(settings: RenderSettings) -> tuple[Row, ...]:
     preset = find_preset(settings.preset_name, files=False)
-    return resolve(settings, preset, own_curve=own_curve(settings)).rows
+    return resolve(settings, preset, own_curve=settings.own_curve).rows

@@ -34,7 +34,7 @@ class RenderSnapshot:
     data: str = field(compare=False)
     """The same as JSON in one line, as GET /v1/renders/{id} answers."""
     changing: str = field(compare=False)
-    """Of that what changes: without settings, which may be megabytes of seeds, and links."""
+    """The part of it that changes: without settings, which may be megabytes of seeds, and links."""
 
 
 RenderSnapshots = Mapping[str, RenderSnapshot | None]

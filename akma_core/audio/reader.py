@@ -7,29 +7,25 @@ the worst it causes is a `RequestError` of one line.
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akma_core.audio.decode import (
-    BLOCK,
-    GIVE,
-    AudioInfo,
-    Block,
-    Decode,
-    SampleType,
-    bad_audio,
-    opened,
-    probe_av,
-    probe_soundfile,
-)
+from akma_core.audio.channels import Channels, mix_of
+from akma_core.audio.decode import BLOCK, probe
+from akma_core.audio.file import GIVE, AudioInfo, Block, Decode, SampleType, bad_audio, opened
 from akma_core.timeline import frame_count, sample_bounds
 
 __all__ = ["AudioInfo", "AudioReader", "digest", "loudness", "open_audio", "peaks", "scan"]
 
+CANCELLED = 0.1  # of the power that the mean has where only one channel sounds
+CANCEL = (
+    "The channels cancel each other: their mean, of which the curve is made, has little left of the sound. "
+    "Choose channels left, right, side or loudest."
+)
 MAX_AMPLITUDE = 1e30  # beyond this (full scale is 1) sums of samples could overflow
 
 
@@ -43,12 +39,25 @@ class AudioReader:
     path: Path
     info: AudioInfo
     _decode: Decode
+    notes: list[str] = field(default_factory=list)
+    """What a listener should know, one sentence each; damage in mid-file is added when it is first read."""
 
     def __enter__(self) -> "AudioReader":
         return self
 
     def __exit__(self, *exc: object) -> None:
         """Nothing stays open between passes."""
+
+    def mixed(self, channels: Channels) -> "AudioReader":
+        """The song that makes the curve: itself, or its channels mixed to one. RequestError where it has too few."""
+        if channels == "mean":
+            return self
+        mix = mix_of(self.path, channels, self.info.channels)
+
+        def decode(start: int, frames: int, dtype: SampleType) -> Iterator[Block]:
+            return map(mix, self.blocks(start, None, frames, dtype))
+
+        return AudioReader(self.path, replace(self.info, channels=1), decode, self.notes)
 
     def blocks(
         self, start: int = 0, stop: int | None = None, frames: int = BLOCK, dtype: SampleType = "float64"
@@ -103,10 +112,11 @@ def open_audio(path: str | Path, longest: float | None = None) -> AudioReader:
     with opened(path) as file:
         if os.fstat(file.fileno()).st_size == 0:
             raise bad_audio(path, f"is empty; {GIVE}", "audio_empty")
-    info, decode = probe_soundfile(path, longest) or probe_av(path, longest)
+    notes: list[str] = []
+    info, decode = probe(path, longest, notes)
     if info.samples < 1:
         raise bad_audio(path, "holds no samples; give a file with sound in it", "audio_empty")
-    return AudioReader(path, info, decode)
+    return AudioReader(path, info, decode, notes)
 
 
 def digest(path: str | Path) -> str:
@@ -137,7 +147,7 @@ def scan(reader: AudioReader, fps: Fraction, columns: int) -> tuple[NDArray[np.f
     total = Bins(np.add, bounds, 0.0)
     low = Bins(np.minimum, sample_bounds(samples, parts), np.inf)
     high = Bins(np.maximum, sample_bounds(samples, parts), -np.inf)
-    position = 0
+    position, heard, mixed = 0, 0.0, 0.0
     for block in reader.blocks():
         mono = block[:, 0].copy()
         for channel in range(1, reader.info.channels):  # several times faster than mean(axis=1)
@@ -147,6 +157,11 @@ def scan(reader: AudioReader, fps: Fraction, columns: int) -> tuple[NDArray[np.f
         high.fold(position, mono)
         total.fold(position, np.abs(mono))
         position += len(mono)
+        if reader.info.channels > 1:
+            heard += float(np.vdot(block, block)) / reader.info.channels
+            mixed += float(np.vdot(mono, mono))
+    if mixed * reader.info.channels < CANCELLED * heard and CANCEL not in reader.notes:
+        reader.notes.append(CANCEL)
     column_part = np.arange(columns) * parts // columns
     return total.value / np.diff(bounds), np.stack([low.value, high.value], axis=1)[column_part]
 

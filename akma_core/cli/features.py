@@ -6,7 +6,7 @@ from pathlib import Path
 from akma_core.cli.options import Commands, add_files, add_settings, named_files, settings_of
 from akma_core.errors import RequestError
 
-SETTINGS = ("fps", "window_length", "polyorder", "compression", "preset", "strength", "modulation", "hits")
+SETTINGS = ("fps", "window_length", "polyorder", "compression", "channels", "preset", "strength", "modulation", "hits")
 FORMATS = (".png", ".json", ".npz")
 
 
@@ -34,25 +34,26 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     import sys
 
-    from akma_core.audio.reader import loudness, open_audio
+    from akma_core.audio.reader import open_audio
     from akma_core.files import write_whole
     from akma_core.modulation.columns import compute_columns
-    from akma_core.modulation.envelope import curve_of
     from akma_core.modulation.feature_export import features_json, features_npz, features_png
     from akma_core.modulation.presets import find_preset
     from akma_core.modulation.resolve import resolve
     from akma_core.modulation.song import SongAnalysis
+    from akma_core.modulation.song_curve import song_curve
     from akma_core.render.output import check_folder
-    from akma_core.render.planner import own_curve
 
     settings, suffix = settings_of(options), options.output.suffix.lower()
     if suffix not in FORMATS:
         raise RequestError(f"cannot write {options.output.name}: use {', '.join(FORMATS)}", field="output")
     check_folder(options.output)
-    modulation = resolve(settings, find_preset(settings.preset_name), own_curve=own_curve(settings))
+    modulation = resolve(settings, find_preset(settings.preset_name), own_curve=settings.own_curve)
     reader = open_audio(options.audio)
-    curve = curve_of(loudness(reader, settings.fps), settings)
-    song = SongAnalysis(reader, settings.fps, curve.values, named_files(options), modulation, grid=True)
+    curve, _ = song_curve(reader, settings.fps, settings)
+    song = SongAnalysis(
+        reader.mixed(settings.channels), settings.fps, curve.values, named_files(options), modulation, grid=True
+    )
     columns, notes = compute_columns(modulation, song, curve.values, settings.fps)
     for note in (*curve.notes, *notes):
         print(f"note: {note}", file=sys.stderr)

@@ -1,5 +1,6 @@
 """The `akma` command: one line on stderr for whatever goes wrong; exit code 2 for a wrong request, 1 for a failure."""
 
+import errno
 import io
 import os
 import sys
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 stream.reconfigure(errors="backslashreplace")
         options = _parser().parse_args(arguments)
         code: int | None = options.run(options)
-        sys.stdout.flush()
+        _flush()
         return code or 0
     except AkmaError as error:
         return _say(error.message, error.exit_code)
@@ -49,6 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         detail = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         return _say(f"internal error ({detail}); AKMA_DEBUG=1 shows where, please report it", 1)
+
+
+def _flush() -> None:
+    """What is still to be printed goes out now; nobody may be there to read it: a daemon has no stdout."""
+    try:
+        if sys.stdout is not None and not sys.stdout.closed:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise
 
 
 def _say(message: str, code: int) -> int:

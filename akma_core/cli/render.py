@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.render.planner import check_plan, make_plan
     from akma_core.render.trajectory import Trajectory
     from akma_core.settings import RenderSettings
+    from runners.canvas import choose
     from runners.model_store import resolve
     from runners.network import NetworkRunner, choose_device, device_part
     from runners.realesrgan import find_upscaler, finish, upscale_part
@@ -76,10 +77,11 @@ def run(options: argparse.Namespace) -> None:
                 f"model {card.name} is not the network of {options.manifest}", code="other_network", field="model"
             )
         planned = replay(old, reader, card, files)
-        plan = planned.plan.replayed(device_part(device, card), settings.encoder)
+        plan = planned.plan.replayed(device_part(device, card, settings.shape), settings.encoder)
         check_plan(plan, reader)
     else:
-        plan = make_plan(settings, reader, song, card, device_part(device, card), upscale_part(upscaler))
+        part, canvas = device_part(device, card, settings.shape), choose(settings.shape, card, folder)
+        plan = make_plan(settings, reader, song, card, part, upscale_part(upscaler), canvas)
         planned = complete(plan, reader, card, files)
         plan = planned.plan
     finishing = finish(plan, upscaler)
@@ -99,7 +101,10 @@ def run(options: argparse.Namespace) -> None:
         notes: list[str] = []
         if todo:
             size = plan.network.width, plan.network.height
-            runner = NetworkRunner(folder, device, plan.device.batch, plan.device.dtype, finishing, size)
+            runner = NetworkRunner(
+                folder, device, plan.device.batch, plan.device.dtype, finishing, size,
+                noise=plan.network.noise, canvas=plan.network.canvas,
+            )  # fmt: skip
             progress = Progress(plan.frames, kept)
             try:
                 render_chunks(plan, todo, Trajectory(plan, planned.columns, runner), runner, work.path, progress.add)

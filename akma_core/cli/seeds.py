@@ -21,7 +21,13 @@ def add(commands: Commands) -> None:
         metavar="DIR",
         help="folder for seed0000.png ... and sheet.png; made if missing",
     )
-    add_settings(seeds, ("model", "class_index", "truncation_psi", "device"))
+    seeds.add_argument(
+        "--rank",
+        action="store_true",
+        help="in the order of their measured energy, with the calmest and the liveliest thirds for --seeds-bottom and "
+        "--seeds-top (default: as given)",
+    )
+    add_settings(seeds, ("model", "class_index", "truncation_psi", "noise", "device"))
     seeds.set_defaults(run=run)
 
 
@@ -30,14 +36,20 @@ def run(options: argparse.Namespace) -> None:
     from numpy.typing import NDArray
     from PIL import Image
 
+    from akma_core.errors import RequestError
     from akma_core.files import write_whole
     from akma_core.media.contact_sheet import contact_sheet, thumbnail
+    from akma_core.media.energy import energies
+    from akma_core.modulation.walk import MIN_SEEDS
     from akma_core.render.output import check_folder, make_folder
     from akma_core.settings import parse_seeds
     from runners.device import Device
 
     settings = settings_of(options)
     seeds = parse_seeds(options.seeds)
+    if options.rank and len(seeds) < 3 * MIN_SEEDS:
+        message = f"--rank wants at least {3 * MIN_SEEDS} seeds, four for each third: give --seeds 0-63"
+        raise RequestError(message, code="bad_setting", field="seeds")
     check_folder(options.output / "sheet.png" if options.output.is_dir() else options.output)
     pictures = Device(settings.device).stills(settings, seeds)
     small: list[NDArray[np.uint8]] = []
@@ -47,6 +59,14 @@ def run(options: argparse.Namespace) -> None:
         save = partial(Image.fromarray(picture).save, format="PNG")
         write_whole(options.output / f"seed{seed:04d}.png", save)
         small.append(thumbnail(picture))
-    sheet = contact_sheet(small, [str(seed) for seed in seeds])
+    labels = [str(seed) for seed in seeds]
+    if options.rank:
+        energy = energies(small)
+        order = np.argsort(energy, kind="stable").tolist()
+        small, labels = [small[k] for k in order], [f"{seeds[k]}: {energy[k]:.2f}" for k in order]
+        third = len(seeds) // 3
+        for option, chosen in (("bottom", order[:third]), ("top", order[-third:])):
+            print(f"--seeds-{option} {','.join(str(seeds[k]) for k in sorted(chosen))}")
+    sheet = contact_sheet(small, labels)
     write_whole(options.output / "sheet.png", partial(sheet.save, format="PNG"))
     print(f"{options.output / 'sheet.png'}  {len(seeds)} seeds of {settings.model}")

@@ -2,8 +2,10 @@
 
 import argparse
 import math
+import os
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,14 +71,30 @@ def run(options: argparse.Namespace) -> None:
         place = f"[{number}/{len(videos)}] " if len(videos) > 1 else ""
         try:
             _upscale(video, network, options, settings, taken, place)
-        except AkmaError as error:
+        except Exception as caught:
+            error = _named(caught, video)
             if len(videos) == 1 or error.code == "disk_full":  # the next would not find room either
-                raise
+                raise error from caught
             print(f"akma: {error.message}", file=sys.stderr)
             failed.append(error)
     if failed:
         kind = FailureError if any(isinstance(error, FailureError) for error in failed) else RequestError
         raise kind(f"{len(failed)} of {len(videos)} videos failed, see above; the others are done", code="some_failed")
+
+
+def _named(error: Exception, video: Path) -> AkmaError:
+    """What went wrong with a video, in one line with its name; an error of ours says that it is one."""
+    if isinstance(error, MemoryError):
+        return FailureError(f"{video.name}: out of memory: close other programs, or choose a smaller upscaler")
+    if not isinstance(error, AkmaError):
+        if os.environ.get("AKMA_DEBUG"):
+            traceback.print_exception(error)
+        detail = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        message = f"{video.name}: internal error ({detail}); AKMA_DEBUG=1 shows where, please report it"
+        return FailureError(message, code="internal_error")
+    if video.name in error.message or video.stem in error.message:
+        return error
+    return type(error)(f"{video.name}: {error.message}", code=error.code, field=error.field)
 
 
 def _upscale(
@@ -125,7 +143,13 @@ def _upscale(
                 progress.close()
         for note in notes:
             print(f"note: {video.name}: {note}", file=sys.stderr)
-        work.finish(notes)
+        try:
+            work.finish(notes)
+        except FailureError as error:
+            message = (
+                f"{error.message} (its {plan.frames} finished frames are kept: the same command goes on with them)"
+            )
+            raise FailureError(message, code=error.code, field=error.field) from error
     seconds = time.monotonic() - began
     speed = f"{(plan.frames - kept) / seconds:.1f} frames/s with decoding and encoding"
     print(f"{place}{output}  {plan.width}x{plan.height}, {plan.frames} frames in {clock(seconds)}, {speed}")

@@ -28,11 +28,11 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from akma_core.audio.reader import open_audio, scan
+    from akma_core.audio.reader import open_audio
     from akma_core.files import write_whole
-    from akma_core.modulation.envelope import curve_of
     from akma_core.modulation.export import FORMATS, write_curve
     from akma_core.modulation.plot import COLUMNS
+    from akma_core.modulation.song_curve import song_curve
     from akma_core.render.output import check_folder
 
     settings = settings_of(options)
@@ -41,8 +41,7 @@ def run(options: argparse.Namespace) -> None:
         raise RequestError(f"cannot write {options.output.name}: use {', '.join(FORMATS)}", field="output")
     check_folder(options.output)
     reader = open_audio(options.audio)
-    values, peaks = scan(reader, settings.fps, COLUMNS)
-    curve = curve_of(values, settings)
+    curve, peaks = song_curve(reader, settings.fps, settings, COLUMNS)
     for note in curve.notes:
         print(f"note: {note}", file=sys.stderr)
     write_whole(options.output, lambda path: write_curve(path, suffix, curve, peaks, settings, reader))

@@ -1,16 +1,16 @@
 """Database of the service: one row a render, one a chunk, one a song, in SQLite or Postgres.
 
-The API writes wishes here (a render, a cancellation, an task) and reads how far they are; workers find them, and
+The API writes wishes here (a render, a cancellation, a task) and reads how far they are; workers find them, and
 write what they did. The pictures themselves are in storage, and who does what next is for `akma_core.jobs.workflows`.
 """
 
 from akma_core.database.chunks import Chunks
 from akma_core.database.renders import Renders
-from akma_core.database.schema import WAITING, Caps, ChunkProgress, Progress, Render, Row, Song
+from akma_core.database.schema import Caps, ChunkProgress, Progress, Render, Row, Song
 from akma_core.database.songs import Songs
 from akma_core.database.tasks import FRESH, WorkerTasks
 
-__all__ = ["FRESH", "WAITING", "Caps", "ChunkProgress", "Database", "Progress", "Render", "Row", "Song"]
+__all__ = ["FRESH", "Caps", "ChunkProgress", "Database", "Progress", "Render", "Row", "Song"]
 
 
 class Database(Renders, Chunks, Songs, WorkerTasks):

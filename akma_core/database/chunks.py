@@ -1,32 +1,20 @@
-"""Rows of chunks: planned, in work, whole."""
+"""Rows of chunks: in work, whole."""
 
 import json
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
 from akma_core.database.engine import Engine
-from akma_core.database.schema import WAITING, ChunkProgress, Row, renders, segments
+from akma_core.database.schema import ChunkProgress, Row, renders, segments
+from akma_core.status import WAITING
 
 STILL = 60.0  # seconds
 
 
 class Chunks(Engine):
     """See the module."""
-
-    def plan(self, render_id: str, sizes: Sequence[int], **values: Any) -> bool:
-        """A render begins: frames of each chunk, and columns that the plan decides. False where it is over."""
-        with self._write() as connection:
-            begun = sa.update(renders).where(renders.c.id == render_id, renders.c.status.in_(WAITING))
-            if not connection.execute(begun.values(updated=time.time(), chunks=len(sizes), **values)).rowcount:
-                return False
-            known = sa.select(sa.func.count()).where(segments.c.render == render_id)
-            if not connection.execute(known).scalar_one():
-                rows = [{"render": render_id, "index": index, "frames": each} for index, each in enumerate(sizes)]
-                connection.execute(sa.insert(segments), rows)
-        return True
 
     def pulse(self, worker: str, progress_rows: Iterable[ChunkProgress]) -> None:
         """Note how far `worker` is with its chunks."""
@@ -73,7 +61,7 @@ class Chunks(Engine):
         with self._read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    def floor(self) -> int:
+    def fair_start_tag(self) -> int:
         """Fair start tag: a new render's first chunk stands beside the next ones of those that run, not behind all.
 
         This is start-time fair queueing (Goyal et al. 1996) with a chunk as the unit; a render that stands still for a

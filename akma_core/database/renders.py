@@ -1,15 +1,16 @@
 """Rows of renders: accepted within caps, listed, updated, ended; how far they are."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
 
 from akma_core.database.engine import Engine
-from akma_core.database.schema import WAITING, Caps, Progress, Render, events, facts, renders, segments
+from akma_core.database.schema import Caps, Progress, Render, events, facts, renders, segments
 from akma_core.errors import RequestError
+from akma_core.status import TRANSITIONS, WAITING, Transition
 
 FRESH = 10.0  # seconds after which a rate says nothing any more
 
@@ -112,19 +113,40 @@ class Renders(Engine):
         with self._write() as connection:
             return connection.execute(query).rowcount > 0
 
-    def end(self, render_id: str, status: str, code: str | None = None, message: str | None = None) -> bool:
-        """Make it failed or cancelled; False where it is over already."""
-        now = time.time()
-        return self.update(render_id, status=status, finished=now, error_code=code, error_message=message)
-
-    def adopt(self, render_id: str, old: str, new: str) -> bool:
-        """Make it a render of version `new`'s, to begin again; False where it is not `old`'s any more, or over."""
-        mine = sa.update(renders).where(
-            renders.c.id == render_id, renders.c.version == old, renders.c.status.in_(WAITING)
-        )
-        anew = {"status": "queued", "stage": "waiting", "chunks": None, "sound": 0, "adopted": renders.c.adopted + 1}
+    def start(self, render_id: str, sizes: Sequence[int], **values: Any) -> bool:
+        """Start a render that has a plan: frames of each chunk, and columns that the plan decides; False where over."""
         with self._write() as connection:
-            if not connection.execute(mine.values(version=new, **anew)).rowcount:
+            begun = {"stage": "rendering", "chunks": len(sizes)} | values
+            if not _transit(connection, "start", renders.c.id == render_id, **begun):
+                return False
+            known = sa.select(sa.func.count()).where(segments.c.render == render_id)
+            if not connection.execute(known).scalar_one():
+                rows = [{"render": render_id, "index": index, "frames": each} for index, each in enumerate(sizes)]
+                connection.execute(sa.insert(segments), rows)
+        return True
+
+    def finish(self, render_id: str, **values: Any) -> bool:
+        """Note that its video is there, with columns that say how large it is; False where it is over already."""
+        return self._end(render_id, "finish", stage="done", **values)
+
+    def fail(self, render_id: str, code: str, message: str) -> bool:
+        """Note why it failed; False where it is over already."""
+        return self._end(render_id, "fail", error_code=code, error_message=message)
+
+    def cancel(self, render_id: str) -> bool:
+        """Cancel it; False where it is over already."""
+        return self._end(render_id, "cancel")
+
+    def _end(self, render_id: str, transition: Transition, **values: Any) -> bool:
+        with self._write() as connection:
+            return _transit(connection, transition, renders.c.id == render_id, finished=time.time(), **values)
+
+    def reassign(self, render_id: str, old: str, new: str) -> bool:
+        """Restart it as a render of version `new`'s; False where it is not `old`'s any more, or over."""
+        mine = sa.and_(renders.c.id == render_id, renders.c.version == old)
+        anew = {"version": new, "stage": "waiting", "chunks": None, "sound": 0, "attempt": renders.c.attempt + 1}
+        with self._write() as connection:
+            if not _transit(connection, "restart", mine, **anew):
                 return False
             connection.execute(sa.delete(segments).where(segments.c.render == render_id))
         return True
@@ -181,6 +203,13 @@ class Renders(Engine):
             return {row[0]: (row[1], float(row[2])) for row in connection.execute(query)}
 
 
+def _transit(connection: sa.Connection, transition: Transition, which: sa.ColumnElement[bool], **values: Any) -> bool:
+    """Take the transition, in one statement so that of two at once one wins; False where the render is over."""
+    query = sa.update(renders).where(which, renders.c.status.in_(WAITING))
+    values |= {"status": TRANSITIONS[transition], "updated": time.time()}
+    return connection.execute(query.values(values)).rowcount > 0
+
+
 def _keyed(connection: sa.Connection, owner: str, key: str | None) -> Render | None:
     if key is None:
         return None
@@ -207,4 +236,4 @@ def _check_caps(connection: sa.Connection, owner: str, seconds: float, caps: Cap
 
 
 def _render(row: sa.Row[Any]) -> Render:
-    return Render(**row._mapping)
+    return Render(**{column.key: row._mapping[column] for column in renders.c})

@@ -6,8 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Column, Float, Integer, Text
 
+from akma_core.status import WAITING, Status
+
 Row = dict[str, Any]
-WAITING = ("queued", "running")
 
 metadata = sa.MetaData()
 renders = sa.Table(
@@ -24,7 +25,7 @@ renders = sa.Table(
     Column("status", Text, nullable=False),
     Column("stage", Text, nullable=False),
     Column("version", Text, nullable=False),
-    Column("adopted", Integer, nullable=False, default=0),
+    Column("adopted", Integer, key="attempt", nullable=False, default=0),
     Column("settings", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("audio", Text, nullable=False),
@@ -129,14 +130,13 @@ class Render:
     idempotency_key: str | None = None
     fingerprint: str
     """Digest of what was asked for: the same key with another is a mistake."""
-    status: str = "queued"
-    """queued, running, done, failed or cancelled."""
+    status: Status = "queued"
     stage: str = "waiting"
     """waiting, planning, rendering, joining, done."""
     version: str = ""
     """Version of the workers that it is for: see workflows.version."""
-    adopted: int = 0
-    """By how many versions so far, one after the other: each begins it again."""
+    attempt: int = 0
+    """Number of versions that have begun it, one after the other."""
     settings: str
     """RenderSettings as JSON."""
     name: str
@@ -165,7 +165,7 @@ class Render:
     """The caller's own words, JSON."""
     video_bytes: int | None = None
     video_sha256: str | None = None
-    """Of the finished video."""
+    """Digest of the finished video, hex."""
     files: str | None = None
     """Stems and curves, JSON: stem:NAME and curve:NAME -> key in storage."""
 

@@ -1,4 +1,4 @@
-"""Work that was under way when processes died, again and again, is tried by itself: only what kills is blamed."""
+"""Poison-job detection: a job in flight during repeated worker crashes is retried alone, so that only it is blamed."""
 
 import threading
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from akma_core.database import Database
 from akma_core.errors import FailureError
 
-MAX_DEATHS = 4  # processes that died during a piece of work, after which it is a suspect
-MAX_TRIES = 6  # times that a suspect may be tried by itself
+MAX_CRASHES = 4  # worker crashes during a job, after which it is retried alone
+MAX_TRIES = 6  # retries of a job alone, after which it fails as `poisoned`
 
 
 class PoisonQuarantine:
-    """Everything else waits while a suspect is tried."""
+    """Quarantine of poison jobs: no other job of this process runs beside one that is retried alone."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -23,19 +23,19 @@ class PoisonQuarantine:
         self._tried: set[str] = set()
 
     @contextmanager
-    def trying(self, work: str, deaths: int) -> Iterator[None]:
-        """The block does the work of that name, during which `deaths` processes died before.
+    def admit(self, job: str, crashes: int) -> Iterator[None]:
+        """Wait until the job of that name may run, and run it in the block; `crashes`: of workers during it so far.
 
-        FailureError, poisoned, instead of once too often.
+        FailureError (poisoned) after MAX_TRIES retries alone.
         """
-        if deaths < MAX_DEATHS:
+        if crashes < MAX_CRASHES:
             with self._among_others():
                 yield
             return
         with self._by_itself():
-            if work not in self._tried:  # once for a process: what fails without killing it is no sign
-                self._tried.add(work)
-                if self._database.count(f"tries-{work}") > MAX_TRIES:
+            if job not in self._tried:  # once for a process: what fails without killing it is no sign
+                self._tried.add(job)
+                if self._database.count(f"tries-{job}") > MAX_TRIES:
                     message = "a part of it stopped the worker again and again: try another song, size or network"
                     raise FailureError(message, code="poisoned")
             yield

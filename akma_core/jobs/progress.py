@@ -18,7 +18,7 @@ class ProgressTracker:
     marks: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
     total: int = 0
     touched: float = 0.0
-    """When anything moved last, by the monotonic clock."""
+    """Moment of the last progress, by the monotonic clock."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, render_id: str, index: int, frames: int) -> None:

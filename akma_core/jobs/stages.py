@@ -27,6 +27,7 @@ from akma_core.media.audio_segments import AudioSegments, encode
 from akma_core.media.mux import AudioTrack, finish
 from akma_core.modulation.columns import CURVE, FILE, dump_columns, load_columns
 from akma_core.modulation.types import Columns
+from akma_core.render.flashes import manifest_part, meter_of, note_of, track_of, track_path
 from akma_core.render.interfaces import Device
 from akma_core.render.manifest import MAX_MANIFEST, manifest
 from akma_core.render.pipeline import render_chunks
@@ -34,7 +35,7 @@ from akma_core.render.plan import RenderPlan
 from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
-from akma_core.storage.layout import chunk_key, sound_key
+from akma_core.storage.layout import chunk_key, flash_key, sound_key
 from akma_core.timeline import Chunk
 
 KEPT = 8  # plans in memory
@@ -45,7 +46,7 @@ Order = tuple[float, ...]
 
 
 class RenderStoppedError(Exception):
-    """The render was cancelled, failed, forgotten or adopted meanwhile, or the process is about to end."""
+    """The render was cancelled, failed, deleted or reassigned meanwhile, or the process is about to end."""
 
 
 @dataclass
@@ -61,12 +62,12 @@ class Stages:
     """The stages on one device; `folder` is for what is in work, and this worker's own. `version`: see jobs.version."""
 
     def __init__(
-        self, database: Database, storage: Storage, device_runner: Device, folder: Path, worker: str, version: str
+        self, database: Database, storage: Storage, device: Device, folder: Path, worker: str, version: str
     ) -> None:
         self.busy = ProgressTracker()
         self.stopping = threading.Event()
         self.version = version
-        self._database, self._storage, self._device_runner = database, storage, device_runner
+        self._database, self._storage, self._device = database, storage, device
         self._folder, self._worker = folder, worker
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._over: set[str] = set()
@@ -98,9 +99,7 @@ class Stages:
             with self._song(render) as path, open_audio(path) as reader:
                 if not self._storage.exists(f"{prefix}/plan.json"):
                     settings = RenderSettings.model_validate_json(render.settings)
-                    planned = self._device_runner.complete(
-                        self._device_runner.plan(settings, reader, digest(path)), reader
-                    )
+                    planned = self._device.complete(self._device.plan(settings, reader, digest(path)), reader)
                     made = planned.plan.model_copy(update={"notes": (*planned.plan.notes, *planned.notes)})
                     text = made.model_dump_json(by_alias=True, indent=1).encode()
                     packed = io.BytesIO()
@@ -112,11 +111,9 @@ class Stages:
                 plan = self._kept_plan(render_id)
         for note in dict.fromkeys(plan.notes):
             self._database.note(render_id, note)
-        begun = self._database.plan(
+        begun = self._database.start(
             render_id,
             [chunk.frames for chunk in plan.chunks()],
-            status="running",
-            stage="rendering",
             started=render.started or time.time(),
             width=plan.width,
             height=plan.height,
@@ -150,7 +147,7 @@ class Stages:
         """Render one chunk unless it is in storage; returns how many of the render's chunks are missing then."""
         render = self._render(render_id)
         order = float(render.base + index), render.created  # as the queue has it: fair, and a render's chunks in order
-        with self._device_runner.reserved(order):
+        with self._device.reserved(order):
             rendered, notes = self._chunk(render_id, index, order)
         event("chunk_rendered" if rendered else "chunk_found", render=render_id, chunk=index)
         for note in notes:
@@ -168,6 +165,9 @@ class Stages:
             try:
                 notes = self._render_chunk(render_id, job, job.chunks[index], path, order)
                 with metrics.stage("upload"):
+                    # The track goes first: a chunk is only there with it.
+                    if job.plan.flash:
+                        self._storage.put_file(flash_key(render_id, index), track_path(path))
                     self._storage.put_file(key, path)
             finally:
                 self.busy.end(render_id, index)
@@ -175,25 +175,32 @@ class Stages:
 
     def _render_chunk(self, render_id: str, job: Job, chunk: Chunk, path: Path, order: Order) -> list[str]:
         @contextmanager
-        def turn() -> Iterator[None]:
-            with self._device_runner.turn(order, last=True), metrics.stage("network"):
+        def acquire() -> Iterator[None]:
+            with self._device.acquire(order, last=True), metrics.stage("network"):
                 self.check(render_id)
                 yield
 
         def between() -> None:
-            self._device_runner.yield_to_urgent()
+            self._device.yield_to_urgent()
             self.check(render_id)
 
         def on_frames(frames: int) -> None:
             metrics.frames(frames)
             self.busy.add(render_id, chunk.index, frames)
 
-        with self._device_runner.turn(order):
+        with self._device.acquire(order):
             self.check(render_id)
-            pictures = self._device_runner.pictures(job.plan)
-        trajectory = Trajectory(job.plan, job.columns, pictures)  # not kept: it would keep the network
+            pictures = self._device.pictures(job.plan)
+        trajectory = Trajectory(
+            job.plan,
+            job.columns,
+            pictures,
+            # Not cached: it references the network, which could then never be evicted
+        )
         before = len(pictures.notes)
-        render_chunks(job.plan, [chunk], trajectory, pictures, lambda _: path, on_frames, turn=turn, between=between)
+        render_chunks(
+            job.plan, [chunk], trajectory, pictures, lambda _: path, on_frames, acquire=acquire, between=between
+        )
         return pictures.notes[before:]
 
     def finish(self, render_id: str) -> bool:
@@ -208,11 +215,8 @@ class Stages:
         size = sum(entry.size for entry in self._storage.list(f"{prefix}/"))
         video = json.loads(self._storage.get_bytes(f"{prefix}/manifest.json", MAX_MANIFEST))["video"]
         self.forget(render_id)
-        return self._database.update(
+        return self._database.finish(
             render_id,
-            status="done",
-            stage="done",
-            finished=time.time(),
             bytes=size,
             video_bytes=video["bytes"],
             video_sha256=video["sha256"],
@@ -228,11 +232,17 @@ class Stages:
                 pieces.append(folder / f"sound{chunk.index:05d}.mp4")
                 self._storage.get_file(chunk_key(render.id, chunk.index), chunks[-1])
                 self._storage.get_file(sound_key(render.id, chunk.index), pieces[-1])
+                if plan.flash and self._storage.exists(flash_key(render.id, chunk.index)):
+                    self._storage.get_file(flash_key(render.id, chunk.index), track_path(chunks[-1]))
             whole = folder / "video.mp4"
             finish(chunks, plan.make_encoder(), AudioSegments(pieces), whole)
             notes = [note for row in self._database.segments(render.id) for note in json.loads(row["notes"])]
             notes += json.loads(self._storage.get_bytes(f"renders/{render.id}/sound/notes.json"))
-            written = manifest(plan, dict.fromkeys(notes), whole)
+            flashes = None
+            if plan.flash:
+                meter = meter_of(plan, (track_of(plan, chunk) for chunk in chunks))
+                notes, flashes = [*notes, *note_of(meter)], manifest_part(plan, meter)
+            written = manifest(plan, dict.fromkeys(notes), whole, flashes)
             with metrics.stage("upload"):
                 self._storage.put_file(f"renders/{render.id}/video.mp4", whole)
             self._storage.put_bytes(f"renders/{render.id}/manifest.json", written)

@@ -118,17 +118,17 @@ class Jobs:
         """The workflows; what they call may be called again, so that none needs steps."""
 
         def workflow(name: str, work: Callable[..., None]) -> None:
-            def run(render_id: str, adopted: int, *arguments: int) -> None:
+            def run(render_id: str, attempt: int, *arguments: int) -> None:
                 piece = DBOS.workflow_id or name
 
                 def now() -> None:
                     render = self._database.get(render_id)
-                    if render is None or render.adopted != adopted:
+                    if render is None or render.attempt != attempt:
                         return  # it began again, and this is of before
-                    with self._quarantine.trying(piece, deaths):
+                    with self._quarantine.admit(piece, crashes):
                         work(render_id, *arguments)
 
-                deaths = self._deaths(piece)
+                crashes = self._crashes(piece)
                 self._try(name, render_id, now)
 
             DBOS.workflow(name=name, max_recovery_attempts=MAX_RECOVERY_ATTEMPTS)(run)
@@ -140,7 +140,7 @@ class Jobs:
         workflow("join", self._join)
         workflow("webhook", self._webhook)
 
-    def _deaths(self, piece: str) -> int:
+    def _crashes(self, piece: str) -> int:
         """Processes that died while they did this."""
         found = self._client.list_workflows(workflow_ids=[piece], load_input=False, load_output=False)
         return max(0, (found[0].recovery_attempts or 1) - 1) if found else 0
@@ -150,17 +150,17 @@ class Jobs:
         options: EnqueueOptions = {
             "workflow_name": name,
             "queue_name": name,
-            "workflow_id": "-".join([render.id, *map(str, [render.adopted, name, *arguments])]),
+            "workflow_id": "-".join([render.id, *map(str, [render.attempt, name, *arguments])]),
             "app_version": self.version,
             "priority": min(priority, 2**31 - 1),
         }
-        self._client.enqueue(options, render.id, render.adopted, *arguments)
+        self._client.enqueue(options, render.id, render.attempt, *arguments)
 
     # The workflows
 
     def _plan(self, render_id: str) -> None:
         self._database.update(render_id, stage="planning")
-        plan, begun = self._stages.plan(render_id, lambda: self._database.floor() + 1)
+        plan, begun = self._stages.plan(render_id, lambda: self._database.fair_start_tag() + 1)
         if not begun:
             return
         event("render_planned", render=render_id, frames=plan.frames, chunks=plan.chunk_count)
@@ -243,7 +243,7 @@ class Jobs:
             self._database.update(render_id, unless_over=False, webhook=message[:500])
             return
         self._database.note(render_id, f"{name}: {message}")
-        if self._database.end(render_id, "failed", code, message):
+        if self._database.fail(render_id, code, message):
             event("render_failed", "error", render=render_id, code=code, message=message)
         self._stages.forget(render_id)
 
@@ -266,8 +266,8 @@ class Jobs:
     def dispatch(self) -> None:
         """Enqueue what is new: renders that nobody has begun, webhooks of renders that are over."""
         for render in self._database.queued(self.version):
-            if render.version == "" and self._database.adopt(render.id, "", self.version):
-                render = replace(render, version=self.version, adopted=render.adopted + 1)
+            if render.version == "" and self._database.reassign(render.id, "", self.version):
+                render = replace(render, version=self.version, attempt=render.attempt + 1)
             if render.version == self.version:
                 self._enqueue_new("plan", render)
         for render in self._database.unsent():
@@ -275,7 +275,7 @@ class Jobs:
 
     def _enqueue_new(self, name: str, render: Render) -> None:
         """Enqueue what this process has not: the database would see that it is there, but need not be asked."""
-        key = name, render.id, render.adopted
+        key = name, render.id, render.attempt
         if key not in self._seen:
             self._enqueue(name, render)
             if len(self._seen) > 10_000:
@@ -290,13 +290,13 @@ class Jobs:
             load_input=False,
             load_output=False,
         )
-        now = {(render.id, str(render.adopted)) for render in self._database.waiting()} if dead else set()
+        now = {(render.id, str(render.attempt)) for render in self._database.waiting()} if dead else set()
         for each in dead:
-            render_id, adopted, _ = each.workflow_id.split("-", 2)
-            if (render_id, adopted) not in now:
+            render_id, attempt, _ = each.workflow_id.split("-", 2)
+            if (render_id, attempt) not in now:
                 continue
             message = "a part of it stopped the worker again and again: try another song, size or network"
-            if self._database.end(render_id, "failed", "poisoned", message):
+            if self._database.fail(render_id, "poisoned", message):
                 self._database.note(render_id, f"{each.workflow_id}: {each.status}")
                 event("render_failed", "error", render=render_id, code="poisoned", workflow=each.workflow_id)
 
@@ -329,5 +329,5 @@ class Jobs:
                     event("work_rescued", "warning", executor=executor, workflows=len(rescued))
         spoken = {row["version"] for row in self._database.workers(VERSION_TIMEOUT)} | {"", self.version}
         for render in self._database.waiting():
-            if render.version not in spoken and self._database.adopt(render.id, render.version, self.version):
+            if render.version not in spoken and self._database.reassign(render.id, render.version, self.version):
                 event("render_adopted", "warning", render=render.id, version=render.version)

@@ -270,7 +270,7 @@ def container_format(output: Path, codec: str | None) -> str:
 
 
 def packet_time(packet: AnyPacket) -> Fraction:
-    """When it is decoded, in seconds."""
+    """Moment of decoding, in seconds."""
     return (packet.dts or 0) * packet.time_base
 
 

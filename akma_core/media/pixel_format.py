@@ -16,6 +16,7 @@ MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}  # H.273 matrix -> swscale's num
 BT601, BT709 = 6, 1
 NAMES = {BT601: "BT.601", BT709: "BT.709"}
 IDENTITY = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+CAPTIONS = "closed captions left out"
 HDR = {16: "PQ", 18: "HLG"}  # H.273 transfer functions
 # Full chroma resolution and rounding; BITEXACT keeps a processor's SIMD from deciding the last bit.
 SCALER = (
@@ -95,6 +96,11 @@ def _display(frame: VideoFrame) -> tuple[int, ...] | None:
     return None if matrix == IDENTITY else matrix
 
 
+def has_captions(frame: VideoFrame) -> bool:
+    """Whether closed captions (CEA-608, CEA-708) lie in a frame."""
+    return frame.side_data.get("A53_CC") is not None
+
+
 def notes_of(frame: VideoFrame) -> Iterator[str]:
     """Describe what an 8-bit BT.709 copy will not have, one sentence each."""
     bits = max(component.bits for component in frame.format.components)
@@ -106,5 +112,7 @@ def notes_of(frame: VideoFrame) -> Iterator[str]:
         yield f"the file does not say what its colours are: taken as {NAMES[_matrix(frame)]}, by its size"
     if any(component.is_alpha for component in frame.format.components):
         yield "transparency left out"
+    if has_captions(frame):
+        yield CAPTIONS
     if frame.interlaced_frame:
         yield "interlaced: its lines were taken as whole pictures; deinterlace it first for a better one"

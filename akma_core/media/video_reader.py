@@ -6,23 +6,24 @@ would make it read others.
 
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import av
 import numpy as np
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from akma_core.errors import RequestError
-from akma_core.media.pixel_format import Picture, PixelFormat, notes_of, pixel_format_of, to_rgb
+from akma_core.media.picture_times import by_packets, by_pictures, decode
+from akma_core.media.pixel_format import Picture, PixelFormat, has_captions, notes_of, pixel_format_of, to_rgb
 
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpegts,mpegtsraw,mpeg,mpegvideo,m4v,h263,h264,hevc,vvc,ivf,obu,"
@@ -32,6 +33,7 @@ GIVE = "give an MP4, MOV, MKV, WebM, AVI or MPEG file"
 MAX_PIXELS = 1 << 25  # a picture; 8K has 33.2 million
 MAX_SIDE = 16384
 DECODER_THREADS = 4  # each holds pictures of its own, so not as many as there are cores
+COVERS = {"mjpeg", "png", "bmp", "gif", "webp", "tiff"}  # codecs of single pictures
 BUFFER = 1 << 18  # bytes read at once
 
 
@@ -48,7 +50,7 @@ class VideoFile:
     time_base: Fraction
     """Seconds that the times count."""
     times: NDArray[np.int64]
-    """When each picture shows, rising; int64 [frames]."""
+    """Time stamps of the pictures, rising; int64 [frames]."""
     keys: NDArray[np.int64]
     """Times from which decoding can start; empty where it can only start at the beginning."""
     last: int
@@ -56,7 +58,11 @@ class VideoFile:
     fps: Fraction
     """Pictures a second; their mean where the rate varies."""
     ordinal: bool
-    """The file has no times for pictures: they are counted."""
+    """The times belong to pictures in the order in which the decoder gives them: they are counted."""
+    breaks: bool
+    """The file's clock restarts or jumps, see media.clock."""
+    edited: frozenset[int]
+    """Tracks of sound from whose middle an edit cuts something."""
     notes: tuple[str, ...]
     """Notes on what will be otherwise in an 8-bit copy, one sentence each."""
 
@@ -70,31 +76,39 @@ def open_video(path: Path) -> VideoFile:
 
     RequestError, one line, where it is no video that can be read.
     """
-    with opened(path) as (container, stream):
+    film = _film(path)
+    with opened(path, film) as (container, stream):
         index, name = stream.index, container.format.name.split(",")[0].replace("mov", "mp4")
-        name, time_base = f"{name}/{stream.codec_context.name}", Fraction(stream.time_base or 1)
-        others = [track.type for track in container.streams if track.index != index]
+        name = f"{name}/{stream.codec_context.name}"
+        others = [track for track in container.streams if track.index != index]
+        unsaid = [*_left_out(others), *_unsaid(stream)]
         declared = stream.guessed_rate or stream.average_rate
-        times, keys, last, clock = _scan(container, stream)
-    if clock == "none":
-        time_base = 1 / (declared or Fraction(25))
-    with opened(path) as (container, stream):
-        frame = next(_decode(container, stream), None)
-        if frame is None or not len(times):
+        found = by_packets(container, stream)
+    with opened(path, film) as (container, stream):
+        frame = next(decode(container.demux(stream), stream), None)
+        if frame is None:
             raise bad_video(path, "holds no picture that can be decoded; export it again", "video_damaged")
-        look, notes = _look(path, frame, stream), (*notes_of(frame), *_left_out(others))
+        look, notes = _look(path, frame, stream), (*notes_of(frame), *unsaid)
+    # Fields may be packets of their own.
+    if found.doubtful or frame.interlaced_frame:
+        with opened(path, film) as (container, stream):
+            found = by_pictures(container, stream, declared or Fraction(25), found.edited)
+    if not len(found.times):
+        raise bad_video(path, "holds no picture that can be decoded; export it again", "video_damaged")
     return VideoFile(
         path=path,
         format=name,
         stream=index,
         look=look,
-        time_base=time_base,
-        times=times,
-        keys=keys if clock == "pictures" else keys[:0],
-        last=last,
-        fps=_rate(times, time_base, declared),
-        ordinal=clock != "pictures",
-        notes=notes,
+        time_base=found.unit,
+        times=found.times,
+        keys=found.keys,
+        last=found.last,
+        fps=_rate(found.times, found.unit, declared),
+        ordinal=found.counted,
+        breaks=found.breaks,
+        edited=found.edited,
+        notes=tuple(dict.fromkeys((*notes, *found.notes))),
     )
 
 
@@ -105,6 +119,8 @@ class FrameReader:
         self.clip = clip
         self.repeated = 0
         """Times whose own picture could not be decoded: the one before stands in."""
+        self.captions = False
+        """A picture had closed captions, which its copy has not."""
         self._next = 0
         self._source: Iterator[Picture] = iter(())
 
@@ -126,6 +142,7 @@ class FrameReader:
                 (now, current), picture = following, None
                 following = next(source, None)
             self.repeated += now != time
+            self.captions = self.captions or has_captions(current)
             if picture is None:
                 picture = to_rgb(current, clip.look)
             yield picture
@@ -136,7 +153,7 @@ class FrameReader:
         place = int(np.searchsorted(clip.keys, time, side="right")) - 2
         # From a key frame earlier than need be: the first pictures after one may lean on what was before it.
         for seek in [int(clip.keys[place])] if place > 0 else []:
-            with opened(clip.path) as (container, stream):
+            with opened(clip.path, clip.stream) as (container, stream):
                 container.seek(seek, stream=stream)
                 frames = _timed(container, stream)
                 first = next(frames, None)
@@ -144,16 +161,19 @@ class FrameReader:
                     yield first
                     yield from frames
                     return
-        with opened(clip.path) as (container, stream):
+        with opened(clip.path, clip.stream) as (container, stream):
             if clip.ordinal:
-                yield from zip(clip.times.tolist(), _decode(container, stream), strict=False)
+                yield from zip(clip.times.tolist(), decode(container.demux(stream), stream), strict=False)
             else:
                 yield from _timed(container, stream)
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its track of pictures, ready to decode; whatever is wrong becomes a RequestError."""
+def opened(path: Path, film: int | None = None) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and its track of pictures (index `film`, by default the best), ready to decode.
+
+    Whatever is wrong becomes a RequestError.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe could wait for ever
             raise bad_video(path, f"is no file; {GIVE}", "video_unreadable")
@@ -170,7 +190,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
                 io_open=partial(_refuse, path),
             )
             with container:
-                yield container, _pictures_of(path, container)
+                yield container, _pictures_of(path, container, film)
     except (OSError, ValueError) as error:  # FFmpeg's own errors are of these kinds too
         if isinstance(error, av.FFmpegError) or not isinstance(error, OSError):
             raise bad_video(path, f"is not a video that can be read, or damaged; {GIVE}", "video_unknown") from error
@@ -190,15 +210,17 @@ def _refuse(path: Path, *_: Any) -> NoReturn:
     raise bad_video(path, f"asks for other files to be opened; {GIVE}", "video_unknown")
 
 
-def _pictures_of(path: Path, container: InputContainer) -> VideoStream:
-    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+def _pictures_of(path: Path, container: InputContainer, film: int | None = None) -> VideoStream:
+    streams = _films(container)
     best = container.streams.best("video")
-    stream = best if best in streams else next(iter(streams), None)
+    stream = next(
+        (each for each in streams if each.index == film), best if best in streams else next(iter(streams), None)
+    )
     if not isinstance(stream, VideoStream):
+        if any(each.codec_context is None for each in container.streams.video):
+            raise bad_video(path, "is in a codec that FFmpeg does not know; convert it first", "video_unsupported")
         what = "has sound and no pictures" if container.streams.audio else "has no pictures"
         raise bad_video(path, f"{what}; {GIVE}", "video_missing_track")
-    if stream.codec_context is None:
-        raise bad_video(path, "is in a codec that FFmpeg does not know; convert it first", "video_unsupported")
     context = stream.codec_context
     if context.width * context.height > MAX_PIXELS or max(context.width, context.height) > MAX_SIDE:
         message = f"is {context.width}x{context.height}, larger than 8K; make it smaller first"
@@ -209,53 +231,32 @@ def _pictures_of(path: Path, container: InputContainer) -> VideoStream:
     return stream
 
 
-def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Every frame that can be decoded; packets that cannot are passed over."""
-    try:
-        for packet in container.demux(stream):
-            try:
-                yield from packet.decode()
-            except (av.InvalidDataError, EOFError):
-                continue
-    except av.InvalidDataError:  # the container breaks off
-        return
+def _films(container: InputContainer) -> list[VideoStream]:
+    """Tracks of pictures that are no cover, in codecs that FFmpeg knows."""
+    videos = (stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic)
+    return [stream for stream in videos if stream.codec_context is not None]
+
+
+def _film(path: Path) -> int | None:
+    """The track that is the film where the best one is a single picture, a cover; None: the best."""
+    with opened(path) as (container, best):
+        tracks = _films(container)
+        if len(tracks) < 2 or best.codec_context.name not in COVERS:
+            return None
+        packets = dict.fromkeys((track.index for track in tracks), 0)
+        with suppress(av.InvalidDataError):
+            for packet in container.demux(tracks):
+                packets[packet.stream.index] += packet.size > 0
+                if packets[best.index] > 1:
+                    return None
+        longest = max(packets, key=lambda index: packets[index])
+        return longest if packets[longest] > 1 else None
 
 
 def _timed(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
-    for frame in _decode(container, stream):
+    for frame in decode(container.demux(stream), stream):
         if frame.pts is not None:
             yield frame.pts, frame
-
-
-Clock = Literal["pictures", "packets", "none"]
-
-
-def _scan(container: InputContainer, stream: VideoStream) -> tuple[NDArray[np.int64], NDArray[np.int64], int, Clock]:
-    """Times of pictures and of key frames, length of the last, and what has those times; "none": they are counted."""
-    shown, decoded, keys, lengths = list[int | None](), list[int | None](), list[int](), dict[int, int]()
-    hidden = stream.codec_context.name == "vp8"  # has packets with no picture to show
-    try:
-        for packet in container.demux(stream):
-            if packet.is_keyframe and packet.pts is not None:
-                keys.append(packet.pts)
-            if not packet.size or packet.is_discard or (hidden and not bytes(packet)[0] & 0x10):
-                continue
-            shown.append(packet.pts)
-            decoded.append(packet.dts)
-            if packet.pts is not None:
-                lengths[packet.pts] = packet.duration or 0
-    except av.InvalidDataError:  # the container breaks off: what is before that is good
-        pass
-    clock: Clock = "pictures"
-    known = [time for time in shown if time is not None]
-    if len(known) < len(shown):
-        clock, known = "packets", [time for time in decoded if time is not None]
-        if len(known) < len(shown) or len(set(known)) < len(known):
-            clock, known = "none", list(range(len(shown)))
-    times = np.unique(np.array(known, np.int64))
-    usual = int(np.median(np.diff(times))) if len(times) > 1 else 1
-    last = lengths.get(int(times[-1]), 0) if len(times) else 0
-    return times, np.unique(np.array(keys, np.int64)), max(1, last or usual), clock
 
 
 def _rate(times: NDArray[np.int64], time_base: Fraction, declared: Fraction | None) -> Fraction:
@@ -274,7 +275,19 @@ def _look(path: Path, frame: VideoFrame, stream: VideoStream) -> PixelFormat:
         raise bad_video(path, str(error), "video_unsupported") from None
 
 
-def _left_out(others: Sequence[str]) -> Iterator[str]:
+def _left_out(others: Sequence[Stream]) -> Iterator[str]:
+    """Describe the tracks that no result has, a sentence each kind."""
+    kinds = [track.type for track in others]
     for kind, what in (("video", "pictures (covers, other views)"), ("data", "data (timecodes, sensors)")):
-        if kind in others:
-            yield f"left out: {others.count(kind)} track(s) of {what}"
+        if kind in kinds:
+            yield f"left out: {kinds.count(kind)} track(s) of {what}"
+    for kind, what in (("audio", "sound"), ("subtitle", "subtitles")):
+        if unknown := sum(track.type == kind and track.codec_context is None for track in others):
+            yield f"left out: {unknown} track(s) of {what} in a codec that FFmpeg does not know"
+
+
+def _unsaid(stream: VideoStream) -> Iterator[str]:
+    """Describe what the first picture does not show."""
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    if tags.get("alpha_mode") == "1":  # of VP8 and VP9, beside the pictures
+        yield "transparency left out"

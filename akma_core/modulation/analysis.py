@@ -1,4 +1,4 @@
-"""What planning asks of the analysis of a song."""
+"""The part of a song's analysis that planning needs."""
 
 from typing import Protocol
 
@@ -11,7 +11,7 @@ class Analysis(Protocol):
     """The features of one song at its video's frames; computed when asked for, over the whole song."""
 
     frames: int
-    """Of the whole song."""
+    """Values over the whole song."""
 
     def curve(self, feature: str, source: str, band: tuple[float, float] | None, /) -> Floats:
         """Values [frames], finite. RequestError where there is no such source or file."""

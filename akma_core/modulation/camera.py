@@ -13,7 +13,7 @@ from .types import Columns, Floats
 
 
 class Camera:
-    """Where the picture lies at each frame: +x right, +y down in picture widths, +angle clockwise in radians."""
+    """Position of the picture at each frame: +x right, +y down in picture widths, +angle clockwise in radians."""
 
     def __init__(self, rows: Sequence[Row], columns: Columns, frames: int, fps: Fraction) -> None:
         """`rows`: those with a camera's target. Speeds are summed over the frames in float64."""

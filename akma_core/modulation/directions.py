@@ -31,7 +31,7 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of a network's w, untruncated."""
+    """Statistics of a network's w, untruncated."""
 
     distance: float
     """D: mean distance of a w from w_avg."""

@@ -52,7 +52,7 @@ def reactive_curve(
     window_length, polyorder, notes = effective_window(frames, window_length, polyorder)
     peak = loudness.max()
     if peak == 0:
-        notes = (*notes, "The audio is silent: the curve is 0 throughout.")
+        notes = (*notes, "The loudness is 0 throughout, and so is the curve.")
         return Curve(np.zeros(frames), window_length, polyorder, notes)
     smooth = savgol_filter(_compressed(loudness, peak, compression), window_length, polyorder)
     highest = smooth.max()

@@ -15,7 +15,7 @@ from akma_core.timeline import crop
 
 
 class CurveView(Protocol):
-    """How a curve was asked for, and which part of it: the settings."""
+    """Settings that a curve was asked for with, and the part of it that is meant."""
 
     @property
     def fps(self) -> Fraction: ...

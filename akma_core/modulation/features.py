@@ -15,7 +15,7 @@ class Feature:
 
     kind: Kind
     text: str
-    """What it is, for people."""
+    """Meaning, for people."""
     unit: bool = True
     """Values are 0..1 already; others are scaled by percentiles where a row does not say how."""
 

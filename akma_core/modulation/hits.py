@@ -47,7 +47,7 @@ def _apart(times: Floats, gap: float) -> list[int]:
 
 
 def _full(times: Floats, strengths: Floats, rate: float) -> NDArray[np.bool_]:
-    """Which events stay at full strength: the strongest first, never more than `rate` in any second."""
+    """Select the events that stay at full strength: the strongest first, never more than `rate` in any second."""
     most = max(1, math.floor(rate))
     span = most / rate
     full = np.zeros(len(times), bool)
@@ -69,7 +69,7 @@ def frames_of(events: Floats, fps: Fraction) -> NDArray[np.int64]:
 
 
 def answer(shape: Shape, fps: Fraction) -> tuple[Floats, int]:
-    """How much of an event is there, from `ahead` frames before its own to 6 decay after; values and `ahead`.
+    """Curve of one event, from `ahead` frames before its own to 6 decay after; values and `ahead`.
 
     exp(-d / (fps decay)) at d = 0, 1, ...; before it a straight rise over `attack` frames.
     """
@@ -96,7 +96,7 @@ def spread(first: NDArray[np.int64], strengths: Floats, values: Floats, frames: 
 
 
 def steps(events: Floats, shape: Shape, frames: int, fps: Fraction) -> Floats:
-    """How far all events have moved a position on, in full events: 1 - exp(-(t + 1 / fps) / settle) each, [frames].
+    """Sum of the events' moves of a position, in full events: 1 - exp(-(t + 1 / fps) / settle) each, [frames].
 
     t counts from `attack` frames before the event's own. There is no way back: the increments are summed.
     """

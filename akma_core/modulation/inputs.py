@@ -1,6 +1,6 @@
-"""What a network is given for a run of frames."""
+"""Inputs of a network for a run of frames."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Inputs:
-    """Of a run of n frames."""
+    """Inputs for a run of n frames."""
 
     ws: NDArray[np.float32]
     """[n, num_ws, w_dim], or [n, 1, w_dim] where a network gets the same w in every layer."""
@@ -20,6 +20,8 @@ class Inputs:
     """Factors of exposure, contrast and saturation, [n, 3]."""
     seconds: NDArray[np.float64] | None = None
     """Time of each frame, for networks that move by themselves, [n]."""
+    noise_seeds: NDArray[np.int64] | None = None
+    """Seeds of each frame's noise, for networks whose noise is drawn, [n]."""
 
     def __len__(self) -> int:
         return len(self.ws)
@@ -32,8 +34,13 @@ class Inputs:
         return self._each(lambda array: np.concatenate([array, np.repeat(array[-1:], count - len(array), axis=0)]))
 
     def _each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> "Inputs":
-        others = (None if each is None else change(each) for each in (self.transform, self.colour, self.seconds))
-        return Inputs(change(self.ws), *others)
+        others = self.transform, self.colour, self.seconds, self.noise_seeds
+        return Inputs(change(self.ws), *(None if each is None else change(each) for each in others))
+
+
+def noise_seeds(seed: int, frames: Sequence[int]) -> NDArray[np.int64]:
+    """Seeds of the noise of frames of a plan, [n]: frame and `seed`, both 0 .. 2^32 - 1, as one number."""
+    return (np.asarray(frames, np.uint64) << np.uint64(32) | np.uint64(seed)).view(np.int64)
 
 
 def as_inputs(inputs: Inputs | NDArray[np.float32]) -> Inputs:

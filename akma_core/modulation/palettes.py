@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 from .resolve import Palette, Section
-from .ring import Ring
+from .ring_walk import Ring
 from .types import Floats
 from .walk import draw_seeds
 

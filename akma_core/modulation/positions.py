@@ -29,7 +29,7 @@ def driven(
 
 
 def contribution(row: Row, columns: Columns, frames: int, fps: Fraction) -> Floats:
-    """What one row adds to its target at each frame, float64 [frames]."""
+    """Contribution of one row to its target at each frame, float64 [frames]."""
     column = columns[key_of(row)]
     if column.ndim == 2:
         weights = _golden(row, len(column)) if row.golden else None

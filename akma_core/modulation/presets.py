@@ -23,7 +23,7 @@ Pace = Literal["even", "integral", "loop", "keys"]
 
 
 class WalkOptions(Strict):
-    """How the two walks go."""
+    """Kinds of the two walks."""
 
     top: Pace = "even"
     """even: seeds spread over the song (AKMA). integral: pace from rows. loop: closed over the video. keys: listed."""
@@ -56,7 +56,7 @@ def find_preset(name: str, *, files: bool = True) -> Preset:
 
 
 def folders() -> tuple[Path, ...]:
-    """Where presets lie, the first of a name counts."""
+    """Folders of presets; the first of a name counts."""
     return home() / "presets", BUILT_IN
 
 

@@ -1,4 +1,4 @@
-"""What a preset, the rows of a render and its strength come to: the modulation that the plan holds."""
+"""Resolves a preset, the rows of a render and its strength into the modulation that the plan holds."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, Protocol
@@ -19,7 +19,7 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Frozen(BaseModel):
-    """Of a plan: unknown keys are errors."""
+    """Base of what a plan holds: unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -56,11 +56,11 @@ class Modulation(Frozen):
     rows: Rows
     """As they count, scaled by the strength: first the preset's, then one's own."""
     preset_rows: Annotated[int, Field(ge=0)] = 0
-    """How many of them are the preset's."""
+    """Number of them that are the preset's."""
     hits: Hits | None = None
     """Hits in place of those that are found."""
     seeds_pull: tuple[Seed, ...] = ()
-    """Where hits pull to, one after the other."""
+    """Seeds that hits pull to, one after the other."""
     sections: tuple[Section, ...] = ()
     palettes: dict[str, Palette] = {}
     """By label of the sections."""
@@ -72,7 +72,7 @@ class Modulation(Frozen):
 
 
 class Wishes(Protocol):
-    """What a request says about its modulation: the settings."""
+    """The settings of a request that concern its modulation."""
 
     @property
     def strength(self) -> float: ...
@@ -165,8 +165,8 @@ def planning_error(modulation: Modulation, index: int, message: str) -> RequestE
     return row_error(fields, index + 1, message, of=f"preset {modulation.preset}")
 
 
-def check_network(modulation: Modulation, abilities: Sequence[Ability], name: str) -> None:
-    """RequestError naming the first row that the network `name`, which has `abilities`, cannot do."""
+def check_network(modulation: Modulation, abilities: Sequence[Ability], name: str, classes: int = 0) -> None:
+    """RequestError naming the first row that the network `name`, which has `abilities` and `classes`, cannot do."""
     for index, row in enumerate(modulation.rows):
         needed: Ability | None = None
         if row.rows != "all":
@@ -178,3 +178,6 @@ def check_network(modulation: Modulation, abilities: Sequence[Ability], name: st
         if needed and needed not in abilities:
             what = {"layers": "rows of ws", "camera": "camera", "class": "classes to blend"}[needed]
             raise planning_error(modulation, index, f"network {name} has no {what}")
+        if row.class_index is not None and classes and row.class_index >= classes:
+            message = f"class {row.class_index} does not exist: network {name} has {classes}"
+            raise planning_error(modulation, index, message)

@@ -49,7 +49,7 @@ class Strict(BaseModel):
 
 
 class Shape(Strict):
-    """How a feature is shaped before it drives a target, in this order (curves above, events below)."""
+    """Shaping of a feature before it drives a target, in this order (curves above, events below)."""
 
     percentile: Annotated[tuple[Number, Number], BeforeValidator(_pair)] | None = None
     """Clip to these percentiles of the whole song, scale to 0..1."""
@@ -58,7 +58,7 @@ class Shape(Strict):
     window: Annotated[int, Field(strict=True, ge=1, le=1199)] | None = None
     """Savitzky-Golay window in frames at 30 fps, scaled with fps; the result is divided by its maximum."""
     polyorder: Annotated[int, Field(strict=True, ge=0, le=15)] | None = None
-    """Of that filter; 3 where only a window is given."""
+    """Order of that filter; 3 where only a window is given."""
     attack: Annotated[float, Field(strict=True, ge=0, le=60)] = 0.0
     """Curves: time constant of a rise in s. Events: whole frames over which a hit comes up before its own."""
     release: Seconds = 0.0
@@ -78,7 +78,7 @@ class Shape(Strict):
     gap: Seconds = 0.1
     """Events closer than this to the one before are left out, s."""
     floor: Fraction01 | None = None
-    """What is left of an event's strength in silence; 0.05 where only `loudness` is given."""
+    """Share of an event's strength that is left in silence; 0.05 where only `loudness` is given."""
     loudness: Annotated[float, Field(strict=True, gt=0, le=100)] | None = None
     """Strength times floor + (1 - floor) loudness ** this; 2 where only `floor` is given."""
 
@@ -103,7 +103,7 @@ class Row(Strict):
     source: Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")] = "mix"
     """The song, or a stem by name."""
     band: Annotated[tuple[Hertz, Hertz], BeforeValidator(_pair)] | None = None
-    """Of loudness: from and to, in Hz."""
+    """Band of loudness: from and to, in Hz."""
     target: Annotated[str, Field(strict=True, max_length=80)]
     rows: Layers = "all"
     """Rows of ws: all, coarse, middle, fine, a sum of those, or first and last."""
@@ -111,7 +111,7 @@ class Row(Strict):
     offset: Number = 0.0
     """Added to amount times the curve."""
     range: Pair | None = None
-    """Where the target is kept."""
+    """Range in which the target is kept."""
     direction: (
         Annotated[str, Field(strict=True, pattern=r"^(walks|pca:([1-9]|[1-5]\d|6[0-4])|[^\s]{1,200}\.npy)$")] | None
     ) = None
@@ -197,7 +197,7 @@ class Row(Strict):
 
     @property
     def name(self) -> str:
-        """What messages call it: kick -> pull."""
+        """Name in messages: kick -> pull."""
         return f"{self.feature} -> {self.target}"
 
     @property
@@ -214,7 +214,7 @@ class Row(Strict):
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Where the row keeps its target."""
+        """Range in which the row keeps its target."""
         return self.range if self.range is not None and not self.raw else TARGETS[self.target].range
 
 

@@ -214,7 +214,7 @@ def features_version(rows: Iterable[Row]) -> str:
 
 
 def _name(row: Row) -> str | None:
-    """What the analysis calls a row's feature; None for what is not the analysis's."""
+    """Name of a row's feature in the analysis; None for one that is not the analysis's."""
     if row.feature in OWN or row.feature.startswith("file:"):
         return None
     return _column(NAMES.get(row.feature, row.feature), None)

@@ -10,11 +10,11 @@ class Target:
     """A target by name."""
 
     amount: float
-    """Where a row gives none, in the target's unit."""
+    """Value where a row gives none, in the target's unit."""
     range: tuple[float, float]
-    """Where the sum of its rows is kept unless a row says otherwise."""
+    """Range in which the sum of its rows is kept unless a row says otherwise."""
     text: str
-    """What it is and its unit, for people."""
+    """Meaning and unit, for people."""
     rows: bool = False
     """Acts on rows of ws."""
     strength: bool = False
@@ -32,7 +32,7 @@ TARGETS = {
     "pull": Target(0.3, (0.0, 1.0), "fraction of the way to another seed", rows=True, strength=True),
     "direction": Target(0.3, (-50.0, 50.0), "mean distances of a w from w_avg", rows=True, strength=True),
     "mix": Target(0.5, (0.0, 1.0), "fraction of another walk", rows=True),
-    "class": Target(1.0, (0.0, 1000.0), "weight of a class beside the render's own"),
+    "class": Target(1.0, (0.0, 1000.0), "weight of a class beside the render's own, which weighs 1"),
     "camera.x": Target(0.035, (-1000.0, 1000.0), "picture widths to the right", strength=True),
     "camera.y": Target(0.035, (-1000.0, 1000.0), "picture widths down", strength=True),
     "camera.angle": Target(0.05, (-10_000.0, 10_000.0), "radians clockwise", strength=True),

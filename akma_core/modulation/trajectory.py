@@ -1,4 +1,4 @@
-"""What a network is given for each frame: w of every layer, camera and colour, computed when asked for.
+"""Inputs of the network for each frame: w of every layer, camera and colour, computed when asked for.
 
     w0(f)   = B(pB(f)) (1 - b(f)) + T(pT(f)) b(f)
     w1(f)   = w_avg + psi(f) (w0(f) - w_avg)
@@ -17,32 +17,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .camera import Camera
+from .classes import ClassWalk, class_weights, classes_of
 from .columns import CURVE
 from .directions import direction_of, w_average
 from .inputs import Inputs
 from .layers import Mix, Pull, Push, row_slice
+from .make_walk import make_walk
 from .positions import driven
 from .resolve import Modulation
-from .ring import Ring
+from .ring_walk import Ring, RingWalk
 from .rows import Row
 from .targets import CAMERA, COLOUR
-from .types import Columns, Floats
+from .types import Columns, Floats, Path
 from .walk import BOTTOM_PER_SECOND
-from .walks import RingWalk, make_walk
 
 LayerChange = Callable[[Floats, int, int], None]
 
 
 class MappingNetwork(Protocol):
-    """What the trajectory asks of a network."""
+    """The part of a network that the trajectory needs."""
 
     key: str
     """The network's digest and class: what its directions depend on."""
     rates: Sequence[float]
     """Sampling rate that each row of ws feeds: see layers.row_slice."""
 
-    def __call__(self, seeds: Sequence[int], psi: float | None = None) -> Floats:
-        """w of each seed, [n, w_dim], truncated by `psi`; None: by the render's own truncation_psi."""
+    class_index: int
+    """The render's own class; 0 where there are none."""
+
+    def __call__(self, seeds: Sequence[int], psi: float | None = None, class_index: int | None = None) -> Floats:
+        """w of each seed, [n, w_dim], truncated by `psi`; None: by the render's own, as its class."""
 
 
 class Trajectory:
@@ -65,8 +69,7 @@ class Trajectory:
         # With psi rows truncation is theirs, once; without them seeds are truncated before the spline, as AKMA's.
         walked = partial(network, psi=1.0) if psi_rows else network
         self._top, self._bottom = (
-            make_walk(side, modulation, columns, own, frames, fps, walked)
-            for side, own in zip(("top", "bottom"), seeds, strict=True)
+            self._walk(side, own, modulation, walked) for side, own in zip(("top", "bottom"), seeds, strict=True)
         )
         self._blend = self._driven(self._of("walk.blend"), columns[CURVE].astype(np.float64))
         self._psi = self._driven(psi_rows, psi) if psi_rows else None
@@ -96,6 +99,16 @@ class Trajectory:
             np.arange(start, stop) / float(self._fps),
         )
 
+    def _walk(self, side: str, seeds: Sequence[int], modulation: Modulation, mapping: Callable[..., Floats]) -> Path:
+        """The walk of `side`, of the render's class or by the weights of several."""
+        make = partial(make_walk, side, modulation, self._columns, seeds, self._frames, self._fps)
+        if not (rows := self._of("class")):
+            return make(mapping)
+        own = self._network.class_index
+        others = [index for index in classes_of(rows) if index != own]
+        walks = [make(partial(mapping, class_index=index)) for index in (own, *others)]
+        return ClassWalk(walks, class_weights(rows, own, self._columns, self._frames, self._fps))
+
     def _of(self, *targets: str) -> list[Row]:
         return [row for row in self._rows if row.target in targets]
 
@@ -103,7 +116,7 @@ class Trajectory:
         return driven(rows, self._columns, self._frames, self._fps, base, replace=True)
 
     def _layer_changes(self, modulation: Modulation) -> list[LayerChange]:
-        """What pull, direction and mix rows do, in that order; sets whether layers get different w."""
+        """Apply pull, direction and mix rows, in that order; sets whether layers get different w."""
         network, columns, frames, fps = self._network, self._columns, self._frames, self._fps
         rows = [*self._of("pull"), *self._of("direction", "mix")]
         self._by_layer = any(len(row_slice(row.rows, network.rates)) < len(network.rates) for row in rows)

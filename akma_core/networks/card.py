@@ -50,6 +50,8 @@ class NetworkCard(BaseModel):
     """Seeds chosen by eye for the loud walk; empty: any."""
     seeds_bottom: tuple[Seed, ...] = ()
     """Seeds chosen by eye for the quiet walk; empty: any."""
+    canvas: Literal["wide", "square"] | None = None
+    """What lies beyond its square: more of the same (wide), or nothing, as with faces (square); None: unknown."""
     licence: str = ""
     note: str = ""
 

@@ -17,7 +17,7 @@ from .pkl.file import read_bytes
 from .reader import parse
 
 SUFFIXES = (".pkl", ".pt", ".pth", ".ckpt")
-"""How files of networks are called; what they are is seen from their content."""
+"""Suffixes of files of networks; their kind is seen from their content."""
 LICENCE = "unknown: ask whoever trained it"
 
 
@@ -34,8 +34,12 @@ class Kind(Protocol):
 
     ANY_SIZE: bool
     """True where pictures of any size and shape are computed as such."""
+    WIDE: bool
+    """True where `synthesis` takes `canvas`, columns and rows in sixteenths of its picture: see canvas.py."""
     MOVES: bool
     """True where the picture moves by itself: `synthesis` takes the time of each frame."""
+    NOISE: bool
+    """True where `synthesis` takes a noise_mode (const, none, random) and noise_seeds."""
 
     def largest_layer(self, config: dict[str, Any]) -> int:
         """Bytes of one picture's largest layer on a GPU: what a batch is reckoned by."""

@@ -7,12 +7,14 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from akma_core.audio.reader import AudioReader
 from akma_core.errors import RequestError
 from akma_core.files import lock_file, write_whole, writing
 from akma_core.media.mux import AudioTrack, finish
 from akma_core.media.segment import segment_info
+from akma_core.render.flashes import manifest_part, meter_of, note_of, track_of
 from akma_core.render.manifest import Plan, manifest, publish
 from akma_core.render.plan import RenderPlan
 from akma_core.timeline import Chunk
@@ -59,9 +61,9 @@ class ChunkFolder:
                 todo.append(chunk)
         return todo
 
-    def publish(self, whole: Path, notes: Iterable[str]) -> Path:
+    def publish(self, whole: Path, notes: Iterable[str], flashes: dict[str, Any] | None = None) -> Path:
         """Put the finished video and its manifest in place; returns the manifest. `notes` are on top of the plan's."""
-        final = publish(self.video, whole, manifest(self.plan, notes, whole))
+        final = publish(self.video, whole, manifest(self.plan, notes, whole, flashes))
         shutil.rmtree(self._root, ignore_errors=True)
         return final
 
@@ -86,4 +88,7 @@ class RenderFolder(ChunkFolder):
         plan = self.plan
         track = AudioTrack(reader, plan.first_sample, plan.last_sample, plan.audio.codec)
         finish([self.path(chunk) for chunk in plan.chunks()], plan.make_encoder(), track, self.whole)
-        return self.publish(self.whole, [*notes, *track.notes])
+        if plan.flash is None:
+            return self.publish(self.whole, [*notes, *track.notes])
+        meter = meter_of(plan, (track_of(plan, self.path(chunk)) for chunk in plan.chunks()))
+        return self.publish(self.whole, [*notes, *track.notes, *note_of(meter)], manifest_part(plan, meter))

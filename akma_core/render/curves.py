@@ -1,4 +1,4 @@
-"""What the song decides of a plan: the columns that its rows use, its sections and palettes, the frames of a loop."""
+"""The part of a plan that the song decides: columns of its rows, sections, palettes, and the frames of a loop."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from akma_core.audio.reader import AudioReader, loudness
+from akma_core.audio.reader import AudioReader
 from akma_core.modulation.columns import compute_columns, digests, load_columns
 from akma_core.modulation.directions import read_direction
 from akma_core.modulation.envelope import curve_of
 from akma_core.modulation.palettes import draw_palettes
 from akma_core.modulation.resolve import Loop, Modulation
 from akma_core.modulation.song import Heard, SongAnalysis
+from akma_core.modulation.song_curve import song_curve
 from akma_core.modulation.types import Columns, Floats
 from akma_core.networks.card import NetworkCard
 from akma_core.render.plan import RenderPlan
@@ -26,7 +27,7 @@ class Planned:
     plan: RenderPlan
     columns: Columns
     notes: tuple[str, ...]
-    """What there is to say about the curves, a sentence each."""
+    """Notes on the curves, a sentence each."""
 
 
 def complete(
@@ -42,12 +43,18 @@ def complete(
 
     Memory does not grow with the song but for its columns. RequestError where a row asks for what is not there.
     """
-    curve = curve_of(loudness(reader, plan.fps) if heard is None else heard.loudness, plan.curve)
+    curve = song_curve(reader, plan.fps, plan.curve)[0] if heard is None else curve_of(heard.loudness, plan.curve)
     modulation = plan.modulation
     if modulation is None:  # version 1
         return Planned(plan, {"curve": curve.values}, curve.notes)
     analysis = SongAnalysis(
-        reader, plan.fps, curve.values, files or {}, modulation, grid=plan.settings.loop, heard=heard
+        reader.mixed(plan.curve.channels),
+        plan.fps,
+        curve.values,
+        files or {},
+        modulation,
+        grid=plan.settings.loop,
+        heard=heard,
     )
     notes = [*curve.notes]
     changes: dict[str, object] = {}

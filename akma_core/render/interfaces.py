@@ -63,10 +63,10 @@ class Device(Protocol):
         """The plan's network, loaded; the same object for the same network as long as it stays loaded."""
 
     def reserved(self, order: tuple[float, ...]) -> AbstractContextManager[None]:
-        """Keep the place of `order`, for a while, until its last turn: those behind it wait."""
+        """Keep the place of `order`, for a while, until its last `acquire`: those behind it wait."""
 
-    def turn(self, order: tuple[float, ...] = ..., *, last: bool = False) -> AbstractContextManager[None]:
+    def acquire(self, order: tuple[float, ...] = ..., *, last: bool = False) -> AbstractContextManager[None]:
         """Have the device to oneself; smaller orders first. `last`: the reserved place is given up with it."""
 
     def yield_to_urgent(self) -> None:
-        """Called by whoever has its turn, between two batches: lets urgent ones in."""
+        """Let urgent callers in; called by the holder, between two batches."""

@@ -35,15 +35,17 @@ def manifest_path(video: Path) -> Path:
     return video.with_suffix(".json")
 
 
-def manifest(plan: Plan, notes: Iterable[str], whole: Path) -> bytes:
-    """The manifest of the finished video `whole`, JSON; `notes` are on top of the plan's."""
-    written = {
+def manifest(plan: Plan, notes: Iterable[str], whole: Path, flashes: dict[str, Any] | None = None) -> bytes:
+    """The manifest of the finished video `whole`, JSON; `notes` are on top of the plan's. `flashes`: see flashes.py."""
+    written: dict[str, Any] = {
         "akma": "manifest",
         "digest": plan.digest,
         "plan": plan.model_dump(mode="json", by_alias=True),
         "notes": [*plan.notes, *notes],
         "video": {"bytes": whole.stat().st_size, "sha256": sha256_of(whole), "frames": plan.frames},
     }
+    if flashes is not None:
+        written["flashes"] = flashes
     return (json.dumps(written, indent=1) + "\n").encode()
 
 

@@ -12,9 +12,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from akma_core import __version__, timeline
+from akma_core.audio.channels import Channels
 from akma_core.media.encoder import NVENC, Encoder, choose
 from akma_core.modulation.resolve import Modulation
 from akma_core.modulation.walk import MIN_SEEDS
+from akma_core.networks.canvas import Way
 from akma_core.render.plan_base import (
     LIBRARIES,
     Count,
@@ -25,7 +27,7 @@ from akma_core.render.plan_base import (
     digest_of,
     libraries,
 )
-from akma_core.settings import FrameRate, RenderSettings, Seed
+from akma_core.settings import FrameRate, Noise, RenderSettings, Seed
 from akma_core.timeline import Chunk, chunk_borders, cut, frame_count, sample_at
 
 
@@ -41,6 +43,22 @@ class AudioPart(PlanPart):
     """Codec of the sound in the video."""
 
 
+class CanvasPart(PlanPart):
+    """How a network fills a canvas of another shape than its own picture's; see networks.canvas."""
+
+    way: Way
+    columns: Annotated[int, Field(ge=2, le=128)]
+    """Of a wide canvas, in sixteenths of the network's picture; what stands over the picture is cut."""
+    rows: Annotated[int, Field(ge=2, le=128)]
+
+
+class FlashPart(PlanPart):
+    """What is done about flashes; see media.flash."""
+
+    limit: bool
+    """Brightness is held where the picture would flash too often."""
+
+
 class NetworkPart(PlanPart):
     """The network."""
 
@@ -50,6 +68,11 @@ class NetworkPart(PlanPart):
     height: Count
     class_index: Annotated[int, Field(ge=0)]
     truncation_psi: float
+    noise: Noise = "const"
+    """Noise inputs: the network's own, none, or drawn for each frame from noise_seed."""
+    noise_seed: Seed = 0
+    canvas: CanvasPart | None = None
+    """Where width and height are not the network's own."""
 
 
 class UpscalePart(PlanPart):
@@ -67,6 +90,8 @@ class CurvePart(PlanPart):
     polyorder: Annotated[int, Field(ge=0)]
     compression: Annotated[float, Field(gt=0)]
     original: bool
+    # Left out where it is AKMA's: plans of before keep their bytes.
+    channels: Annotated[Channels, Field(exclude_if=lambda channels: channels == "mean")] = "mean"
 
 
 class RenderPlan(PlanPart):
@@ -90,6 +115,8 @@ class RenderPlan(PlanPart):
     seeds_bottom: Annotated[tuple[Seed, ...], Field(min_length=MIN_SEEDS)]
     modulation: Modulation | None = None
     """Everything that moves the picture beside curve and seeds; always there from version 2 on."""
+    flash: FlashPart | None = None
+    """None in plans made before flashes were counted."""
     total_frames: Count
     """Frames of the whole song."""
     first_frame: Annotated[int, Field(ge=0)]
@@ -123,6 +150,13 @@ class RenderPlan(PlanPart):
     def digest(self) -> str:
         """SHA-256 over all that decides the video; not over wishes, names and notes."""
         undecisive: dict[str, Any] = {"settings": True, "notes": True, "network": {"name"}, "upscale": {"name"}}
+        if (self.network.noise, self.network.noise_seed) == ("const", 0):  # as in every plan that did not know it
+            undecisive["network"] |= {"noise", "noise_seed"}
+        # What plans made before did not know leaves their digests as they were.
+        if self.network.canvas is None:
+            undecisive["network"] |= {"canvas"}
+        if self.flash is None:
+            undecisive["flash"] = True
         if self.modulation is None:
             undecisive["modulation"] = True  # version 1 did not know it
         else:

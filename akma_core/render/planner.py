@@ -1,6 +1,6 @@
 """Decide a render: settings, a song and a network become a plan."""
 
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -14,15 +14,23 @@ from akma_core.modulation.presets import find_preset
 from akma_core.modulation.resolve import Ability, Modulation, check_network, resolve
 from akma_core.modulation.walk import BOTTOM_PER_SECOND, TOP_PER_SECOND, draw_seeds, seed_count
 from akma_core.networks import kinds
+from akma_core.networks.canvas import Canvas, Way
 from akma_core.networks.card import NetworkCard
-from akma_core.render.plan import AudioPart, CurvePart, NetworkPart, RenderPlan, UpscalePart
+from akma_core.render.plan import (
+    AudioPart,
+    CanvasPart,
+    CurvePart,
+    FlashPart,
+    NetworkPart,
+    RenderPlan,
+    UpscalePart,
+)
 from akma_core.render.plan_base import DevicePart, EncoderPart, libraries
 from akma_core.settings import MAX_SIDE, RenderSettings
 from akma_core.timeline import CHUNK_SECONDS, chunk_frames, crop, frame_count
 
 PULL_SEEDS = 48
 HIT_SLACK = 0.01  # seconds: hits are written in rounded figures
-OWN_CURVE = ("window_length", "polyorder", "compression")  # asked for, AKMA's curve stands in for a preset's
 
 
 def make_plan(
@@ -32,13 +40,16 @@ def make_plan(
     card: NetworkCard,
     device: DevicePart,
     upscale: UpscalePart | None = None,
+    chosen: "ChosenCanvas | None" = None,
 ) -> RenderPlan:
     """Decide everything but what the song's analysis decides (see curves.complete); cheap.
 
-    `upscale` is what settings.upscale names. RequestError where things do not go together.
+    `upscale` is what settings.upscale names, `chosen` how the network fills settings.shape. RequestError where things
+    do not go together.
     """
     info, fps = reader.info, settings.fps
-    card = sized(card, settings, upscale)
+    reader.mixed(settings.channels)  # refuses now what it would refuse later
+    own, card = card, sized(card, settings, upscale, chosen)
     total = frame_count(info.samples, info.sample_rate, fps)
     first, frames = crop(settings.start, settings.duration, fps, total, info.duration)
     if settings.class_index >= max(card.classes, 1):
@@ -48,9 +59,12 @@ def make_plan(
     if settings.truncation_psi != 1 and card.config.get("has_w_avg") is False:
         message = f"network {card.name} has no average w, and so no truncation: leave truncation_psi at 1"
         raise RequestError(message, code="bad_setting", field="truncation_psi")
+    if settings.noise != "const" and not kinds.of(card).NOISE:
+        message = f"network {card.name} has no noise inputs: leave noise at const"
+        raise RequestError(message, code="bad_setting", field="noise")
     check_hits(settings, info.duration)
     window, polyorder, notes = effective_window(total, settings.window_length, settings.polyorder)
-    top, bottom, pull = _seeds(settings, info.duration, audio_sha256, card)
+    top, bottom, pull, noise_seed = _seeds(settings, info.duration, audio_sha256, card)
     (width, height), size_notes = video_size(settings, card, upscale)
     bit_rate = default_bit_rate(width, height, fps) if settings.bit_rate == "auto" else settings.bit_rate
     plan = RenderPlan(
@@ -71,6 +85,9 @@ def make_plan(
             height=card.height,
             class_index=settings.class_index,
             truncation_psi=settings.truncation_psi,
+            noise=settings.noise,
+            noise_seed=noise_seed if settings.noise == "random" else 0,
+            canvas=canvas_part(own, chosen),
         ),
         upscale=upscale,
         width=width,
@@ -80,11 +97,13 @@ def make_plan(
             polyorder=polyorder,
             compression=settings.compression,
             original=settings.original,
+            channels=settings.channels,
         ),
         fps=fps,
         seeds_top=top,
         seeds_bottom=bottom,
         modulation=_modulation(settings, card, pull),
+        flash=FlashPart(limit=settings.flash_limit == "on" and not settings.original),
         total_frames=total,
         first_frame=first,
         frames=frames,
@@ -95,7 +114,7 @@ def make_plan(
             gop=chunk_frames(CHUNK_SECONDS[-1], fps),
         ),
         libraries=libraries(),
-        notes=(*notes, *size_notes),
+        notes=(*reader.notes, *notes, *size_notes, *([chosen.note] if chosen and chosen.note else [])),
     )
     encoder = choose(plan.make_encoder(), settings.encoder, gpu=device.kind == "cuda")
     plan = plan.model_copy(update={"encoder": plan.encoder.like(encoder)})
@@ -103,8 +122,31 @@ def make_plan(
     return plan
 
 
-def sized(card: NetworkCard, settings: RenderSettings, upscale: UpscalePart | None) -> NetworkCard:
-    """The card with the size that is wanted, where its network computes pictures of any and no upscaler follows."""
+class ChosenCanvas(Protocol):
+    """How a network fills a shape: see runners.canvas."""
+
+    @property
+    def way(self) -> Way: ...
+    @property
+    def canvas(self) -> Canvas: ...
+    @property
+    def note(self) -> str: ...
+
+
+def canvas_part(card: NetworkCard, chosen: ChosenCanvas | None) -> CanvasPart | None:
+    """The plan's record of a canvas; none is needed where the network computes pictures of any size."""
+    if chosen is None or kinds.of(card).ANY_SIZE:
+        return None
+    columns, rows = chosen.canvas.sixteenths(card)
+    return CanvasPart(way=chosen.way, columns=columns, rows=rows)
+
+
+def sized(
+    card: NetworkCard, settings: RenderSettings, upscale: UpscalePart | None, chosen: ChosenCanvas | None = None
+) -> NetworkCard:
+    """The card with the size that is drawn: the canvas's, or any where its network can and no upscaler follows."""
+    if chosen:
+        return card.model_copy(update={"width": chosen.canvas.width, "height": chosen.canvas.height})
     if not (settings.size and kinds.of(card).ANY_SIZE) or upscale:
         return card
     width, height = map(int, settings.size.split("x"))
@@ -144,34 +186,31 @@ def video_size(
 
 def _seeds(
     settings: RenderSettings, duration: float, audio_sha256: str, card: NetworkCard
-) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """Seeds of both walks, as given or drawn, and those that hits pull to.
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]:
+    """Seeds of both walks, as given or drawn, those that hits pull to, and the seed of the noise.
 
     Drawn from `seed`, without one from the song, out of the network's own choice.
     """
     entropy = settings.seed if settings.seed is not None else int(audio_sha256, 16)
-    top_rng, bottom_rng, pull_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(entropy).spawn(3))
+    *drawn, noise = np.random.SeedSequence(entropy).spawn(4)
+    top_rng, bottom_rng, pull_rng = map(np.random.default_rng, drawn)
     top_num = settings.seeds_top_num or seed_count(duration, TOP_PER_SECOND)
     bottom_num = settings.seeds_bottom_num or seed_count(duration, BOTTOM_PER_SECOND)
     top = settings.seeds_top or draw_seeds(top_num, card.seeds_top, top_rng)
     bottom = settings.seeds_bottom or draw_seeds(bottom_num, card.seeds_bottom, bottom_rng)
     pull = draw_seeds(PULL_SEEDS, (*card.seeds_top, *card.seeds_bottom), pull_rng)
-    return top, bottom, pull
+    return top, bottom, pull, int(noise.generate_state(1)[0])
 
 
 def _modulation(settings: RenderSettings, card: NetworkCard, pull: tuple[int, ...]) -> Modulation:
     """The rows and walks that preset, settings and network come to; RequestError where the network cannot do them."""
-    modulation = resolve(settings, find_preset(settings.preset_name), own_curve=own_curve(settings))
-    check_network(modulation, abilities(card), card.name)
+    modulation = resolve(settings, find_preset(settings.preset_name), own_curve=settings.own_curve)
+    check_network(modulation, abilities(card), card.name, card.classes)
     pulled = any(row.target in ("pull", "mix") for row in modulation.rows)
     return modulation.model_copy(update={"seeds_pull": pull if pulled else ()})
 
 
-def own_curve(settings: RenderSettings) -> bool:
-    """True where AKMA's curve was asked for otherwise than by default: it then stands in for a preset's loudness."""
-    return any(getattr(settings, name) != RenderSettings.model_fields[name].default for name in OWN_CURVE)
-
-
 def abilities(card: NetworkCard) -> tuple[Ability, ...]:
-    """Targets of rows that this kind of network has."""
-    return cast("tuple[Ability, ...]", kinds.of(card).ABILITIES)
+    """Targets of rows that this network has: its kind's, and classes where it was trained with some."""
+    own = ("class",) if card.classes > 1 else ()
+    return cast("tuple[Ability, ...]", (*kinds.of(card).ABILITIES, *own))

@@ -190,17 +190,16 @@ def _check_length(reader: Any, name: str, settings: RenderSettings, limits: Limi
 
 
 def _waveform(song: Path, name: str, settings: str, limits: dict[str, Any], png: bool) -> tuple[dict[str, Any], bytes]:
-    from akma_core.audio.reader import open_audio, scan
-    from akma_core.modulation.envelope import curve_of
+    from akma_core.audio.reader import open_audio
     from akma_core.modulation.export import curve_json
     from akma_core.modulation.plot import COLUMNS, plot_curve
+    from akma_core.modulation.song_curve import song_curve
     from akma_core.timeline import crop
 
     wish = RenderSettings.model_validate_json(settings)
     reader = open_audio(song, limits["seconds"])
     _check_length(reader, name, wish, Limits(**limits))
-    loudness, peaks = scan(reader, wish.fps, COLUMNS)
-    curve = curve_of(loudness, wish)
+    curve, peaks = song_curve(reader, wish.fps, wish, COLUMNS)
     duration, fps = reader.info.duration, float(wish.fps)
     if png:
         first, frames = crop(wish.start, wish.duration, wish.fps, len(curve.values), duration)

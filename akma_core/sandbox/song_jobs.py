@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from akma_core.audio.channels import Channels
 from akma_core.audio.features.analysis_file import dump_analysis, load_analysis
 from akma_core.audio.peaks import read_peaks
 from akma_core.audio.reader import loudness, open_audio
@@ -25,7 +26,7 @@ from akma_core.modulation.presets import find_preset
 from akma_core.modulation.resolve import Modulation, resolve
 from akma_core.modulation.song import Heard, SongAnalysis, hear
 from akma_core.modulation.song_hits import found_hits
-from akma_core.render.planner import check_hits, own_curve
+from akma_core.render.planner import check_hits
 from akma_core.settings import RenderSettings
 
 LOOK = 10.0  # seconds that are spent on the samples of a song when it comes
@@ -54,14 +55,15 @@ def peaks(song: Path, name: str) -> Answer:  # noqa: ARG001  # every job has a n
     return {}, _packed(found)
 
 
-def song_loudness(song: Path, name: str, fps: str) -> Answer:  # noqa: ARG001
+def song_loudness(song: Path, name: str, fps: str, channels: Channels) -> Answer:  # noqa: ARG001
     """Loudness per frame as .npy."""
-    return {}, _packed(loudness(open_audio(song), Fraction(fps)))
+    return {}, _packed(loudness(open_audio(song).mixed(channels), Fraction(fps)))
 
 
 def song_features(song: Path, name: str, settings: str) -> Answer:  # noqa: ARG001
     """All features, and the bands that the rows of `settings` ask for, as .npz."""
-    return {}, dump_analysis(hear(open_audio(song), _modulation(RenderSettings.model_validate_json(settings)).rows))
+    wish = RenderSettings.model_validate_json(settings)
+    return {}, dump_analysis(hear(open_audio(song).mixed(wish.channels), _modulation(wish).rows))
 
 
 def analysis(
@@ -94,7 +96,7 @@ def export_hits(song: Path, name: str, settings: str, suffix: str) -> Answer:
 
 
 def _modulation(settings: RenderSettings) -> Modulation:
-    return resolve(settings, find_preset(settings.preset_name, files=False), own_curve=own_curve(settings))
+    return resolve(settings, find_preset(settings.preset_name, files=False), own_curve=settings.own_curve)
 
 
 def _recalled(features: Path, loud: Path) -> Heard:

@@ -7,6 +7,7 @@ What lies where, below the URL; `gcloud storage cp gs://bucket/prefix/renders/ID
     renders/ID/curve.npy           AKMA's curve, one float64 a frame
     renders/ID/curves.npz          every curve and event that the plan's rows use
     renders/ID/chunks/00003.mp4    one segment a chunk, by its index
+    renders/ID/chunks/00003.flash  the track of its flashes: its pictures made small
     renders/ID/sound/00003.mp4     the encoded sound of that chunk
     renders/ID/video.mp4           all of them joined
     renders/ID/manifest.json       the plan, and what came of it

@@ -35,7 +35,7 @@ class Entry:
     size: int
     """Bytes."""
     modified: datetime
-    """When it was put, with its time zone, UTC."""
+    """Moment at which it was put, with its time zone, UTC."""
 
 
 class Storage(ABC):

@@ -11,6 +11,11 @@ def chunk_key(render_id: str, index: int) -> str:
     return f"renders/{render_id}/chunks/{index:05d}.mp4"
 
 
+def flash_key(render_id: str, index: int) -> str:
+    """Key of the track of a chunk's flashes."""
+    return f"renders/{render_id}/chunks/{index:05d}.flash"
+
+
 def sound_key(render_id: str, index: int) -> str:
     """Key of the sound of a chunk."""
     return f"renders/{render_id}/sound/{index:05d}.mp4"
@@ -26,14 +31,14 @@ def peaks_key(song_id: str) -> str:
     return f"{SONGS}{song_id}/peaks.npy"
 
 
-def loudness_key(song_id: str, fps: Fraction) -> str:
-    """Key of a song's loudness at so many frames a second."""
-    return f"{SONGS}{song_id}/loudness-{fps.numerator}-{fps.denominator}.npy"
+def loudness_key(song_id: str, channels: str, fps: Fraction) -> str:
+    """Key of the loudness of a song's `channels` at so many frames a second."""
+    return f"{SONGS}{song_id}/loudness-{channels}-{fps.numerator}-{fps.denominator}.npy"
 
 
-def features_key(song_id: str, version: str) -> str:
-    """Key of a song's features, as the analysis `version` finds them."""
-    return f"{SONGS}{song_id}/features-{version}.npz"
+def features_key(song_id: str, channels: str, version: str) -> str:
+    """Key of the features of a song's `channels`, as the analysis `version` finds them."""
+    return f"{SONGS}{song_id}/features-{channels}-{version}.npz"
 
 
 def seed_key(digest: str, look: str, seed: int) -> str:

@@ -24,6 +24,7 @@ from akma_core import __version__
 from akma_core.files import sha256_of
 from akma_core.media.encoder import Encoder, choose
 from akma_core.media.encoder_thread import EncoderThread
+from akma_core.media.pixel_format import CAPTIONS
 from akma_core.media.resize import resize
 from akma_core.media.video_reader import FrameReader, VideoFile
 from akma_core.media.yuv import rgb_to_yuv420
@@ -99,7 +100,7 @@ class UpscalePlan(_Part):
     copied: tuple[int, ...]
     """Tracks of sound and subtitles that are the clip's own, by their index in it."""
     encoded: tuple[int, ...]
-    """Tracks of sound encoded as AAC, since that container does not hold what they were."""
+    """Tracks of sound encoded anew: that container does not hold them as they are, or an edit cuts into them."""
     chunk: Count
     """Frames a chunk; the last may have less."""
     device: DevicePart
@@ -200,16 +201,21 @@ class UpscaleOutput(ChunkFolder):
             for chunk, rgb in source:
                 large = resize(network(torch.from_numpy(rgb).to(network.device)), *size)
                 encoding.put(chunk, rgb_to_yuv420(large).cpu().numpy())
-        if not pictures.repeated:
-            return ()
-        return (f"{pictures.repeated} damaged pictures could not be decoded: the one before each stands in for it",)
+        notes = []
+        if pictures.repeated:
+            notes.append(
+                f"{pictures.repeated} damaged pictures could not be decoded: the one before each stands in for it"
+            )
+        if pictures.captions and CAPTIONS not in plan.notes:
+            notes.append(CAPTIONS)
+        return tuple(notes)
 
     def finish(self, notes: Iterable[str] = ()) -> Path:
         """Join the chunks with the clip's other tracks, put manifest and video in place; returns the manifest."""
         plan = self.plan
         places = Fit(plan.suffix, plan.copied, plan.encoded, ())
-        join(self.clip, [self.path(chunk) for chunk in plan.chunks()], plan.make_encoder(), places, self.whole)
-        return self.publish(self.whole, notes)
+        found = join(self.clip, [self.path(chunk) for chunk in plan.chunks()], plan.make_encoder(), places, self.whole)
+        return self.publish(self.whole, (*notes, *found))
 
 
 def _batches(chunks: Iterable[Chunk], pictures: FrameReader, batch: int) -> Iterator[tuple[Chunk, NDArray[np.uint8]]]:

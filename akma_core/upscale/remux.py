@@ -1,9 +1,9 @@
 """Upscaled segments and everything else of the clip they were made from into one file; only the pictures are new."""
 
 import heapq
-import io
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,30 +11,32 @@ from typing import TypeVar, cast
 
 import av
 from av.audio.stream import AudioStream
-from av.codec.context import Flags
-from av.container import InputContainer, OutputContainer
-from av.packet import Packet
+from av.container import InputContainer
 from av.stream import Stream
+from av.video.stream import VideoStream
 
+from akma_core.media.clock import Clock, moved
 from akma_core.media.container import discard
 from akma_core.media.encoder import Encoder
 from akma_core.media.mux import (
-    AAC_CHANNEL_RATE,
-    AAC_RATES,
     CONTAINERS,
-    LAYOUTS,
     AnyPacket,
     copies,
     opened_segment,
     write_packets,
 )
+from akma_core.media.picture_times import interleaved
 from akma_core.media.video_reader import VideoFile, opened
+from akma_core.upscale.recoder import Recoder, codec_for
+from akma_core.upscale.trial import holds, samples_of
 
 StreamT = TypeVar("StreamT", bound=Stream)
 
 COPIED = ("audio", "subtitle")
 # Of mp4's own kind; other names need the list of keys that QuickTime has, which fewer players read.
 USUAL = {"title", "artist", "album", "album_artist", "composer", "date", "comment", "genre", "copyright", "description"}
+STATISTICS = re.compile(r"(BPS|DURATION|NUMBER_OF_(FRAMES|BYTES)|_STATISTICS_\w+)(-\w+)?|alpha_mode", re.IGNORECASE)
+PRIMING = Fraction(12, 100)  # seconds before the first sample: Opus asks for 0.08, AAC for less
 OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "vendor_id"}
 
 
@@ -47,7 +49,7 @@ class Fit:
     copied: tuple[int, ...]
     """Indices of the tracks of sound and subtitles that go there as they are."""
     encoded: tuple[int, ...]
-    """Tracks of sound that this container does not hold, and that become AAC."""
+    """Tracks of sound that are encoded anew: this container does not hold them, or an edit cuts into them."""
     notes: tuple[str, ...]
     """Notes on what is otherwise, one sentence each."""
 
@@ -55,31 +57,48 @@ class Fit:
 def fit(clip: VideoFile) -> Fit:
     """The container in which sound and subtitles fit as they are: .mp4 if they can, else .mkv or .mov.
 
-    Where none holds all, .mkv takes what it can. A clip in a .mov stays in one if it can.
+    Where none holds all, .mkv takes what it can. A clip in a .mov stays in one if it can. Sound into which an edit cuts
+    is encoded anew: a packet holds more than what is left of it.
     """
-    with opened(clip.path) as (source, _):
-        tracks = _tracks(source)
+    with opened(clip.path, clip.stream) as (source, _):
+        tracks, metadata = _tracks(source), _kept(source)
+        samples = samples_of(source, tracks)
+        wanted = [track for track in tracks if track.index not in clip.edited]
+        cut = [track for track in tracks if isinstance(track, AudioStream) and track.index in clip.edited]
+
+        def takes(suffix: str, some: Sequence[Stream]) -> bool:
+            options = _options(CONTAINERS[suffix], clip, metadata, some)
+            return holds(suffix, clip, some, samples, options)
+
         order = (".mov", ".mkv") if clip.path.suffix.lower() == ".mov" else (".mp4", ".mkv", ".mov")
-        for suffix in order:
-            if not tracks or _holds(suffix, tracks):
-                return Fit(suffix, tuple(track.index for track in tracks), (), ())
-        copied = [track for track in tracks if _holds(".mkv", [track])]
-        encoded = [track for track in tracks if track not in copied and isinstance(track, AudioStream)]
-        notes = [f"sound in {track.codec_context.name} fits in no MP4, MKV or MOV: encoded as AAC" for track in encoded]
-        if left := len(tracks) - len(copied) - len(encoded):
+        suffix = next((suffix for suffix in order if not wanted or takes(suffix, wanted)), None)
+        notes, copied = list[str](), wanted
+        if suffix is None:
+            suffix, copied = ".mkv", [track for track in wanted if takes(".mkv", [track])]
+        encoded = [track for track in wanted if track not in copied and isinstance(track, AudioStream)]
+        for track in encoded:
+            name = codec_for(track, suffix).upper()
+            notes.append(f"sound in {track.codec_context.name} fits in no MP4, MKV or MOV: encoded as {name}")
+        for track in cut:
+            notes.append(f"an edit cuts into the sound: encoded again as {codec_for(track, suffix).upper()}")
+        if left := len(wanted) - len(copied) - len(encoded):
             notes.append(f"left out: {left} track(s) that fit in no MP4, MKV or MOV")
-        return Fit(".mkv", tuple(t.index for t in copied), tuple(t.index for t in encoded), tuple(notes))
+        if suffix != ".mkv" and source.streams.attachments:
+            notes.append(f"left out: {len(source.streams.attachments)} attachment(s), which only MKV holds")
+        anew = sorted(track.index for track in (*encoded, *cut))
+        return Fit(suffix, tuple(track.index for track in copied), tuple(anew), tuple(notes))
 
 
-def join(clip: VideoFile, segments: Sequence[Path], encoder: Encoder, fit: Fit, output: Path) -> None:
+def join(clip: VideoFile, segments: Sequence[Path], encoder: Encoder, fit: Fit, output: Path) -> list[str]:
     """Join the segments of all pictures of `clip`, each at its own time, with the clip's sound, subtitles, chapters,
     names and rotation, into exactly `output`, whose suffix is fit's.
 
     All times keep their distances; the first is moved to 0 where the clip starts later. After an error there is no
-    `output`. RequestError where the clip cannot be read, FailureError where a segment or `output` fails.
+    `output`. Returns notes on what was found on the way. RequestError where the clip cannot be read,
+    FailureError where a segment or `output` fails.
     """
     kind = CONTAINERS[fit.suffix]
-    with opened(clip.path) as (source, pictures):
+    with opened(clip.path, clip.stream) as (source, pictures):
         tracks = [track for track in _tracks(source) if track.index in fit.copied + fit.encoded]
         metadata = _kept(source)
         container = av.open(str(output), "w", format=kind, options=_options(kind, clip, metadata, tracks))
@@ -95,7 +114,10 @@ def join(clip: VideoFile, segments: Sequence[Path], encoder: Encoder, fit: Fit, 
                 if track.index in fit.copied:
                     into[track.index] = _name(container.add_stream_from_template(track), track)
                 else:
-                    into[track.index] = Recoder(container, track)
+                    codec = codec_for(cast("AudioStream", track), fit.suffix)
+                    recoder = Recoder(container, track, codec, edited=track.index in clip.edited)
+                    _name(recoder.stream, track)
+                    into[track.index] = recoder
             if kind == "matroska":
                 for attachment in source.streams.attachments:
                     container.add_stream_from_template(attachment)
@@ -104,73 +126,19 @@ def join(clip: VideoFile, segments: Sequence[Path], encoder: Encoder, fit: Fit, 
             start = _start(clip, tracks)
             packets = heapq.merge(
                 _video(clip, copies(segments, encoder.fps, video), start),
-                _others(source, tracks, into, start, strict=kind != "matroska"),
+                _others(clip, source, into, start, strict=kind != "matroska"),
                 key=_time,
             )
             write_packets(container, packets, output)
         except BaseException:
             discard(container, output)
             raise
-
-
-class Recoder:
-    """A track of sound encoded anew as AAC, for a container that does not hold it as it is."""
-
-    def __init__(self, container: OutputContainer, track: Stream) -> None:
-        assert isinstance(track, AudioStream)
-        old = track.codec_context
-        rate = old.sample_rate if old.sample_rate in AAC_RATES else 48000
-        layout = LAYOUTS.get(old.layout.nb_channels, "stereo")
-        stream = container.add_stream("aac", rate=rate)
-        _name(stream, track)
-        context = stream.codec_context
-        context.layout, context.format = layout, "fltp"
-        context.bit_rate = min(AAC_CHANNEL_RATE, 3 * rate) * context.layout.nb_channels
-        context.flags |= Flags.bitexact
-        self._stream, self._resampler = stream, av.AudioResampler(format="fltp", layout=layout, rate=rate)
-        self._start: int | None = None
-        self._samples = self._next = 0
-
-    def packets(self, packet: AnyPacket) -> Iterator[AnyPacket]:
-        """Encode one more packet, on the clip's clock; an empty one is the last."""
-        try:
-            frames: list[av.AudioFrame | None] = [*cast("Packet[AudioStream]", packet).decode()]
-        except av.InvalidDataError:
-            frames = []
-        for frame in frames if packet.size else [*frames, None]:
-            if self._start is None and frame is not None:
-                self._start = round((frame.pts or 0) * Fraction(frame.time_base or 1) * self._stream.rate)
-            for even in self._resampler.resample(frame):
-                # Counted: old containers round times to milliseconds, which would be gaps of a few samples.
-                even.pts, even.time_base = self._samples + (self._start or 0), Fraction(1, self._stream.rate)
-                self._samples += even.samples
-                yield from self._encode(even)
-        if not packet.size:
-            yield from self._encode(None)
-
-    def _encode(self, frame: av.AudioFrame | None) -> Iterator[AnyPacket]:
-        for packet in self._stream.encode(frame):
-            # The encoder leaves the last ones without a time.
-            self._next = packet.pts if packet.pts is not None else self._next
-            packet.pts = packet.dts = self._next
-            self._next += packet.duration or 0
-            yield packet
+    damaged = sum(track.damaged for track in into.values() if isinstance(track, Recoder))
+    return [f"{damaged} damaged packet(s) of sound could not be decoded: silence there"] if damaged else []
 
 
 def _tracks(source: InputContainer) -> list[Stream]:
-    return [stream for stream in source.streams if stream.type in COPIED]
-
-
-def _holds(suffix: str, tracks: Sequence[Stream]) -> bool:
-    """True where the container takes these tracks: its header is tried in memory."""
-    try:
-        with av.open(io.BytesIO(), "w", format=CONTAINERS[suffix]) as container:
-            for track in tracks:
-                container.add_stream_from_template(track)
-            container.start_encoding()
-    except (av.FFmpegError, ValueError):
-        return False
-    return True
+    return [stream for stream in source.streams if stream.type in COPIED and stream.codec_context is not None]
 
 
 def _options(kind: str, clip: VideoFile, metadata: dict[str, str], tracks: Sequence[Stream]) -> dict[str, str]:
@@ -185,8 +153,9 @@ def _options(kind: str, clip: VideoFile, metadata: dict[str, str], tracks: Seque
 
 
 def _kept(old: Stream | InputContainer) -> dict[str, str]:
-    """Metadata but for what describes the old file itself."""
-    return {key: value for key, value in old.metadata.items() if key.lower() not in OF_THE_FILE}
+    """Metadata but for what describes the old file itself, as mkvmerge's statistics do."""
+    kept = {key: value for key, value in old.metadata.items() if key.lower() not in OF_THE_FILE}
+    return {key: value for key, value in kept.items() if not STATISTICS.fullmatch(key)}
 
 
 def _name(new: StreamT, old: Stream) -> StreamT:
@@ -221,18 +190,25 @@ def _video(clip: VideoFile, packets: Iterator[AnyPacket], start: Fraction) -> It
 
 
 def _others(
+    clip: VideoFile,
     source: InputContainer,
-    tracks: Sequence[Stream],
     into: dict[int, Stream | Recoder],
     start: Fraction,
     *,
     strict: bool,
 ) -> Iterator[AnyPacket]:
-    """The packets of `tracks`. Times that run backwards are held, as a muxer wants."""
-    last: dict[int, int] = {}
-    for packet in source.demux(tracks) if tracks else ():
+    """The packets of the tracks in `into`. Times that run backwards are held, as a muxer wants.
+
+    What an edit cut away is left out, but for the priming that a decoder needs before the first packet.
+    """
+    last, heard = dict[int, int](), set[int]()
+    for packet in _demuxed(clip, source, into):
         index = packet.stream.index  # not packet.stream_index: that of an empty packet is 0
         track = into[index]
+        if packet.is_discard and not isinstance(track, Recoder) and (index in heard or _time(packet) < -PRIMING):
+            continue
+        if packet.size and not packet.is_discard:
+            heard.add(index)
         if isinstance(track, Recoder):
             for new in track.packets(packet):
                 new.pts = new.dts = (new.pts or 0) - round(start / new.time_base)
@@ -248,6 +224,19 @@ def _others(
             yield packet
 
 
+def _demuxed(clip: VideoFile, source: InputContainer, into: Collection[int]) -> Iterator[AnyPacket]:
+    """The packets of the tracks in `into`, by the one clock where the file's own breaks."""
+    if not into:
+        return
+    if not clip.breaks:
+        yield from source.demux([source.streams[index] for index in into])
+        return
+    video = cast("VideoStream", source.streams[clip.stream])
+    for packet in moved(interleaved(source, video, all_of_them=True), Clock()):
+        if packet.stream.index in into:
+            yield packet
+
+
 def _exact_priming(packet: AnyPacket) -> None:
     """Start a track at minus what players skip, to the sample: Matroska's milliseconds would cut into the sound."""
     track = packet.stream
@@ -259,7 +248,7 @@ def _exact_priming(packet: AnyPacket) -> None:
 
 
 def _times(packet: AnyPacket) -> tuple[int, int]:
-    """When it shows and when it is decoded; where one is not known, the other."""
+    """Moments of showing and of decoding; where one is not known, the other."""
     pts = packet.pts if packet.pts is not None else packet.dts
     dts = packet.dts if packet.dts is not None else packet.pts
     return pts or 0, dts or 0

@@ -182,3 +182,61 @@ def test_any_json_is_taken_as_it_is_or_refused(value: Any, ascii_only: bool) -> 
 @given(st.text(max_size=60))
 def test_any_text_is_settings_or_one_line(text: str) -> None:
     assert_done_or_refused(lambda: fields_of(received(settings=text)))
+
+
+CASES = Path(__file__).parents[1] / "golden" / "cases"
+
+
+def case(name: str) -> FormParser:
+    form = FormParser(Headers({"content-type": "multipart/form-data; boundary=B"}), "audio", Limits())
+    form.feed((CASES / name).read_bytes())
+    form.check_whole()
+    return form
+
+
+def test_forms_as_clients_send_them() -> None:
+    assert case("form-filename-star.bin").file_name == "café.wav"
+    nameless = case("form-no-filename.bin")
+    assert nameless.file_name == ""
+    assert bytes(nameless.take()[:4]) == b"RIFF"
+    blob = case("form-json-blob.bin")
+    assert fields_of(received(**blob.fields))["fps"] == 24
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("filename*=UTF-8''na%C3%AFve%20%E2%82%AC.wav", "naïve €.wav"),
+        ("filename*=iso-8859-1'en'%A3.wav", "£.wav"),
+        ("filename=\"plain.wav\"; filename*=utf-8''caf%C3%A9.wav", "café.wav"),
+        ("filename*=utf-8''caf%C3%A9.wav; filename=\"plain.wav\"", "café.wav"),
+        ("filename=\"a; filename*=utf-8''b.wav\"", "a; filename*=utf-8''b.wav"),
+        ("filename*=klingon''a.wav; filename=\"plain.wav\"", "plain.wav"),
+        ("filename*=utf-8''%FF%FE.wav", "\ufffd\ufffd.wav"),
+        ("filename*=utf-8''..%2F..%2Fetc%2Fpasswd", "../../etc/passwd"),
+    ],
+)
+def test_extended_names(header: str, name: str) -> None:
+    form = new_form()
+    form.feed(SONG.replace(b'filename="song.wav"', header.encode()) + END)
+    form.check_whole()
+    assert form.file_name == name
+
+
+@pytest.mark.parametrize("kind", [b"application/octet-stream", b"audio/wav", b"video/mp4"])
+def test_a_file_without_a_name(kind: bytes) -> None:
+    form = new_form()
+    form.feed(SONG.replace(b'; filename="song.wav"', b"\r\nContent-Type: " + kind) + END)
+    form.check_whole()
+    assert (form.file_name, bytes(form.take())) == ("", b"RIFF....")
+
+
+@pytest.mark.parametrize(
+    "head", [b"\r\nContent-Type: application/json", b'; filename="blob"\r\nContent-Type: application/json',
+             b'; filename="blob"\r\nContent-Type: text/plain;charset=utf-8', b""]
+)  # fmt: skip
+def test_settings_as_a_part_of_their_own(head: bytes) -> None:
+    form = new_form()
+    form.feed(part("settings", b'{"fps": 24}').replace(b'"settings"', b'"settings"' + head) + SONG + END)
+    form.check_whole()
+    assert fields_of(received(**form.fields)) == {"fps": 24}

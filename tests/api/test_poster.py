@@ -44,13 +44,13 @@ def test_a_poster_is_a_frame_of_what_is_finished(house: House) -> None:
 
 def test_a_render_that_ended_without_a_chunk_has_none(house: House) -> None:
     render_id = house.accept()
-    house.database.end(render_id, "cancelled")
+    house.database.cancel(render_id)
     assert house.get(render_id, "/poster.jpg").status_code == 404
 
 
 def test_renders_by_status(house: House) -> None:
     cancelled, queued = house.accept(owner="bob"), house.accept(owner="bob")
-    house.database.end(cancelled, "cancelled")
+    house.database.cancel(cancelled)
 
     def ids(status: str) -> list[str]:
         answer = httpx.get(f"{house.url}/v1/renders", params={"status": status}, headers=house.as_("bob"))

@@ -16,7 +16,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from akma_core.audio.decode import SampleType
+from akma_core.audio.file import SampleType
 from akma_core.audio.reader import loudness, open_audio
 from akma_core.errors import RequestError
 from tests.audio.test_reader import noise, whole, write, write_av, write_video

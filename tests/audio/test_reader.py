@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from akma_core.audio.decode import SampleType
+from akma_core.audio.file import SampleType
 from akma_core.audio.reader import AudioReader, digest, loudness, open_audio, peaks, scan
 from akma_core.errors import RequestError
 from akma_core.timeline import frame_count

@@ -17,10 +17,15 @@ RANGES = {
     "compression": ["above 0 to 1000", "default: 1.0"],
     "model": ["default: ink"],
     "class": ["0 to", "default: 0"],
+    "own_curve": ["default: where one of them is given"],
     "original": ["default: off"],
+    "shape": ["16:9", "640x360", "default: the network's"],
+    "flash_limit": ["on or off", "default: on"],
     "preset": ["akma presets", "default: pulse"],
     "strength": ["0 to 2", "default: 1.0"],
     "modulation": ["FEATURE -> TARGET", "default: none"],
+    "own_rows": ["preset", "default: off"],
+    "hits": ["seconds", "0 to 1", "CSV or JSON", "default: those that are found"],
     "keys": ["seed 12 at 0:31 hold 2", "default: none"],
     "loop": ["whole bars", "default: off"],
     "seeds_top_num": ["4 or more", "default: 0.8 for each second"],
@@ -29,6 +34,7 @@ RANGES = {
     "seeds_bottom": ["at least 4", "default: drawn"],
     "seed": ["0 to 4294967295", "default: follows from the song"],
     "truncation_psi": ["-10 to 10", "default: 1.0"],
+    "noise": ["const", "none", "random", "default: const"],
     "upscale": ["realesr-animevideov3", "default: none"],
     "outscale": ["1 to 4", "default: the upscaler's, 4"],
     "size": ["16x16 to 8192x8192", "default: as outscale"],
@@ -37,6 +43,7 @@ RANGES = {
     "crf": ["1 (", "51 (", "default: 16.0"],
     "bit_rate": ["bits a second", "10k to 1000M", "default: none"],
     "encoder": ["auto, x264, or nvenc", "default: auto"],
+    "channels": ["mean", "loudest", "default: mean"],
     "audio_codec": ["aac", "alac", "flac", "default: aac"],
     "device": ["auto, cpu, cuda or cuda:N", "default: auto"],
     "manifest": ["default: none"],
@@ -53,7 +60,8 @@ def test_help_gives_every_option_with_its_range_and_default(akma: Akma, monkeypa
     fields = {field.alias or name for name, field in RenderSettings.model_fields.items()}
     assert fields == RANGES.keys() - NO_SETTINGS
     commands = {"render": set(RANGES), "waveform": {"fps", "window_length", "polyorder", "compression", "original",
-                "start", "duration"}, "seeds": {"model", "class", "truncation_psi", "device", "seeds"}}  # fmt: skip
+                "channels", "start", "duration"},
+                "seeds": {"model", "class", "truncation_psi", "noise", "device", "seeds"}}  # fmt: skip
     for command, expected in commands.items():
         shown = akma(command, "--help")
         assert (shown.code, shown.err) == (0, "")
@@ -102,3 +110,12 @@ def test_a_reader_that_went_away() -> None:
     command = f"{sys.executable} -W error -m akma_core.cli models show ink | head -c 0"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_stdout_is_no_error_of_ours(song: Path, out: Path, closing: str) -> None:
+    code = "import sys; from akma_core.cli.main import main; sys.exit(main())"
+    command = f'"{sys.executable}" -c "{code}" waveform "{song}" -o "{out / "curve.csv"}" {closing}'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (out / "curve.csv").stat().st_size > 100

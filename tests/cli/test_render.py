@@ -112,7 +112,7 @@ def test_notes_are_told_and_kept(akma: Akma, song: Path, network: Path, out: Pat
     assert "fewer than window_length" in json.loads((out / "a.json").read_text())["notes"][0]
     soundfile.write(tmp_path / "silence.wav", np.zeros(RATE), RATE)
     assert (
-        "note: The audio is silent"
+        "note: The loudness is 0"
         in akma("render", tmp_path / "silence.wav", "-o", out / "s.mp4", *options(network)).err
     )
 

@@ -187,7 +187,7 @@ def test_a_fault_of_our_own_is_one_line_and_a_traceback_only_when_asked_for(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("one\ntwo")
 
-    monkeypatch.setattr("akma_core.audio.reader.scan", broken)
+    monkeypatch.setattr("akma_core.modulation.song_curve.scan", broken)
     result = akma("waveform", song, "-o", out / "v.npy")
     assert result.code == 1
     assert result.err.startswith("akma: internal error (ZeroDivisionError: one two)")

@@ -60,7 +60,7 @@ def test_positions_count_those_before_it(database: Database) -> None:
 def test_a_plan_made_twice_keeps_what_is_whole(database: Database) -> None:
     render_id = begin(database, [30, 60])
     finish(database, render_id, 0)
-    assert database.plan(render_id, [30, 60], status="running", stage="rendering")
+    assert database.start(render_id, [30, 60])
     assert [row["whole"] for row in database.segments(render_id)] == [1, 0]
 
 
@@ -89,16 +89,16 @@ def test_of_those_that_finish_at_once_one_hears_that_nothing_is_missing(database
 
 
 def test_a_new_render_stands_beside_the_next_chunks_of_the_others(database: Database) -> None:
-    assert database.floor() == 0
+    assert database.fair_start_tag() == 0
     one = begin(database, [1] * 9, base=1)
     finish(database, one, 0, 1, 2, 4)
-    assert database.floor() == 1 + 4
+    assert database.fair_start_tag() == 1 + 4
     other = begin(database, [1] * 9, base=3)
-    assert database.floor() == 3
+    assert database.fair_start_tag() == 3
     database.update(other, stage="joining")
-    assert database.floor() == 5
-    database.end(one, "failed")
-    assert database.floor() == 0
+    assert database.fair_start_tag() == 5
+    database.fail(one, "internal", "why")
+    assert database.fair_start_tag() == 0
 
 
 @settings(max_examples=10, deadline=None)
@@ -106,10 +106,10 @@ def test_a_new_render_stands_beside_the_next_chunks_of_the_others(database: Data
 def test_the_first_chunk_of_a_new_render_is_among_the_next(sqlite: Database, lengths: list[tuple[int, int]]) -> None:
     """Renders come one by one while chunks are done in order of priority: one chunk of each other is before it."""
     for render in sqlite.waiting():
-        sqlite.end(render.id, "cancelled")
+        sqlite.cancel(render.id)
     queue: list[tuple[int, int, str]] = []  # priority, index, render: as DBOS sorts them
     for length, work in lengths:
-        base = sqlite.floor() + 1
+        base = sqlite.fair_start_tag() + 1
         render_id = begin(sqlite, [1] * length, base=base)
         queue += [(base + index + 1, index, render_id) for index in range(length)]
         queue.sort()

@@ -1,4 +1,4 @@
-"""Accepted within caps and once, listed in pages, ended once, adopted whole."""
+"""Accepted within caps and once, listed in pages, ended once, reassigned whole."""
 
 import multiprocessing
 from collections import Counter
@@ -83,7 +83,7 @@ def test_each_cap_counts_what_waits_or_runs(database: Database, caps: Caps, owne
     with pytest.raises(RequestError, match="try again later") as caught:
         database.accept(new_render(owner=owner), caps)
     assert caught.value.code == "queue_full"
-    assert database.end(one, "cancelled")
+    assert database.cancel(one)
     assert database.accept(new_render(owner=owner), caps).owner == owner
 
 
@@ -110,29 +110,29 @@ def test_pages_have_every_render_once_though_times_are_equal(database: Database)
 def test_a_render_ends_once(database: Database) -> None:
     render_id = accept(database)
     with ThreadPoolExecutor(6) as pool:
-        ended = list(pool.map(lambda k: database.end(render_id, "failed", f"code-{k}", "why"), range(6)))
+        ended = list(pool.map(lambda k: database.fail(render_id, f"code-{k}", "why"), range(6)))
     assert sum(ended) == 1
     render = database.get(render_id)
     assert render is not None
     assert (render.status, render.error_code, render.is_over) == ("failed", f"code-{ended.index(True)}", True)
     assert not database.update(render_id, stage="rendering")
-    assert not database.plan(render_id, [1, 2], status="running")
-    assert not database.adopt(render_id, "", "v")
+    assert not database.start(render_id, [1, 2])
+    assert not database.reassign(render_id, "", "v")
     assert database.segments(render_id) == []
     assert database.update(render_id, unless_over=False, webhook="sent")
-    assert not database.end("nobody", "failed")
+    assert not database.fail("nobody", "internal", "why")
 
 
-def test_one_version_adopts_a_render_and_all_of_it_begins_again(database: Database) -> None:
+def test_a_render_is_reassigned_to_one_version_and_all_of_it_begins_again(database: Database) -> None:
     render_id = begin(database, [30, 60])
     finish(database, render_id, 0)
     database.update(render_id, sound=1)
     with ThreadPoolExecutor(4) as pool:
-        adopted = list(pool.map(lambda k: database.adopt(render_id, "", f"v{k}"), range(4)))
-    assert sum(adopted) == 1
+        reassigned = list(pool.map(lambda k: database.reassign(render_id, "", f"v{k}"), range(4)))
+    assert sum(reassigned) == 1
     render = database.get(render_id)
     assert render is not None
-    assert (render.version, render.adopted) == (f"v{adopted.index(True)}", 1)
+    assert (render.version, render.attempt) == (f"v{reassigned.index(True)}", 1)
     assert (render.status, render.stage, render.chunks, render.sound) == ("queued", "waiting", None, 0)
     assert database.segments(render_id) == []
     assert database.alive([render_id], render.version) == {render_id}
@@ -154,7 +154,7 @@ def test_what_is_over_comes_in_the_order_in_which_it_ended(database: Database) -
     ids = [accept(database, created=1000.0 - k) for k in range(3)]
     accept(database)
     for each in ids:
-        database.end(each, "failed")
+        database.fail(each, "internal", "why")
     assert [render.id for render in database.over()] == ids
     assert database.counts() == {"failed": (3, 30.0), "queued": (1, 10.0)}
 
@@ -166,7 +166,7 @@ def test_a_webhook_is_unsent_until_something_became_of_it(database: Database) ->
         accept(database, webhook_url="https://a/"),
     )
     for each in (silent, told):
-        database.end(each, "cancelled")
+        database.cancel(each)
     assert [render.id for render in database.unsent()] == [told]
     database.update(told, unless_over=False, webhook="sent")
     assert database.unsent() == []

@@ -48,7 +48,12 @@ def over(database: Database, storage: Listening, days: float, status: str = "don
     render_id = accept(database, created=time.time() - days * DAY)
     for name in FILES:
         storage.put_bytes(f"renders/{render_id}/{name}", b"x" * size)
-    database.end(render_id, status)
+    if status == "done":
+        database.finish(render_id)
+    elif status == "failed":
+        database.fail(render_id, "internal", "why")
+    else:
+        database.cancel(render_id)
     known = 4 * size if status == "done" else 0
     database.update(render_id, unless_over=False, finished=time.time() - days * DAY, bytes=known)
     return render_id

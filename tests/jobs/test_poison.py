@@ -10,7 +10,7 @@ import pytest
 
 from akma_core.database import Database
 from akma_core.errors import FailureError
-from akma_core.jobs.poison import MAX_DEATHS, MAX_TRIES, PoisonQuarantine
+from akma_core.jobs.poison import MAX_CRASHES, MAX_TRIES, PoisonQuarantine
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 def die(database: Database, work: str) -> None:
     """A process begins that work and ends in the middle of it."""
-    trying = PoisonQuarantine(database).trying(work, MAX_DEATHS)
+    trying = PoisonQuarantine(database).admit(work, MAX_CRASHES)
     trying.__enter__()  # and no exit
 
 
@@ -38,14 +38,14 @@ def test_a_suspect_is_tried_some_times_and_then_is_poison(database: Database) ->
 
 def test_the_innocent_is_never_poison(database: Database) -> None:
     for _ in range(2 * MAX_TRIES):
-        with PoisonQuarantine(database).trying("r-1-chunk-3", MAX_DEATHS - 1):
+        with PoisonQuarantine(database).admit("r-1-chunk-3", MAX_CRASHES - 1):
             pass
 
 
 def test_what_fails_without_killing_is_no_sign(database: Database) -> None:
     poison_quarantine = PoisonQuarantine(database)
     for _ in range(2 * MAX_TRIES):
-        with pytest.raises(ZeroDivisionError), poison_quarantine.trying("r-1-chunk-3", MAX_DEATHS):
+        with pytest.raises(ZeroDivisionError), poison_quarantine.admit("r-1-chunk-3", MAX_CRASHES):
             raise ZeroDivisionError
 
 
@@ -62,7 +62,7 @@ def test_a_suspect_is_alone_and_nobody_waits_for_ever(database: Database) -> Non
     def work(number: int) -> None:
         chance, suspect = random.Random(number), number % 3 == 0
         for _ in range(5):
-            with poison_quarantine.trying(f"r-1-chunk-{number}", MAX_DEATHS * suspect):
+            with poison_quarantine.admit(f"r-1-chunk-{number}", MAX_CRASHES * suspect):
                 inside[0] += 1
                 most[0] = max(most[0], inside[0])
                 assert not suspect or inside[0] == 1

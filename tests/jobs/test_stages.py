@@ -17,6 +17,7 @@ from akma_core.errors import FailureError, RequestError
 from akma_core.jobs.progress import ProgressTracker
 from akma_core.jobs.stages import KEPT, RenderStoppedError
 from akma_core.render.chunk_folder import RenderFolder
+from akma_core.render.flashes import track_path
 from akma_core.render.manifest import read_plan
 from tests.support.stagehand import KilledError, Lamp, Stage, cancel_at, kill_at, stage
 
@@ -40,6 +41,7 @@ def test_the_video_is_what_akma_render_makes(hand: Stage, song: Path, tmp_path: 
     with work.owned():
         for chunk in plan.chunks():
             hand.storage.get_file(f"renders/{render_id}/chunks/{chunk.index:05d}.mp4", work.path(chunk))
+            hand.storage.get_file(f"renders/{render_id}/chunks/{chunk.index:05d}.flash", track_path(work.path(chunk)))
         manifest = work.finish(open_audio(song))
     assert hand.storage.get_bytes(f"renders/{render_id}/video.mp4") == video.read_bytes()
     written = hand.storage.get_bytes(f"renders/{render_id}/manifest.json")
@@ -62,7 +64,7 @@ def test_a_plan_that_is_begun_again_is_the_same(hand: Stage, song: Path) -> None
     again = hand.database.get(render_id)
     assert began
     assert again
-    assert (hand.device_runner.planned, again.started, again.base) == (1, began.started, 1)
+    assert (hand.device.planned, again.started, again.base) == (1, began.started, 1)
     assert [row["whole"] for row in hand.database.segments(render_id)] == [1] + [0] * (CHUNKS - 1)
 
 
@@ -80,18 +82,18 @@ def test_a_plan_that_was_stopped_half_way_is_made_again(hand: Stage, song: Path,
 def test_another_version_begins_again_from_the_song(hand: Stage, song: Path) -> None:
     render_id = hand.accept(song)
     hand.everything(render_id)
-    assert hand.database.adopt(render_id, "1", "2")
+    assert hand.database.reassign(render_id, "1", "2")
     for work in (hand.stages.sound, hand.stages.finish, lambda render_id: hand.stages.chunk(render_id, 0)):
         with pytest.raises(RenderStoppedError):  # the old one takes no part in it
             work(render_id)
-    made = hand.device_runner.lamp.pictures_made
+    made = hand.device.lamp.pictures_made
     hand.stages = hand.another("2")
     kill_at(hand, "plan.json")
     with pytest.raises(KilledError):
         hand.plan(render_id)
     assert hand.keys(render_id) == ["audio.wav", "curve.npy", "curves.npz"]
     hand.everything(render_id)
-    assert hand.device_runner.lamp.pictures_made == 2 * made
+    assert hand.device.lamp.pictures_made == 2 * made
     assert hand.stages.finish(render_id)
 
 
@@ -119,10 +121,10 @@ def test_a_chunk_that_is_there_is_not_rendered(hand: Stage, song: Path, capsys: 
     render_id = hand.accept(song)
     hand.plan(render_id)
     assert hand.stages.chunk(render_id, 0) == CHUNKS - 1
-    made = hand.device_runner.lamp.pictures_made
+    made = hand.device.lamp.pictures_made
     assert made == 4
     assert hand.another("1").chunk(render_id, 0) == CHUNKS - 1
-    assert hand.device_runner.lamp.pictures_made == made
+    assert hand.device.lamp.pictures_made == made
     assert hand.database.segments(render_id)[0]["rendered"] == 1
     events = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
     assert [name for name in events if name.startswith("chunk")] == ["chunk_rendered", "chunk_found"]
@@ -135,14 +137,14 @@ def test_chunks_in_any_order_tell_how_many_are_missing(hand: Stage, song: Path) 
     assert hand.database.progress([render_id])[render_id].frames_done == 24
 
 
-@pytest.mark.parametrize("how", ["cancelled", "forgotten", "adopted", "stopping"])
+@pytest.mark.parametrize("how", ["cancelled", "forgotten", "reassigned", "stopping"])
 def test_it_ends_within_a_batch_and_leaves_nothing(hand: Stage, song: Path, how: str) -> None:
     render_id = hand.accept(song)
     hand.plan(render_id)
     ends = {
-        "cancelled": lambda: hand.database.end(render_id, "cancelled"),
+        "cancelled": lambda: hand.database.cancel(render_id),
         "forgotten": lambda: hand.database.forget(render_id),
-        "adopted": lambda: hand.database.adopt(render_id, "1", "2"),
+        "reassigned": lambda: hand.database.reassign(render_id, "1", "2"),
         "stopping": hand.stages.stopping.set,
     }
 
@@ -150,14 +152,14 @@ def test_it_ends_within_a_batch_and_leaves_nothing(hand: Stage, song: Path, how:
         ends[how]()
         hand.stages.watch()
 
-    hand.device_runner.lamp.on_pictures = on_pictures
+    hand.device.lamp.on_pictures = on_pictures
     with pytest.raises(RenderStoppedError):
         hand.stages.chunk(render_id, 0)
-    assert hand.device_runner.lamp.pictures_made == Lamp.step
+    assert hand.device.lamp.pictures_made == Lamp.step
     assert hand.left() == []
     assert "chunks/00000.mp4" not in hand.keys(render_id)
     assert hand.stages.busy.progress_rows() == []
-    with hand.device_runner.turn():
+    with hand.device.acquire():
         pass  # the device is free
 
 
@@ -165,8 +167,8 @@ def test_others_go_on_when_one_is_cancelled(hand: Stage, song: Path) -> None:
     one, other = hand.accept(song), hand.accept(song)
     for each in (one, other):
         hand.plan(each)
-    hand.database.end(one, "cancelled")
-    hand.device_runner.lamp.on_pictures = hand.stages.watch
+    hand.database.cancel(one)
+    hand.device.lamp.on_pictures = hand.stages.watch
     assert hand.stages.chunk(other, 0) == CHUNKS - 1
 
 
@@ -174,8 +176,8 @@ def test_a_network_is_let_go_when_nobody_renders_with_it(hand: Stage, song: Path
     render_id = hand.accept(song)
     hand.plan(render_id)
     hand.stages.chunk(render_id, 0)
-    lamp = weakref.ref(hand.device_runner.lamp)
-    hand.device_runner.lamp = Lamp()
+    lamp = weakref.ref(hand.device.lamp)
+    hand.device.lamp = Lamp()
     gc.collect()
     assert lamp() is None
 
@@ -275,7 +277,7 @@ def test_a_cancelled_render_is_not_joined_to_its_end(hand: Stage, song: Path) ->
 
 def test_what_memory_did_is_in_the_manifest(hand: Stage, song: Path) -> None:
     render_id = hand.accept(song)
-    lamp = hand.device_runner.lamp
+    lamp = hand.device.lamp
     lamp.notes.append("of another render")
     lamp.on_pictures = lambda: lamp.notes.append("memory ran out") if lamp.pictures_made == 4 else None
     hand.everything(render_id)

@@ -29,6 +29,7 @@ class Song:
     path: Path
     name: str
     sha256: str
+    key: str | None = None
 
 
 @dataclass

@@ -148,14 +148,14 @@ def test_what_does_not_pass_fails_at_once(
 
 
 def test_the_database_may_go_while_a_failure_is_written(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    end, left = desk.database.end, [FailureError("gone", code="database_unreachable")]
+    fail, left = desk.database.fail, [FailureError("gone", code="database_unreachable")]
 
     def unsteady(*arguments: Any) -> bool:
         if left:
             raise left.pop()
-        return end(*arguments)
+        return fail(*arguments)
 
-    monkeypatch.setattr(desk.database, "end", unsteady)
+    monkeypatch.setattr(desk.database, "fail", unsteady)
     assert desk.error(desk.attempt(RequestError("no", code="bad_audio"))) == ("failed", "bad_audio", "no")
 
 
@@ -249,7 +249,7 @@ def test_kill_9_loses_nothing_and_versions_may_come_and_go(hand: Stage, song: Pa
     back = ids[1]  # another version had it meanwhile, and that is gone again
     render = hand.database.get(back)
     assert render
-    assert hand.database.adopt(back, render.version, "another") or render.is_over
+    assert hand.database.reassign(back, render.version, "another") or render.is_over
     assert Worker(hand.folder).wait() == 0
     for each in ids:
         done = hand.database.get(each)

@@ -61,8 +61,10 @@ class Network:
     def __init__(self, w_dim: int = 6, psi: float = 1.0) -> None:
         self.w_dim, self.psi, self.key = w_dim, psi, f"numbers {w_dim}"
 
-    def __call__(self, seeds: Sequence[int], psi: float | None = None) -> Floats:
-        w = np.stack([latent(seed, self.w_dim) for seed in seeds])
+    class_index = 0
+
+    def __call__(self, seeds: Sequence[int], psi: float | None = None, class_index: int | None = None) -> Floats:
+        w = np.stack([latent(seed, self.w_dim) for seed in seeds]) + 3 * (class_index or 0)
         moved: Floats = self.average + (self.psi if psi is None else psi) * (w - self.average)
         return moved
 

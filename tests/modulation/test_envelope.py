@@ -67,7 +67,7 @@ def test_the_overshoot_below_zero_is_clamped_unless_original() -> None:
 def test_silence_is_zeros(frames: int, silence: float) -> None:
     curve = reactive_curve(np.full(frames, silence))
     assert np.array_equal(curve.values, np.zeros(frames))
-    assert "silent" in curve.notes[-1]
+    assert "loudness is 0" in curve.notes[-1]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 
 from akma_core.modulation.palettes import SectionedWalk, draw_palettes
 from akma_core.modulation.resolve import Section
-from akma_core.modulation.ring import Ring
+from akma_core.modulation.ring_walk import Ring
 
 from .analyses import FPS, Network
 

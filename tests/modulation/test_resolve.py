@@ -89,6 +89,9 @@ def test_what_a_network_cannot_do_is_refused_by_name(line: str, message: str) ->
         check_network(modulation, [], "lamp")
     assert caught.value.message == message
     check_network(modulation, ["camera", "layers", "class"], "lamp")
+    if "class" in line:
+        with pytest.raises(RequestError, match=r"class 1 does not exist: network lamp has 1$"):
+            check_network(modulation, ["class"], "lamp", 1)
     club = resolve(RenderSettings.parse({}), find_preset("club"), own_curve=False)
     with pytest.raises(RequestError, match=r"^preset club row 4 \(kick -> pull\): network lamp has no rows of ws$"):
         check_network(club, [], "lamp")

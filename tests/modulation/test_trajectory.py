@@ -11,7 +11,7 @@ from akma_core.modulation.directions import statistics
 from akma_core.modulation.layers import row_slice
 from akma_core.modulation.presets import find_preset
 from akma_core.modulation.resolve import Loop, resolve
-from akma_core.modulation.ring import Ring
+from akma_core.modulation.ring_walk import Ring
 from akma_core.modulation.trajectory import Trajectory
 from akma_core.modulation.walk import Walk, blend
 from akma_core.settings import RenderSettings

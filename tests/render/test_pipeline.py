@@ -68,7 +68,13 @@ def columns(plan: RenderPlan) -> dict[str, NDArray[np.float64]]:
 
 
 def segments(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    """The segments there are; each has its track beside it, and nothing else is there."""
+    found = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    whole = {name: data for name, data in found.items() if name.endswith(".mp4")}
+    tracks = {name.removesuffix(".flash") for name in found.keys() - whole.keys()}
+    assert {name.removesuffix(".mp4") for name in whole} <= tracks
+    assert all(f"{name}.flash" in found for name in tracks)
+    return whole
 
 
 def render(

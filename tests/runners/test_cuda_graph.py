@@ -40,7 +40,9 @@ def test_a_short_batch_is_filled_with_its_last() -> None:
 def squares(side: int = 7) -> Callable[..., Tensor]:
     """A network whose picture is the first row of its ws all over, moved by the camera and dimmed by the exposure."""
 
-    def compute(ws: Tensor, transform: Tensor | None = None, colour: Tensor | None = None) -> Tensor:
+    def compute(
+        ws: Tensor, transform: Tensor | None = None, colour: Tensor | None = None, _: Tensor | None = None
+    ) -> Tensor:
         w = ws[:, 0, :3] if ws.ndim == 3 else ws[:, :3]
         w = w if transform is None else w + transform[:, 0, 2, None]
         w = w if colour is None else w * colour[:, :1]

@@ -27,10 +27,10 @@ SECONDS = 20.0  # after which something hangs
 
 
 class Crowd:
-    """Threads that want a turn; `order` is who had the device, one after the other."""
+    """Threads that want the device; `order` is who had the device, one after the other."""
 
     def __init__(self) -> None:
-        self.turns = PriorityLock()
+        self.lock = PriorityLock()
         self.order: list[str] = []
         self.threads: list[threading.Thread] = []
 
@@ -38,7 +38,7 @@ class Crowd:
         """Returns when it waits."""
 
         def have() -> None:
-            with self.turns.turn(urgent=urgent):
+            with self.lock.acquire(urgent=urgent):
                 self.order.append(name)
                 work()
 
@@ -49,7 +49,7 @@ class Crowd:
 
     @property
     def waiting(self) -> int:
-        return len(self.turns._queue) + len(self.turns._urgent)
+        return len(self.lock._queue) + len(self.lock._urgent)
 
     def end(self) -> list[str]:
         for thread in self.threads:
@@ -67,7 +67,7 @@ def until(true: Callable[[], bool]) -> None:
 
 def test_who_comes_first_is_first_and_the_urgent_before() -> None:
     crowd = Crowd()
-    with crowd.turns.turn():
+    with crowd.lock.acquire():
         for name in ("a", "b"):
             crowd.come(name)
         for name in ("u", "v"):
@@ -79,30 +79,30 @@ def test_who_comes_first_is_first_and_the_urgent_before() -> None:
 @pytest.mark.parametrize("trial", range(5))
 def test_giving_way_lets_in_the_urgent_only_and_comes_back(trial: int) -> None:
     crowd = Crowd()
-    with crowd.turns.turn():
+    with crowd.lock.acquire():
         for name in ("a", "b", "c"):
             crowd.come(name)
-        crowd.turns.yield_to_urgent()
+        crowd.lock.yield_to_urgent()
         crowd.order.append("batch 1")
         for name in ("u", "v")[: 1 + trial % 2]:
             crowd.come(name, urgent=True)
-        crowd.turns.yield_to_urgent()
+        crowd.lock.yield_to_urgent()
         crowd.order.append("batch 2")
     assert crowd.end() == ["batch 1", *("u", "v")[: 1 + trial % 2], "batch 2", "a", "b", "c"]
 
 
 def test_one_that_fails_frees_the_device() -> None:
-    turns = PriorityLock()
-    with pytest.raises(ZeroDivisionError), turns.turn():
+    lock = PriorityLock()
+    with pytest.raises(ZeroDivisionError), lock.acquire():
         raise ZeroDivisionError
-    with turns.turn():
+    with lock.acquire():
         pass
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=12), st.integers(0, 2**32))
 def test_everybody_gets_the_device_and_nobody_shares_it(callers: list[tuple[bool, int]], seed: int) -> None:
-    turns, inside, done = PriorityLock(), [0], []
+    lock, inside, done = PriorityLock(), [0], []
 
     def use() -> None:
         inside[0] += 1
@@ -113,11 +113,11 @@ def test_everybody_gets_the_device_and_nobody_shares_it(callers: list[tuple[bool
     def call(number: int, urgent: bool, batches: int) -> None:
         chance = random.Random(seed + number)
         time.sleep(chance.random() * 0.003)
-        with turns.turn(urgent=urgent):
+        with lock.acquire(urgent=urgent):
             for _ in range(batches):
                 use()
                 if not urgent:
-                    turns.yield_to_urgent()
+                    lock.yield_to_urgent()
         done.append(number)
 
     threads = [threading.Thread(target=call, args=(n, *caller), daemon=True) for n, caller in enumerate(callers)]
@@ -126,7 +126,7 @@ def test_everybody_gets_the_device_and_nobody_shares_it(callers: list[tuple[bool
     for thread in threads:
         thread.join(SECONDS)
     assert sorted(done) == list(range(len(callers)))
-    assert (turns._queue, turns._urgent, turns._busy) == ([], [], False)
+    assert (lock._queue, lock._urgent, lock._busy) == ([], [], False)
 
 
 class Network:
@@ -134,29 +134,29 @@ class Network:
 
 
 @pytest.fixture
-def device_runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Device:
+def device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Device:
     monkeypatch.setenv("AKMA_HOME", str(tmp_path))
     return Device("cpu")
 
 
 @pytest.fixture
-def plan(device_runner: Device, song: Path, network: Path) -> RenderPlan:
+def plan(device: Device, song: Path, network: Path) -> RenderPlan:
     wish = RenderSettings.parse({"fps": 8, "window_length": 5, "model": str(network)})
-    return device_runner.plan(wish, open_audio(song), digest(song))
+    return device.plan(wish, open_audio(song), digest(song))
 
 
 def with_digest(plan: RenderPlan, letter: str) -> RenderPlan:
     return plan.model_copy(update={"network": plan.network.model_copy(update={"digest": letter * 64})})
 
 
-def test_a_device_has_a_name_and_a_profile(device_runner: Device) -> None:
-    assert (device_runner.name, device_runner.profile) == ("CPU", "cpu")
+def test_a_device_has_a_name_and_a_profile(device: Device) -> None:
+    assert (device.name, device.profile) == ("CPU", "cpu")
     with pytest.raises(RequestError):
         Device("cuda:97")
 
 
 def test_a_network_is_loaded_once_and_few_are(
-    device_runner: Device, plan: RenderPlan, monkeypatch: pytest.MonkeyPatch
+    device: Device, plan: RenderPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: list[str] = []
 
@@ -164,26 +164,26 @@ def test_a_network_is_loaded_once_and_few_are(
         loaded.append(plan.network.digest[0])
         return Network()
 
-    monkeypatch.setattr(device_runner, "_load", load)
+    monkeypatch.setattr(device, "_load", load)
     plans = {letter: with_digest(plan, letter) for letter in "abc"}
-    first: object = device_runner.pictures(plans["a"])
-    assert device_runner.pictures(plans["a"]) is first
-    assert device_runner.pictures(plans["a"].model_copy(update={"fps": Fraction(9)})) is first
-    device_runner.pictures(plans["b"])
-    assert device_runner.pictures(plans["a"]) is first
-    assert len(device_runner._loaded) == LOADED
-    gone = weakref.ref(device_runner.pictures(plans["b"]))
-    device_runner.pictures(plans["a"])
-    device_runner.pictures(plans["c"])
+    first: object = device.pictures(plans["a"])
+    assert device.pictures(plans["a"]) is first
+    assert device.pictures(plans["a"].model_copy(update={"fps": Fraction(9)})) is first
+    device.pictures(plans["b"])
+    assert device.pictures(plans["a"]) is first
+    assert len(device._loaded) == LOADED
+    gone = weakref.ref(device.pictures(plans["b"]))
+    device.pictures(plans["a"])
+    device.pictures(plans["c"])
     assert gone() is None
     assert loaded == ["a", "b", "c"]
-    assert device_runner.pictures(plans["a"]) is first
+    assert device.pictures(plans["a"]) is first
 
 
 def test_what_makes_other_pictures_is_another_network(
-    device_runner: Device, plan: RenderPlan, monkeypatch: pytest.MonkeyPatch
+    device: Device, plan: RenderPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device_runner, "_load", lambda _: Network())
+    monkeypatch.setattr(device, "_load", lambda _: Network())
     part = plan.device
     others = [
         plan.model_copy(update={"width": 32}),
@@ -191,43 +191,43 @@ def test_what_makes_other_pictures_is_another_network(
         plan.model_copy(update={"device": part.model_copy(update={"dtype": "float16"})}),
     ]
     for other in others:
-        assert device_runner.pictures(plan) is not device_runner.pictures(other)
+        assert device.pictures(plan) is not device.pictures(other)
 
 
 def test_single_frames_are_those_of_the_video(
-    device_runner: Device, plan: RenderPlan, song: Path, network: Path, monkeypatch: pytest.MonkeyPatch
+    device: Device, plan: RenderPlan, song: Path, network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = device_runner._load
+    load = device._load
     monkeypatch.setattr("runners.device.resolve", lambda _: resolve(str(network)))
-    planned = device_runner.complete(plan, open_audio(song))
+    planned = device.complete(plan, open_audio(song))
     runner = load(planned.plan)
     trajectory = Trajectory(planned.plan, planned.columns, runner)
-    frames = device_runner.frames(planned.plan, planned.columns, [0, 11])
+    frames = device.frames(planned.plan, planned.columns, [0, 11])
     assert np.array_equal(frames[0], runner.pictures(trajectory(0, 1))[0].numpy())
     assert np.array_equal(frames[1], runner.pictures(trajectory(10, 12))[1].numpy())
 
 
-def test_stills_come_between_batches(device_runner: Device, network: Path) -> None:
+def test_stills_come_between_batches(device: Device, network: Path) -> None:
     wish = RenderSettings.parse({"model": str(network)})
     found: list[int] = []
-    with device_runner.turn():
-        thread = threading.Thread(target=lambda: found.extend(p.shape[0] for p in device_runner.stills(wish, [0, 1])))
+    with device.acquire():
+        thread = threading.Thread(target=lambda: found.extend(p.shape[0] for p in device.stills(wish, [0, 1])))
         thread.start()
         while thread.is_alive():
-            device_runner.yield_to_urgent()
+            device.yield_to_urgent()
             time.sleep(0.001)
     assert found == [64, 64]
 
 
-def test_a_class_that_is_not_there_is_the_users(device_runner: Device, network: Path) -> None:
+def test_a_class_that_is_not_there_is_the_users(device: Device, network: Path) -> None:
     with pytest.raises(RequestError, match="class 3 does not exist"):
-        next(iter(device_runner.stills(RenderSettings.parse({"model": str(network), "class": 3}), [0])))
+        next(iter(device.stills(RenderSettings.parse({"model": str(network), "class": 3}), [0])))
 
 
-def test_a_network_that_is_gone_is_told(device_runner: Device, plan: RenderPlan, network: Path) -> None:
+def test_a_network_that_is_gone_is_told(device: Device, plan: RenderPlan, network: Path) -> None:
     gone = with_digest(plan, "b").model_copy(update={"settings": RenderSettings.parse({"model": str(network)})})
     with pytest.raises(RequestError):
-        device_runner.pictures(gone)
+        device.pictures(gone)
 
 
 def test_a_slug_is_a_name_for_anything() -> None:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -6,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from akma_core.errors import RequestError
-from akma_core.modulation.inputs import Inputs
+from akma_core.modulation.inputs import Inputs, noise_seeds
 from akma_core.modulation.layers import row_slice
 from akma_core.modulation.walk import latent
+from akma_core.networks import kinds
 from akma_core.networks.builtin import find
 from akma_core.networks.card import read_card
 from akma_core.networks.picture import to_uint8
@@ -16,6 +18,7 @@ from akma_core.networks.stylegan3 import file
 from akma_core.networks.stylegan3.config import GeneratorConfig, ws_rates
 from akma_core.render.plan import NetworkPart
 from akma_core.render.plan_base import DevicePart
+from akma_core.settings import Noise
 from runners.colour import graded
 from runners.network import NetworkRunner, choose_device, device_part
 
@@ -164,3 +167,18 @@ def test_rates_tell_coarse_from_fine() -> None:
     assert row_slice("coarse", rates) == list(range(6))  # the rows that the presets were measured with
     assert row_slice("middle", rates) == list(range(6, 11))
     assert row_slice("fine", rates) == list(range(11, 16))
+
+
+def test_noise_is_the_networks_own_or_none_or_drawn_for_each_frame(tmp_path: Path) -> None:
+    kinds.convert(Path(__file__).parents[1] / "golden/sg2_t64.pkl", tmp_path, name="net")
+    kept, none, drawn = (NetworkRunner(tmp_path, CPU, 1, noise=mode) for mode in get_args(Noise))
+    w = np.repeat(some_w(kept, tmp_path, 1), 4, axis=0)[:, None]
+    still = kept.pictures(Inputs(w))
+    assert (still == still[0]).all()
+    smooth = none.pictures(Inputs(w))
+    assert (smooth == smooth[0]).all()
+    assert (smooth[0] != still[0]).any()
+    grain = drawn.pictures(Inputs(w, noise_seeds=noise_seeds(7, range(4))))
+    assert all((a != b).any() for k, a in enumerate(grain) for b in [*grain[:k], still[0], smooth[0]])
+    assert torch.equal(drawn.pictures(Inputs(w[:1], noise_seeds=noise_seeds(7, [2])))[0], grain[2])
+    assert (drawn.pictures(Inputs(w[:1], noise_seeds=noise_seeds(8, [2])))[0] != grain[2]).any()

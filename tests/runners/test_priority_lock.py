@@ -19,10 +19,10 @@ def test_smaller_orders_come_first_whoever_came_first() -> None:
     lock, served = PriorityLock(), list[Order]()
 
     def come(order: Order) -> None:
-        with lock.turn(order):
+        with lock.acquire(order):
             served.append(order)
 
-    with lock.turn():
+    with lock.acquire():
         threads = []
         for order in ((5.0, 1.0), (3.0, 7.0), (3.0, 2.0), (4.0, 0.0)):
             threads.append(start(partial(come, order)))
@@ -46,9 +46,9 @@ def test_the_second_chunk_waits_for_the_first_that_is_on_its_way() -> None:
                 else:
                     ready.wait(5)
                 time.sleep(pause)  # reading the plan
-                with lock.turn(order):
+                with lock.acquire(order):
                     time.sleep(0.001)  # loading the network
-                with lock.turn(order, last=True):
+                with lock.acquire(order, last=True):
                     served.append(index)
 
         second = start(partial(chunk, lock, 1, 0, served, ready))
@@ -65,7 +65,7 @@ def test_a_place_is_not_kept_for_ever() -> None:
     try:
         with lock.reserved((0.0,)):
             began = time.monotonic()
-            with lock.turn((1.0,)):
+            with lock.acquire((1.0,)):
                 assert 0.04 < time.monotonic() - began < 2
     finally:
         priority_lock.RESERVED_SECONDS = old
@@ -75,5 +75,5 @@ def test_the_urgent_wait_for_no_reservation() -> None:
     lock = PriorityLock()
     with lock.reserved((0.0,)):
         began = time.monotonic()
-        with lock.turn(urgent=True):
+        with lock.acquire(urgent=True):
             assert time.monotonic() - began < 1

@@ -76,7 +76,7 @@ class House:
         self.storage.put_bytes(f"renders/{render_id}/plan.json", plan.model_dump_json(by_alias=True).encode())
         self.storage.put_file(f"renders/{render_id}/curve.npy", curve)
         frames = [chunk.frames for chunk in plan.chunks()]
-        assert self.database.plan(render_id, frames, status="running", stage="rendering", started=time.time())
+        assert self.database.start(render_id, frames, started=time.time())
 
     def sound(self, render_id: str, *indices: int) -> None:
         for index in indices:
@@ -103,8 +103,15 @@ class House:
         }
         self.storage.put_bytes(f"renders/{render_id}/video.mp4", data)
         self.storage.put_bytes(f"renders/{render_id}/manifest.json", json.dumps(manifest).encode())
-        self.database.update(render_id, status="done", stage="done", finished=time.time())
+        assert self.database.finish(render_id)
         return data
+
+    def end(self, render_id: str, status: str) -> None:
+        """Make it failed or cancelled, as `status` says."""
+        if status == "failed":
+            assert self.database.fail(render_id, "song_broken", "the song is broken: export it again")
+        else:
+            assert self.database.cancel(render_id)
 
     def done(self, **fields: Any) -> str:
         render_id = self.accept(**fields)

@@ -32,7 +32,7 @@ def accept(database: Database, **fields: Any) -> str:
 def begin(database: Database, sizes: list[int], **fields: Any) -> str:
     """The id of a render whose chunks have so many frames."""
     render_id = accept(database, **fields)
-    assert database.plan(render_id, sizes, status="running", stage="rendering")
+    assert database.start(render_id, sizes)
     return render_id
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from akma_core.audio.decode import Block, SampleType
+from akma_core.audio.file import Block, SampleType
 from akma_core.audio.reader import AudioInfo, AudioReader
 
 RATE = 8000

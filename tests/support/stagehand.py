@@ -108,14 +108,14 @@ class Stage:
     folder: Path
     database: Database
     storage: FakeStorage
-    device_runner: FakeStudio = field(default_factory=FakeStudio)
+    device: FakeStudio = field(default_factory=FakeStudio)
 
     def __post_init__(self) -> None:
         self.stages = self.another(VERSION)
 
     def another(self, version: str) -> Stages:
         """Those of a process that comes next."""
-        return Stages(self.database, self.storage, self.device_runner, self.folder / "work", "w-0", version)
+        return Stages(self.database, self.storage, self.device, self.folder / "work", "w-0", version)
 
     def accept(self, song: Path, **settings: object) -> str:
         """The id of a render of this version; 8 frames a second."""
@@ -124,7 +124,7 @@ class Stage:
         self.database.update(render_id, audio=f"renders/{render_id}/audio.wav")
         self.storage.put_file(f"renders/{render_id}/audio.wav", song)
         if self.stages.version == VERSION:
-            assert self.database.adopt(render_id, "", VERSION)
+            assert self.database.reassign(render_id, "", VERSION)
         return render_id
 
     def plan(self, render_id: str) -> RenderPlan:
@@ -178,18 +178,18 @@ def cancel_at(hand: Stage, render_id: str, what: str) -> None:
 
     def on_put(key: str) -> None:
         if what in key:
-            hand.database.end(render_id, "cancelled")
+            hand.database.cancel(render_id)
 
     hand.storage.on_put = on_put
 
 
 def main(folder: Path, poisonous: int) -> None:
     """A worker in a process of its own, until nothing waits; the seed `poisonous` kills it."""
-    poison.MAX_DEATHS, poison.MAX_TRIES, workflows.VERSION_TIMEOUT, workflows.SHUTDOWN_GRACE = 1, 1, -1.0, 2
+    poison.MAX_CRASHES, poison.MAX_TRIES, workflows.VERSION_TIMEOUT, workflows.SHUTDOWN_GRACE = 1, 1, -1.0, 2
     timeline.CHUNK_SECONDS = (0.5, 0.5, 0.5)  # type: ignore[assignment]
     with stage(folder) as hand:
         hand.stages = hand.another(workflows.version("lamp"))
-        hand.device_runner.seed_that_kills = poisonous
+        hand.device.seed_that_kills = poisonous
         work = workflows.Jobs(read_environment(), hand.database, hand.stages, "w-0")
         work.start()
         while hand.database.waiting():

@@ -9,6 +9,7 @@ import pytest
 from akma_core.cli import upscale as command
 from akma_core.cli.options import Parser
 from akma_core.errors import AkmaError, FailureError, RequestError
+from akma_core.media import video_reader
 from tests.support.clips import Doubled, frames_of, make_clip, scene
 from tests.upscale.test_pipeline import full_disk
 
@@ -59,6 +60,48 @@ def test_one_bad_file_does_not_stop_a_folder(
     assert [line.split(":")[1] for line in said.err.splitlines() if line.startswith("akma: ")] == [" b.mp4", " c.mkv"]
     assert "[4/4]" in said.out
     assert "100%" in said.err
+
+
+def test_ten_of_which_three_are_bad(
+    upscale: Command, tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is no video, one that is too large for any encoder, one on which the program itself errs."""
+    clips = [make_clip(tmp_path / f"{k}.mp4", frames=2) for k in range(8)]
+    (tmp_path / "text.mp4").write_text("no video")
+    large = make_clip(tmp_path / "large.mp4", frames=1, size=(8194, 16))
+    opened = video_reader.open_video
+
+    def erring(path: Path) -> object:
+        if path.name == "5.mp4":
+            raise AttributeError("'NoneType' object has no attribute 'name'")
+        return opened(path)
+
+    monkeypatch.setattr(video_reader, "open_video", erring)
+    error = upscale(*clips[:4], tmp_path / "text.mp4", *clips[4:], large, "-o", out)
+    assert isinstance(error, FailureError)  # since one of them is: exit code 1
+    assert error.message == "3 of 10 videos failed, see above; the others are done"
+    assert sorted(path.stem for path in out.glob("*.mp4")) == ["0", "1", "2", "3", "4", "6", "7"]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("akma: ")]
+    assert [line.split(":")[1] for line in lines] == [" text.mp4", " 5.mp4", " large.mp4"]
+    assert "internal error (AttributeError" in lines[1]
+    assert "16384" in lines[2]
+
+
+def test_what_fails_at_the_end_says_how_to_go_on(
+    upscale: Command, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_clip(tmp_path / "a.mp4", frames=30, fps=10)
+
+    def refuses(*_: object) -> list[str]:
+        raise FailureError("cannot write a.mp4: Invalid argument", code="write_failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("akma_core.upscale.pipeline.join", refuses)
+        error = upscale(source, "-o", out)
+    assert error is not None
+    assert error.message.startswith("cannot write a.mp4: Invalid argument (its 30 finished frames are kept")
+    assert upscale(source, "-o", out) is None
+    assert len(frames_of(out / "a.mp4")[0]) == 30
 
 
 def test_done_already(upscale: Command, tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from akma_core import registry
 from akma_core.api.dependencies import CallerDep, StateDep
 from akma_core.api.multipart import Limits
 from akma_core.api.openapi import form
+from akma_core.api.prefix import prefix
 from akma_core.api.schemas import ModelList, ModelResponse, UpscalerResponse, model_response, upscaler_response
 from akma_core.api.upload import receive
 from akma_core.errors import RequestError
@@ -85,7 +86,7 @@ async def import_model(request: Request, response: Response, state: StateDep, ca
         await run_in_threadpool(state.storage.delete, key)
     card = NetworkCard.model_validate({name: answer[name] for name in answer.keys() - {"digest"}})
     event("model_imported", by=caller.name, model=card.name, digest=card.digest)
-    response.headers["Location"] = f"/v1/models/{card.name}"
+    response.headers["Location"] = f"{prefix()}/v1/models/{card.name}"
     return model_response(card, built_in=False)
 
 

@@ -9,10 +9,11 @@ from starlette.concurrency import run_in_threadpool
 
 from akma_core.api.dependencies import CallerDep, RenderId, StateDep, find_render
 from akma_core.api.openapi import AUDIO, SETTINGS, SONG, form, settings_fields
-from akma_core.api.schemas import RenderPage, RenderResponse, Status, render_response
+from akma_core.api.schemas import RenderPage, RenderResponse, render_response
 from akma_core.api.song_input import song_input
 from akma_core.errors import RequestError
 from akma_core.log import event
+from akma_core.status import Status
 
 CURSOR = re.compile(r"([0-9]{1,11}\.[0-9]{1,9})_([0-9a-f]{32})")
 METADATA = {
@@ -111,7 +112,7 @@ async def get_render(render_id: RenderId, state: StateDep, caller: CallerDep) ->
 def cancel_render(render_id: RenderId, state: StateDep, caller: CallerDep) -> RenderResponse:
     """Cancel a render; again is no harm. One that is done or has failed is left as it is: 409."""
     find_render(state, caller, render_id)
-    cancelled = state.database.end(render_id, "cancelled")
+    cancelled = state.database.cancel(render_id)
     render = find_render(state, caller, render_id)
     if cancelled:
         event("render_cancelled", render=render_id, by=caller.name)

@@ -13,8 +13,8 @@ HIT_SHARE, HIT_FLOOR = (
     0.6,
     0.5,
 )  # least probability of a hit over the song's own 99th percentile, which counts at least 0.5
-NOTE_SHARE = 0.5  # what the probability of a note adds to growth in songs without drums
-NOTE_DELTA, NOTE_LEAST = 0.2, 0.4  # of that sum
+NOTE_SHARE = 1.0  # what the probability of a note adds to growth in songs without drums
+NOTE_DELTA, NOTE_LEAST = 0.1, 0.3  # of that sum
 WEAKEST = 0.2  # strength of the faintest hit
 STRENGTH_REACH = 3  # frames on both sides whose growth is the hit's strength
 

@@ -29,28 +29,28 @@ class _LastSecond:
 
     def __init__(self, cells: int, fps: float) -> None:
         self.counts = np.zeros(cells, np.int16)
-        self._counted: deque[tuple[float, NDArray[np.intp]]] = deque()  # when, and which cells
+        self.counted: deque[tuple[float, NDArray[np.intp]]] = deque()  # when, and which cells
         self._second = 1 - 0.5 / fps  # half a picture's time less, as containers round when a picture shows
 
     def move(self, time: float) -> bool:
         """Drop what is more than a second before; says whether there was any."""
-        before = len(self._counted)
-        while self._counted and self._counted[0][0] < time - self._second:
-            self.counts[self._counted.popleft()[1]] -= 1
-        return len(self._counted) < before
+        before = len(self.counted)
+        while self.counted and self.counted[0][0] < time - self._second:
+            self.counts[self.counted.popleft()[1]] -= 1
+        return len(self.counted) < before
 
     def count(self, time: float, flags: Flags) -> bool:
         """Count the flagged cells once more; says whether there were any."""
         cells = np.flatnonzero(flags)
         if len(cells):
             self.counts[cells] += 1
-            self._counted.append((time, cells))
+            self.counted.append((time, cells))
         return len(cells) > 0
 
     @property
     def begins(self) -> float:
         """When the first of them was counted."""
-        return self._counted[0][0]
+        return self.counted[0][0]
 
 
 class AreaCounter:
@@ -77,6 +77,21 @@ class AreaCounter:
             self.prolonged = max(self.prolonged, time - self._since)
         while any(more) and (place := self._fullest(self.worst.transitions + 1)):
             self.worst = Worst(self.worst.transitions + 1, self._last.begins, self._field.pixels(place))
+
+    def since(self, time: float) -> NDArray[np.int16]:
+        """How often each cell was counted from `time` on, which is at most a second ago."""
+        counts = self._last.counts.copy()
+        for counted, cells in self._last.counted:
+            if counted < time:
+                counts[cells] -= 1
+        return counts
+
+    def exceeds(self, counts: NDArray[np.int16], most: int) -> bool:
+        """Whether there is a place in which cells enough were counted more than `most` times."""
+        flags = counts > most
+        if np.count_nonzero(flags) < self._field.least:
+            return False
+        return self._field.fullest(flags.reshape(self._field.shape))[0] >= self._field.least
 
     def _count(self, time: float, waiting: deque[tuple[float, Flags]], changed: Flags) -> bool:
         """Count the cells of which there are enough with this picture's; says whether there were any."""

@@ -46,6 +46,13 @@ class Luminance:
                 self._rising[changed] = direction
         return up, down
 
+    def within(self, step: np.float32) -> tuple[Values, Values]:
+        """Least and most luminance of each cell that is less than `step` from the last transition's turning point."""
+        low = np.where(self._rising >= 0, self._high - step, -np.inf)
+        high = np.where(self._rising <= 0, self._low + step, np.inf)
+        # Before the first transition both count, and may cross where they are nearly a step apart.
+        return np.minimum(low, (low + high) / 2), np.maximum(high, (low + high) / 2)
+
 
 def luminances(rgb: NDArray[np.uint8]) -> Values:
     """Relative luminances of 8-bit sRGB, float32 [cells]; rgb: uint8 [cells, 3]."""

@@ -1,4 +1,4 @@
-"""What follows a convolution in the same pass: scale, noise, bias, leaky ReLU and clamp."""
+"""The epilogue of a convolution, computed in the same pass: scale, noise, bias, leaky ReLU and clamp."""
 
 from dataclasses import dataclass
 

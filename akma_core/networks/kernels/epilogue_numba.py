@@ -24,7 +24,7 @@ class Flat(NamedTuple):
 
 
 class Finish(NamedTuple):
-    """What is done to a picture's result: see epilogue.py. Arrays have room to read whole vectors."""
+    """Parameters of the epilogue of one picture: see epilogue.py. Arrays have room to read whole vectors."""
 
     scale: Numbers
     bias: Numbers
@@ -33,7 +33,7 @@ class Finish(NamedTuple):
 
 
 def flat(picture: Tensor) -> Flat:
-    """Of [C, H, W], channels last, where it may be a slice of more channels."""
+    """Return [C, H, W] as Flat, channels last, where it may be a slice of more channels."""
     channels, height, width = picture.shape
     pixel = picture.stride(1) // width if height > 1 else picture.stride(2)
     numbers = picture.as_strided(((height * width - 1) * pixel + channels,), (1,)).numpy()
@@ -41,7 +41,7 @@ def flat(picture: Tensor) -> Flat:
 
 
 def finish_of(epilogue: Epilogue, picture: int, channels: int) -> Finish:
-    """Of one picture, its arrays as long as `channels` of the packed weights."""
+    """Return the epilogue of one picture, its arrays as long as `channels` of the packed weights."""
     scale, bias, slope = np.ones(channels, F32), np.zeros(channels, F32), np.ones(channels, F32)
     if epilogue.scale is not None:
         scale[: epilogue.scale.shape[1]] = epilogue.scale[picture].numpy()

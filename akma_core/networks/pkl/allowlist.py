@@ -83,5 +83,5 @@ class ContainerUnpickler(DataUnpickler):
 
 
 def load_container(data: memoryview) -> object:
-    """What a .pkl's one pickle holds, as dicts, lists, plain values and inert records; RequestError if not allowed."""
+    """Read a .pkl's one pickle as dicts, lists, plain values and inert records; RequestError if not allowed."""
     return ContainerUnpickler(data, Budget(encoded=len(data))).load_whole()

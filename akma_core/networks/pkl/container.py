@@ -1,4 +1,4 @@
-"""What the data of a PyTorch container mean: the generator G_ema, its constructor arguments and its tensors."""
+"""Reads the data of a PyTorch container: the generator G_ema, its constructor arguments and its tensors."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ OTHERS = {
     "timm": "this is a StyleGAN-XL or Projected GAN network",
     "stylegan2_pytorch": "this is a lucidrains stylegan2-pytorch network",
 }
-"""What a file is that names something in this module, or in one below it."""
+"""Names of the kinds of file that mention this module, or one below it."""
 
 CODE = (
     "torch",

@@ -150,7 +150,7 @@ PLAIN: Mapping[tuple[str, str], object] = {
         )
     },
 }
-"""What every format may name: plain values, and numpy's. Scalars are read as Python's numbers."""
+"""Globals that every format may name: plain values, and numpy's. Scalars are read as Python's numbers."""
 
 SCALAR_ARRAYS: Mapping[tuple[str, str], object] = {
     (f"numpy.{core}.multiarray", "scalar"): Constructor(_scalar_array) for core in ("core", "_core")

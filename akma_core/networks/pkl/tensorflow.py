@@ -38,5 +38,5 @@ class TensorFlowUnpickler(DataUnpickler):
 
 
 def load_tensorflow(data: memoryview) -> object:
-    """What the file's one pickle holds: Network records in a tuple, or one alone; RequestError if not allowed."""
+    """Read the file's one pickle: Network records in a tuple, or one alone; RequestError if not allowed."""
     return TensorFlowUnpickler(data, Budget(encoded=len(data))).load_whole()

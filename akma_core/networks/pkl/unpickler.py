@@ -36,7 +36,7 @@ def damaged(detail: str) -> RequestError:
 
 @dataclass
 class Budget:
-    """What one file may still ask for, over its outer stream and all nested ones together."""
+    """Budget that is left to one file, over its outer stream and all nested ones together."""
 
     opcodes: int = MAX_OPCODES
     text: int = MAX_TEXT
@@ -94,7 +94,7 @@ class DataUnpickler(pickle._Unpickler):
     """Reads None, bool, int, float, str, tuple, list, dict, set of names, and bytes as views of `data`."""
 
     names: ClassVar[Mapping[tuple[str, str], object]] = {}
-    """What is pushed for each global that the stream may name."""
+    """Objects pushed for each global that the stream may name."""
 
     memo: dict[int, Any]
     stack: list[Any]

@@ -1,4 +1,4 @@
-"""What decides a pixel of the sea besides w, time and camera."""
+"""Constants that decide a pixel of the sea besides w, time and camera."""
 
 from typing import Annotated, Literal
 
@@ -15,7 +15,7 @@ class SeaConfig(BaseModel):
     z_dim: Literal[16] = 16
     w_dim: Literal[16] = 16
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 22
-    """Of the phases of the waves and of the clouds."""
+    """Seed of the phases of the waves and of the clouds."""
     lengths: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=4, max_length=4)] = (
         797.0,
         131.0,

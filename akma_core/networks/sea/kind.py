@@ -6,8 +6,10 @@ ABILITIES = ("layers", "camera")
 """Targets of rows that it has: its one row of ws, and the camera."""
 ANY_SIZE = True
 """Pictures of any size and shape, computed as such."""
+WIDE = False
 MOVES = True
-"""It has a time of its own: waves travel while w stands still."""
+"""True: it has a time of its own, waves travel while w stands still."""
+NOISE = False
 
 
 def largest_layer(_config: dict[str, Any]) -> int:

@@ -26,7 +26,7 @@ def heave(waves: Any, lengths: Texels, s: Texels) -> Value:
 def place(
     camera: Texels, width: int, height: int, column: Value, row: Value, off_x: float, off_y: float
 ) -> tuple[Value, Value]:
-    """Where a sample of a pixel looks, in picture heights from the centre, to the right and down."""
+    """Direction of a pixel's sample, in picture heights from the centre, to the right and down."""
     u = (column + 0.5 + off_x - 0.5 * width) / height
     v = (row + 0.5 + off_y - 0.5 * height) / height
     return camera[0, 0] * u + camera[0, 1] * v + camera[0, 2], camera[1, 0] * u + camera[1, 1] * v + camera[1, 2]
@@ -42,7 +42,7 @@ def ray(s: Texels, x: Value, y: Value) -> tuple[Value, Value, Value, Value]:
 
 @shared
 def wet(dz: Value, t: Value, last: Value) -> Value:
-    """Whether the ray has met water."""
+    """True where the ray has met water."""
     return (dz < 0.0) | (t < 0.98 * last)
 
 

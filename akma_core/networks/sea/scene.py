@@ -55,7 +55,7 @@ _SUN_HEIGHT = ((0.20, 0.42), (0.02, 0.12), (0.02, 0.13), (0.07, 0.26), (0.22, 0.
 """Tangent of the sun's or the moon's elevation at each of the hours, lowest and highest."""
 _EXPOSURE = (4.0, 1.6, 1.02, 0.86, 0.84)
 _NAVY, _GREEN = (0.75, 0.75, 1.15), (1.0, 1.25, 0.95)
-"""What the water's colours are multiplied by at the ends of TINT."""
+"""Factors of the water's colours at the ends of TINT."""
 _GREY = (0.82, 0.97, 1.06)
 """Colour of an overcast sky's light, luminance about 1."""
 _LUMINANCE = (0.2126, 0.7152, 0.0722)

@@ -31,7 +31,7 @@ TILE = 256
 SMALLEST = 4
 """Side of the last of its halvings."""
 ANGLES = (0.0, 0.61, 1.37, 2.29)
-"""How far each tile is turned, radians, so that their repeats do not line up."""
+"""Rotation of each tile, radians, so that their repeats do not line up."""
 TENSION = 7.4e-5
 """Surface tension over density, m^3 / s^2."""
 SHORTEST = 4.0
@@ -45,7 +45,7 @@ USED = (tuple(range(CHANNELS)), tuple(range(CHANNELS)), tuple(range(WAKE)), (SLO
 """Channels that each tile is asked for: the shortest waves change only the light, and leave no foam behind."""
 
 Array = Any
-"""Of numpy or torch: `xp` is the module."""
+"""Functions of numpy or torch: `xp` is the module."""
 
 
 class Lattice:

@@ -1,4 +1,4 @@
-"""Where a ray meets the waves."""
+"""Intersection of a ray with the waves."""
 
 import math
 from typing import Any

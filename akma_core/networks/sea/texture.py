@@ -16,7 +16,7 @@ from .spectrum import (
 )
 
 LEVELS = 7
-"""Of a pyramid, TILE to SMALLEST texels a side."""
+"""Levels of a pyramid, TILE to SMALLEST texels a side."""
 Texels = Any
 """Pyramids [tiles, texels, channels]."""
 Four = tuple[Value, Value, Value, Value]

@@ -26,7 +26,7 @@ from .texture import Texels, detail, read_between, read_slopes
 
 PI = 3.141592653589793
 SUN_POWER = 0.7
-"""Of the sun's light by its solid angle: how bright glitter is."""
+"""Scale of the sun's light by its solid angle: the brightness of glitter."""
 BRIGHTEST = 5.0
 """Most that glitter may add, so that single facets do not flash."""
 
@@ -132,7 +132,7 @@ def sun_glitter(s: Texels, slope_x: Value, slope_y: Value, d: Any, facing: Value
 def foam_share(
     noise: Texels, s: Texels, x: Value, y: Value, fold: Value, wake: Value, unsure: Value, wide: Value
 ) -> Value:
-    """How much of the water is white: where the surface folds, and in a wake behind; 0..1."""
+    """Compute the share of the water that is white: where the surface folds, and in a wake behind; 0..1."""
     spread = 0.24 + unsure
     fresh = smoothstep(0.5 + (s[FOAM_AT] - fold) / (2.0 * spread))
     old = smoothstep(0.5 + (s[FOAM_AT] - 0.80 - wake) / 0.35) * 0.45

@@ -1,4 +1,4 @@
-"""What a StyleGAN2 generator is made of, and the blocks that follow from it.
+"""Configuration of a StyleGAN2 generator, and the blocks that follow from it.
 
 Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020, and "Training Generative Adversarial
 Networks with Limited Data", NeurIPS 2020. Every size is a pure function of the configuration, so that a network is
@@ -54,7 +54,7 @@ class GeneratorConfig(BaseModel):
     layer_features: Dim | None = None
     """Width of the mapping network's hidden layers; None: w_dim."""
     embedding: Literal["normalized", "concat"] = "normalized"
-    """How a class joins z: normalised by itself, or (networks of 2019) normalised together with z."""
+    """Order in which a class joins z: normalised by itself, or (networks of 2019) normalised together with z."""
     has_w_avg: bool = True
     """False: there is no average w, and so no truncation."""
 
@@ -195,7 +195,7 @@ class Block:
     height: int
     width: int
     in_channels: int
-    """Of the block below, which is half as large; 0 in the first."""
+    """Channels of the block below, which is half as large; 0 in the first."""
     channels: int
     has_torgb: bool
     first_w: int

@@ -1,4 +1,4 @@
-"""What follows a convolution on a GPU, in one Triton pass: filter, demodulation, noise, bias, leaky ReLU, clamp.
+"""The epilogue of a convolution on a GPU, in one Triton pass: filter, demodulation, noise, bias, leaky ReLU, clamp.
 
 After a transposed convolution the four taps across and four along are applied to its result as it is read, so that
 nothing between is written. Memory is what this waits for: each number is written once, and read once from memory, its

@@ -7,7 +7,9 @@ from .config import Block, GeneratorConfig
 ABILITIES = ("layers",)
 """Targets of rows that it has: ws by layer; its input is a constant, and there is nothing to move."""
 ANY_SIZE = False
+WIDE = False
 MOVES = False
+NOISE = True
 
 
 def largest_layer(config: dict[str, Any]) -> int:

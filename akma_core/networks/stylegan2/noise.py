@@ -15,14 +15,8 @@ WORD = 0xFFFFFFFF
 ROUNDS = 10
 
 
-def frame_seeds(seed: int, frames: Sequence[int]) -> Tensor:
-    """[n] int64: what `normal` takes for frames of a plan; `seed` and each frame in 0 .. 2^32 - 1."""
-    signed = [(k - (k >> 31 << 32)) << 32 | seed for k in frames]  # the upper word is signed in int64
-    return torch.tensor(signed, dtype=torch.int64)
-
-
 def normal(seeds: Tensor, layer: int, height: int, width: int) -> Tensor:
-    """[n] int64 seeds -> [n, height, width] of N(0, 1), float32, on the seeds' device."""
+    """Noise of N(0, 1), [n, height, width], float32, of seeds [n] int64: see modulation.inputs.noise_seeds."""
     count = height * width
     index = torch.arange(-(-count // 4), device=seeds.device)
     zero = torch.zeros_like(index)

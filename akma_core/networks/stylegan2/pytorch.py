@@ -33,7 +33,7 @@ FIXED = {"activation": "lrelu", "kernel_size": 3}
 IGNORED = ("fp16_channels_last", "fused_modconv_default", "epochs", "w_avg_beta", "magnitude_ema_beta")
 """Layout, speed and training."""
 FLAT_DEFAULTS = {"conv_clamp": 256, "num_fp16_res": 4}
-"""Of the flat dialect; the nested one's are None and 0, as in the configuration."""
+"""Defaults of the flat dialect; the nested one's are None and 0, as in the configuration."""
 LONG_FILTER = 8  # taps; filters from here on are stored as one axis
 
 
@@ -50,7 +50,7 @@ def read(generator: PickledGenerator, size: int) -> Checkpoint:
 
 
 def _settings(generator: PickledGenerator) -> dict[str, Any]:
-    """What GeneratorConfig takes, from either dialect; the values are still unchecked."""
+    """Collect the fields of GeneratorConfig from either dialect; the values are still unchecked."""
     flat = dict(generator.init_kwargs)
     mapping = _plain_dict("mapping_kwargs", flat.pop("mapping_kwargs", None))
     nested = _plain_dict("synthesis_kwargs", flat.pop("synthesis_kwargs", None))

@@ -108,7 +108,7 @@ def _other(root: dict[Any, Any]) -> str:
 
 
 def _settings(found: dict[str, View]) -> tuple[dict[str, Any], int]:
-    """What GeneratorConfig takes, as the shapes say it, and the number of resolutions above 4 pixels."""
+    """Infer the fields of GeneratorConfig from the shapes, and the number of resolutions above 4 pixels."""
     styles = _count(found, r"style\.(\d{1,6})\.weight", first=1)
     convs = _count(found, r"convs\.(\d{1,6})\.conv\.weight", first=0)
     if not 1 <= styles <= MAX_STYLES or convs % 2 or convs > 2 * MAX_LEVELS:

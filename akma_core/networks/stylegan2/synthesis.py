@@ -99,7 +99,7 @@ class SynthesisNetwork(nn.Module):
         """[B, num_ws, w_dim] -> [B, img_channels, H, W], nominal -1..1, float32.
 
         Rows of ws may differ. `noise_mode` is const, none or random; the last wants `noise_seeds` [B] int64, see
-        noise.frame_seeds. Keywords of other StyleGANs are ignored.
+        modulation.inputs.noise_seeds. Keywords of other StyleGANs are ignored.
         """
         if noise_mode not in MODES or (noise_mode == "random" and noise_seeds is None):
             raise ValueError(f"noise_mode must be one of {', '.join(MODES)}, and random needs noise_seeds")

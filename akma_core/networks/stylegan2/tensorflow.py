@@ -173,7 +173,7 @@ def _grown(views: dict[str, View], settings: dict[str, Any]) -> dict[str, View]:
 
 
 def _widths(views: dict[str, View], settings: dict[str, Any]) -> dict[str, Any]:
-    """What the two code bases have different defaults for, as the weights say it."""
+    """Infer from the weights the settings whose defaults differ between the two code bases."""
     found: dict[str, Any] = {"has_w_avg": "mapping.w_avg" in views}
     hidden, embed = views.get("mapping.fc0.weight"), views.get("mapping.embed.weight")
     if hidden is not None and hidden.ndim == 2 and settings["mapping_layers"] != 1:

@@ -75,7 +75,7 @@ def upsample3x3(
 
 @jit()
 def _bands(source, u, style, finish, noise, taps, result, first, last, rows):
-    """What rows first..last of tiles finish of `result`, at most `rows` of them at once."""
+    """Rows of `result` that rows first..last of tiles finish, at most `rows` of them at once."""
     across = source.width // STEP + 1
     panels = -(-result.channels // COLUMNS)
     # A line more in a row of v, in a plane of v and in one of m: else their vectors would share places in the cache.
@@ -114,7 +114,7 @@ def _bands(source, u, style, finish, noise, taps, result, first, last, rows):
 
 @jit(inline="always")
 def _seven(d0, d1, d2, d3):
-    """What the seven products of an axis take: four points, and the samples themselves."""
+    """Factors of the seven products of an axis: four points, and the samples themselves."""
     return d0 - d2, d1 + d2, d2 - d1, d3 - d1, d1, d2, d3
 
 

@@ -50,6 +50,7 @@ class FilteredLeakyReLU(nn.Module):
     def forward(self, x: Tensor, scale: Tensor, bias: Tensor, out_scale: Tensor) -> Tensor:
         """[B, C, conv, conv] -> [B, C, out, out], channels last; scale and out_scale [B, C], bias [C].
 
+        Pads and filters do not depend on the size: x may be larger on either side, and so is the result.
         `x` is float32, or float16 and so is the result; all else, and every sum, is float32.
         """
         if x.device.type == "cuda" and (plan := self.gpu_plan(x.dtype, x.device)):
@@ -100,18 +101,20 @@ class FilteredLeakyReLU(nn.Module):
     def _upsample(self, x: Tensor) -> Tensor:
         """Zero-insert, pad, filter with gain `up` an axis, and the activation's own gain: a convolution a phase."""
         layer, taps = self.layer, self.up_filter
-        up, n = layer.up, layer.conv_size
+        up = layer.up
         if up == 1 and len(taps) == 1:
             return F.pad(x, (layer.pad_lo, layer.pad_hi) * 2) * (taps.square() * math.sqrt(2))
-        length = n * up + layer.pad_lo + layer.pad_hi - len(taps) + 1
+        lengths = [n * up + layer.pad_lo + layer.pad_hi - len(taps) + 1 for n in x.shape[2:]]
         offset = len(taps) - 1 - layer.pad_lo
         branch = -(-len(taps) // up)  # taps of one phase
         before = max(0, branch - 1 - offset // up)
-        after = max(0, (length - 1 + offset) // up + 1 - n)
-        x = F.pad(x, (before, after, before, after))
+        below, after = (
+            max(0, (length - 1 + offset) // up + 1 - n) for length, n in zip(lengths, x.shape[2:], strict=True)
+        )
+        x = F.pad(x, (before, after, before, below))
         for dim, gain in ((2, up), (3, up * math.sqrt(2))):
             shape = (1, branch) if dim == 3 else (branch, 1)
-            parts = []
+            length, parts = lengths[dim - 2], []
             for p in range(up):
                 weights = F.pad(taps[(p + offset) % up :: up], (0, branch))[:branch].flip(0) * gain
                 count = (length - p + up - 1) // up

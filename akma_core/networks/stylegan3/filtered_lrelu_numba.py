@@ -249,8 +249,9 @@ def _store_row(row, at, scale, c0, width, out):
 
 @jit()
 def _strip(x, scale, bias, out_scale, out, c0, first, last, up, offset, up_taps, along, down_taps, separable, clamp):
-    """Rows first..last of `out` [n_out, n_out, C] from x [n_in, n_in, C], channels c0..c0+16."""
-    n_in, n_out, channels = x.shape[0], out.shape[0], x.shape[2]
+    """Rows first..last of `out` [rows_out, n_out, C] from x [rows_in, n_in, C], channels c0..c0+16."""
+    n_in, n_out, channels = x.shape[1], out.shape[1], x.shape[2]
+    rows_in = x.shape[0]
     width = min(LANES, channels - c0)
     s, b, t = np.zeros(LANES, F32), np.zeros(LANES, F32), np.zeros(LANES, F32)
     for c in range(width):
@@ -281,7 +282,7 @@ def _strip(x, scale, bias, out_scale, out, c0, first, last, up, offset, up_taps,
             for m in range(TAPS):
                 j = newest - m
                 slot = SOURCE_ROWS
-                if 0 <= j < n_in:
+                if 0 <= j < rows_in:
                     slot = j % SOURCE_ROWS
                     if loaded[slot] != j:
                         _load_row(x[j], s, b, c0, width, source, slot * length + pad * LANES)
@@ -307,18 +308,19 @@ def _strip(x, scale, bias, out_scale, out, c0, first, last, up, offset, up_taps,
 
 
 def filtered_lrelu(x: Rows, scale: Rows, bias: Rows, out_scale: Rows, plan: Plan, threads: int) -> Rows:
-    """[B, in, in, C] -> [B, out, out, C], float32, C-contiguous.
+    """[B, in, in, C] -> [B, out, out, C], float32, C-contiguous; x may be larger than the plan, and so is the result.
 
     Computes down(clamp(lrelu(up(x * scale + bias)))) * out_scale with `scale` and `out_scale` [B, C], `bias` [C].
     The result does not depend on `threads`.
     """
-    batch, _, _, channels = x.shape
-    out = np.empty((batch, plan.out_size, plan.out_size, channels), F32)
+    batch, *sides, channels = x.shape
+    high, wide = (plan.out_size + (side - plan.in_size) * plan.up // DOWN for side in sides)
+    out = np.empty((batch, high, wide, channels), F32)
     # The last block overlaps the one before, where there is one: the same values, computed twice.
     blocks = [min(c, max(channels - LANES, 0)) for c in range(0, channels, LANES)]
     # Enough tasks for every thread; a strip repeats a ring of rows, so no more of them than that takes.
-    strips = max(1, min(-(-2 * threads // (batch * len(blocks))), plan.out_size // 32))
-    edges = [plan.out_size * k // strips for k in range(strips + 1)]
+    strips = max(1, min(-(-2 * threads // (batch * len(blocks))), high // 32))
+    edges = [high * k // strips for k in range(strips + 1)]
 
     def work(task: tuple[int, int, int, int]) -> None:
         b, c0, first, last = task

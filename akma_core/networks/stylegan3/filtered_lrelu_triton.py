@@ -139,22 +139,25 @@ def make_plan(
 def filtered_lrelu(x: Tensor, scale: Tensor, bias: Tensor, out_scale: Tensor, plan: Plan) -> Tensor:
     """[B, in, in, C] -> [B, out, out, C], contiguous, of the plan's dtype, both; sums are float32 in either.
 
+    x may be larger than the plan on either side by what gives whole samples, and so is the result.
     Computes down(clamp(lrelu(up(x * scale + bias)))) * out_scale with `scale` and `out_scale` [B, C], `bias` [C],
     float32. A picture does not depend on the others of the batch. Raises ValueError on other shapes or layouts.
     """
     batch, channels, tile = len(x), x.shape[3], plan.tile
-    if x.shape[1:3] != (plan.in_size, plan.in_size) or not x.is_contiguous() or x.dtype != plan.up_rows.dtype:
+    rows_in, columns_in = x.shape[1:3]
+    if min(rows_in, columns_in) < plan.in_size or not x.is_contiguous() or x.dtype != plan.up_rows.dtype:
         raise ValueError(f"expected contiguous {plan.up_rows.dtype} [B, {plan.in_size}, {plan.in_size}, C]")
     scale, out_scale = scale.contiguous(), out_scale.contiguous()
     if not (scale.shape == out_scale.shape == (batch, channels) and bias.shape == (channels,)):
         raise ValueError(f"expected scales [{batch}, {channels}] and bias [{channels}]")
-    out = x.new_empty(batch, plan.out_size, plan.out_size, channels)
+    high, wide = (plan.out_size + (side - plan.in_size) * plan.up // DOWN for side in (rows_in, columns_in))
+    out = x.new_empty(batch, high, wide, channels)
     # Channels first: programs that run together then share the memory lines of their pixels.
-    columns, strips = -(-plan.out_size // plan.used), -(-plan.out_size // tile.strip)
+    columns, strips = -(-wide // plan.used), -(-high // tile.strip)
     grid = (-(-channels // tile.channels) * columns, strips, batch)
     _kernel[grid](
         x, out, scale, bias, out_scale, plan.up_rows, plan.up_columns, plan.down_columns, plan.down_rows,
-        plan.in_size, plan.out_size, plan.first,
+        rows_in, columns_in, high, wide, plan.first,
         C=channels, UP=plan.up, CLAMP=plan.clamp, USED=plan.used, STEPS=tile.strip // STEP.value, RANK=plan.rank,
         BLOCK=tile.channels, INPUTS=tile.inputs, COLUMNS=tile.columns, ROOM=plan.down_columns.shape[1] // plan.rank,
         PRECISION="tf32x3" if x.dtype == F32 else "tf32", num_warps=tile.warps, maxnreg=tile.registers, num_stages=1,
@@ -165,7 +168,7 @@ def filtered_lrelu(x: Tensor, scale: Tensor, bias: Tensor, out_scale: Tensor, pl
 @triton.jit
 def _kernel(
     x, out, scale, bias, out_scale, up_rows, up_columns, down_columns, down_rows,
-    n_in, n_out, first,
+    high_in, wide_in, high_out, wide_out, first,
     C: tl.constexpr, UP: tl.constexpr, CLAMP: tl.constexpr, USED: tl.constexpr, STEPS: tl.constexpr,
     RANK: tl.constexpr, BLOCK: tl.constexpr, INPUTS: tl.constexpr, COLUMNS: tl.constexpr, ROOM: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -176,8 +179,8 @@ def _kernel(
     column = tl.program_id(0) // blocks * USED  # of the output
     row = tl.program_id(1) * STEPS * STEP
     sample = tl.program_id(2).to(tl.int64)
-    x += sample * n_in * n_in * C
-    out += sample * n_out * n_out * C
+    x += sample * high_in * wide_in * C
+    out += sample * high_out * wide_out * C
     real = channel < C
     scale_ = tl.load(scale + sample * C + channel, real, 0.0)
     bias_ = tl.load(bias + channel, real, 0.0)
@@ -192,14 +195,14 @@ def _kernel(
     column_in = (first + column * 2 // UP + tl.arange(0, INPUTS))[:, None, None]
     row_in = first + row * 2 // UP
     place = tl.arange(0, ROOM)[:, None, None]
-    whole = (place < USED) & (column + place < n_out) & real[None, :, None]
+    whole = (place < USED) & (column + place < wide_out) & real[None, :, None]
     begun = tl.zeros([ROOM * BLOCK, STEP], tl.float32)
     # The first time round only begins rows: those it ends belong to the strip above.
-    for step in range(1 + min(STEPS, tl.cdiv(n_out - row, STEP))):
+    for step in range(1 + min(STEPS, tl.cdiv(high_out - row, STEP))):
         # The contracted axis is always the last; the others make one long axis, which is what fills tensor cores.
         rows = row_in + tl.arange(0, ROWS)[None, None, :]
-        inside = (column_in >= 0) & (column_in < n_in) & (rows >= 0) & (rows < n_in) & real[None, :, None]
-        v = tl.load(x + (rows * n_in + column_in) * C + channel[None, :, None], inside, 0.0).to(tl.float32)
+        inside = (column_in >= 0) & (column_in < wide_in) & (rows >= 0) & (rows < high_in) & real[None, :, None]
+        v = tl.load(x + (rows * wide_in + column_in) * C + channel[None, :, None], inside, 0.0).to(tl.float32)
         # What pads the picture is zero, not bias.
         v = tl.where(inside, v * scale_[None, :, None] + bias_[None, :, None], 0.0).to(kind)
         v = tl.dot(tl.reshape(v, INPUTS * BLOCK, ROWS), up_rows_, input_precision=PRECISION).to(kind)
@@ -212,8 +215,8 @@ def _kernel(
         ended = tl.dot(v, ends, begun, input_precision=PRECISION)
         ended = tl.reshape(ended, ROOM, BLOCK, STEP) * out_scale_[None, :, None]
         rows_out = row + (step - 1) * STEP + tl.arange(0, STEP)[None, None, :]
-        at = (rows_out * n_out + column + place) * C + channel[None, :, None]
-        tl.store(out + at, ended.to(kind), whole & (rows_out >= row) & (rows_out < n_out))
+        at = (rows_out * wide_out + column + place) * C + channel[None, :, None]
+        tl.store(out + at, ended.to(kind), whole & (rows_out >= row) & (rows_out < high_out))
         begun = tl.dot(v, begins, input_precision=PRECISION)
         row_in += ROWS // UP
 

@@ -19,6 +19,8 @@ from akma_core.networks.kernels.compiled import available, mkldnn
 from .config import GeneratorConfig, Layer
 from .filtered_lrelu import FilteredLeakyReLU
 
+SQUARE = 16, 16  # sixteenths of a picture's side
+
 
 class MappingNetwork(nn.Module):
     """z (and class vector c) -> ws."""
@@ -85,8 +87,13 @@ class SynthesisInput(nn.Module):
         self.register_buffer("phases", torch.rand(channels) - 0.5)
         self.register_buffer("transform", torch.eye(3))
 
-    def forward(self, w: Tensor, out_scale: Tensor, transform: Tensor | None = None) -> Tensor:
-        """[B, w_dim], [B, C] -> [B, C, size, size]; `transform` [B, 3, 3]: output to input coordinates, default one."""
+    def forward(
+        self, w: Tensor, out_scale: Tensor, transform: Tensor | None = None, canvas: tuple[int, int] = SQUARE
+    ) -> Tensor:
+        """[B, w_dim], [B, C] -> [B, C, rows, columns]; `transform` [B, 3, 3]: output to input coordinates, default one.
+
+        `canvas`: columns and rows in sixteenths of the picture's side, see SynthesisNetwork.
+        """
         t = self.affine(w)
         t = t / t[:, :2].norm(dim=1, keepdim=True)
         cos, sin, dx, dy = t.unbind(1)
@@ -97,11 +104,16 @@ class SynthesisInput(nn.Module):
         phases = self.phases + (self.freqs @ m[:, :2, 2:]).squeeze(2)  # [B, C]
         freqs = self.freqs @ m[:, :2, :2]  # [B, C, 2]
         amplitude = (1 - (freqs.norm(dim=2) - self.cutoff) / (self.rate / 2 - self.cutoff)).clamp(0, 1)
-        u = (torch.arange(self.size, device=w.device, dtype=torch.float32) + 0.5 - self.size / 2) / self.rate
-        angle = (freqs[:, None, :, 1] * u[:, None])[:, :, None] + (freqs[:, None, :, 0] * u[:, None])[:, None]
+        u, v = (self._places(sixteenths, w.device) for sixteenths in canvas)
+        angle = (freqs[:, None, :, 1] * v[:, None])[:, :, None] + (freqs[:, None, :, 0] * u[:, None])[:, None]
         features = torch.sin(2 * math.pi * (angle + phases[:, None, None])) * amplitude[:, None, None]  # [B, y, x, C]
         x: Tensor = features @ (self.weight.t() / math.sqrt(self.weight.shape[1])) * out_scale[:, None, None]
         return x.permute(0, 3, 1, 2)
+
+    def _places(self, sixteenths: int, device: torch.device) -> Tensor:
+        """Where the grid's samples lie along one side, in picture widths from the middle."""
+        size = self.size + round(self.rate * (sixteenths - 16) / 16)
+        return (torch.arange(size, device=device, dtype=torch.float32) + 0.5 - size / 2) / self.rate
 
 
 class SynthesisLayer(nn.Module):
@@ -162,6 +174,8 @@ class SynthesisLayer(nn.Module):
     def forward(self, x: Tensor, style: Tensor, out_scale: Tensor) -> Tensor:
         """[B, C_in, in, in], multiplied by `style` already -> [B, C_out, out, out], times `out_scale` [B, C_out].
 
+        x is larger on a canvas that is not square, and so is the result.
+
         In half precision C_out is rounded up to a multiple of 8, and so may C_in be; the rest is zero.
         """
         if self.fp16:
@@ -214,15 +228,20 @@ class SynthesisNetwork(nn.Module):
             layer.fp16 = wanted and layer.geometry.use_fp16
             layer.fold()
 
-    def forward(self, ws: Tensor, transform: Tensor | None = None, **_: Any) -> Tensor:
+    def forward(
+        self, ws: Tensor, transform: Tensor | None = None, canvas: tuple[int, int] = SQUARE, **_: Any
+    ) -> Tensor:
         """[B, num_ws, w_dim] -> [B, img_channels, R, R], nominal -1..1. Keywords of other StyleGANs are ignored.
 
         `transform` [B, 3, 3] leads from each picture's coordinates, in widths from its middle, to the input's.
+        `canvas`: columns and rows of the picture in sixteenths of R, even numbers. The input's coordinates go on beyond
+        the square, and every layer is larger by as much: pads and filters, of which each sample sees no more than
+        before, stay as they are. The square's area then holds the square picture.
         """
         ws = ws.to(torch.float32)
         layers = self.layers
         styles = [layer.style(ws[:, 1 + i]) for i, layer in enumerate(layers)]
-        x = self.input(ws[:, 0], styles[0], transform)
+        x = self.input(ws[:, 0], styles[0], transform, canvas)
         for layer, style, following in zip(layers, styles, [*styles[1:], torch.empty(0)], strict=True):
             x = layer(x, style, following)
         picture: Tensor = x * self.cfg.output_scale

@@ -7,7 +7,10 @@ from .config import GeneratorConfig, Layer, ws_rates
 ABILITIES = ("layers", "camera")
 """Targets of rows that it has: ws by layer, and a grid of the input that can be moved and turned."""
 ANY_SIZE = False
+WIDE = True
+"""Its coordinates go on beyond the square."""
 MOVES = False
+NOISE = False
 
 
 def largest_layer(config: dict[str, Any]) -> int:

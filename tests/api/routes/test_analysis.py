@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import soundfile
 
 from akma_core.audio.reader import loudness, open_audio
 from akma_core.modulation.columns import compute_columns
@@ -16,6 +17,7 @@ from akma_core.modulation.envelope import curve_of
 from akma_core.modulation.presets import find_preset
 from akma_core.modulation.resolve import resolve
 from akma_core.modulation.song import SongAnalysis
+from akma_core.modulation.song_curve import song_curve
 from akma_core.settings import RenderSettings
 from tests.support.api_service import Service, error
 
@@ -46,6 +48,19 @@ def test_the_curves_are_those_of_a_render(ann: httpx.Client, song: Path, song_id
     assert told["duration"] == 3.0
     assert told["sections"][0]["start"] == 0
     assert set(told["tempo"]) == {"bpm", "confidence"}
+
+
+def test_the_curve_of_one_channel(ann: httpx.Client, tmp_path: Path) -> None:
+    sides = np.random.default_rng(5).uniform(-1, 1, (48_000, 2)) * np.stack([np.linspace(0, 1, 48_000)] * 2, axis=1)
+    sides[:, 1] = sides[::-1, 1]
+    soundfile.write(tmp_path / "sides.wav", sides, 48_000)
+    sent = ann.post("/v1/songs", files={"audio": ("sides.wav", (tmp_path / "sides.wav").read_bytes())}).json()
+    reader = open_audio(tmp_path / "sides.wav")
+    for channels in ("left", "right", "mean"):
+        settings = RenderSettings.parse({"channels": channels})
+        told = ann.post(f"/v1/songs/{sent['id']}/analysis", json={"channels": channels}).json()
+        curve, _ = song_curve(reader, settings.fps, settings)
+        assert np.abs(np.array(told["curves"]["curve"]["values"]) - curve.values).max() <= 0.0006, channels
 
 
 def test_part_of_the_curves(ann: httpx.Client, song_id: str) -> None:

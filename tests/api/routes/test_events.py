@@ -98,7 +98,7 @@ def test_the_end_of_those_that_did_not_make_it(house: House, status: str) -> Non
     render_id = house.accept()
     stream = follow(house, render_id)
     assert next(stream)["event"] == "progress"
-    house.database.end(render_id, status, "song_broken" if status == "failed" else None, "the song is broken")
+    house.end(render_id, status)
     last = list(stream)
     assert [event["event"] for event in last] == [status]
     assert (data(last[0])["error"] or {}).get("code") == ("song_broken" if status == "failed" else None)
@@ -157,7 +157,7 @@ def test_only_those_who_may(house: House) -> None:
     assert httpx.get(house.path("f" * 32, "/events"), headers=house.as_("ann")).status_code == 404
     assert httpx.get(house.path("../x", "/events"), headers=house.as_("ann")).status_code in (404, 422)
     assert httpx.get(url, params={"token": house.token("f" * 32)}).status_code == 403
-    house.database.end(render_id, "cancelled")
+    house.database.cancel(render_id)
     assert httpx.get(url, params={"token": house.token(render_id)}).text.count("event: cancelled\n") == 1
     assert httpx.get(url, headers=house.as_("eve")).status_code == 200
 
@@ -209,7 +209,7 @@ def test_two_hundred_listeners_cost_one_query(house: House, monkeypatch: pytest.
             await asyncio.sleep(1)
             looks, seconds = len(asked), time.monotonic() - began
             for render_id in ids:
-                house.database.end(render_id, "cancelled")
+                house.database.cancel(render_id)
             return await asyncio.gather(*tasks), looks, seconds
 
     heard, looks, seconds = asyncio.run(main())
@@ -243,7 +243,7 @@ def test_who_does_not_read_holds_nobody_up(house: House) -> None:
         stream = follow(house, quick)
         assert next(stream)["event"] == "progress"
         began = time.monotonic()
-        house.database.end(quick, "cancelled")
+        house.database.cancel(quick)
         assert [event["event"] for event in stream] == ["cancelled"]
         assert time.monotonic() - began < 2
 
@@ -259,8 +259,8 @@ def test_a_database_that_fails_for_a_while(house: House, monkeypatch: pytest.Mon
     with monkeypatch.context() as patch:
         patch.setattr(watch, "take_snapshots", broken)
         time.sleep(5 * watch.EVERY)
-    house.database.end(render_id, "cancelled")
-    assert [event["event"] for event in stream] == ["cancelled"]
+    house.database.cancel(render_id)
+    assert [event["event"] for event in stream][-1] == "cancelled"
 
 
 def test_streams_end_when_the_server_is_told_to_stop(tmp_path: Path) -> None:

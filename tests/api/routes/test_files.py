@@ -120,12 +120,12 @@ def test_before_it_is_done(house: House, what: str) -> None:
 @pytest.mark.parametrize("what", ["video", "manifest", "waveform.png"])
 def test_after_it_failed_or_was_cancelled(house: House, what: str) -> None:
     render_id = house.accept()
-    house.database.end(render_id, "failed", "song_broken", "the song is broken")
+    house.database.fail(render_id, "song_broken", "the song is broken")
     error = house.get(render_id, f"/{what}")
     assert error.status_code == 404
     assert "failed (the song is broken)" in error.json()["error"]["message"]
     other = house.accept()
-    house.database.end(other, "cancelled")
+    house.database.cancel(other)
     assert "was cancelled" in house.get(other, f"/{what}").json()["error"]["message"]
 
 

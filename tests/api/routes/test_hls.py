@@ -100,12 +100,12 @@ def test_the_playlist_is_what_is_there(house: House, begun: str) -> None:
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
 def test_it_ends_where_the_render_ended(house: House, begun: str, status: str) -> None:
-    house.database.end(begun, status)
+    house.end(begun, status)
     text = house.get(begun, "/stream.m3u8").text
     assert len(uris(text)) == 2
     assert text.endswith("#EXT-X-ENDLIST\n")
     nothing = house.accept()
-    house.database.end(nothing, status)
+    house.end(nothing, status)
     assert house.get(nothing, "/stream.m3u8").status_code == 404
 
 

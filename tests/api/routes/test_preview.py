@@ -58,6 +58,14 @@ def test_the_curve(served: Service, ann: httpx.Client, song: Path) -> None:
     assert served.leftovers == []
 
 
+@pytest.mark.parametrize("name", ["form-filename-star.bin", "form-no-filename.bin", "form-json-blob.bin"])
+def test_forms_as_clients_send_them(ann: httpx.Client, name: str) -> None:
+    body = (Path(__file__).parents[2] / "golden" / "cases" / name).read_bytes()
+    response = ann.post("/v1/waveform", content=body, headers={"Content-Type": "multipart/form-data; boundary=B"})
+    assert response.status_code == 200, response.text
+    assert response.json()["fps"] == ("24" if "json" in name else "30")
+
+
 @pytest.mark.parametrize(
     ("fields", "code", "says"),
     [

@@ -166,14 +166,14 @@ def test_progress_is_told(served: Service, ann: httpx.Client, song: Path) -> Non
     render_id = submit(ann, song, **TINY).json()["id"]
     assert ann.get(f"/v1/renders/{render_id}").json()["queue_position"] >= 0
     database = served.database
-    assert database.plan(render_id, [8, 16], status="running", stage="rendering", started=time.time())
+    assert database.start(render_id, [8, 16], started=time.time())
     database.finish_segment(render_id, 0, "w", [], rendered=True)
     database.pulse("w", [ChunkProgress(render_id, 1, 4, 2.0)])
     told = ann.get(f"/v1/renders/{render_id}").json()
     assert (told["status"], told["frames_done"], told["frames_per_second"]) == ("running", 12, 2.0)
     assert (told["seconds_left"], told["queue_position"]) == (6.0, None)
     database.finish_segment(render_id, 1, "w", [], rendered=True)
-    database.update(render_id, status="done", stage="done", finished=time.time())
+    database.finish(render_id)
     told = ann.get(f"/v1/renders/{render_id}").json()
     assert (told["status"], told["frames_done"], told["seconds_left"]) == ("done", 24, None)
     assert told["started"] <= told["finished"]
@@ -182,7 +182,7 @@ def test_progress_is_told(served: Service, ann: httpx.Client, song: Path) -> Non
 
 def test_a_failure_says_why(served: Service, ann: httpx.Client, song: Path) -> None:
     render_id = submit(ann, song, **TINY).json()["id"]
-    served.database.end(render_id, "failed", "audio_damaged", "song.wav: ends early")
+    served.database.fail(render_id, "audio_damaged", "song.wav: ends early")
     told = ann.get(f"/v1/renders/{render_id}").json()
     assert told["error"] == {"code": "audio_damaged", "message": "song.wav: ends early"}
     error(ann.delete(f"/v1/renders/{render_id}"), 409, "already_over")

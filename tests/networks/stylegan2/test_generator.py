@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from akma_core.modulation.inputs import noise_seeds
 from akma_core.networks.picture import to_uint8
 from akma_core.networks.stylegan2.config import GeneratorConfig
 from akma_core.networks.stylegan2.generator import Generator
-from akma_core.networks.stylegan2.noise import frame_seeds
 from tests.support import stylegan2_oracle as oracle
 from tests.support.stylegan2_golden import NAMES, Golden
 
@@ -134,7 +134,7 @@ def test_against_the_formulas(
 
 def test_a_batch_is_its_pictures() -> None:
     generator = random_generator(True, img_resolution=64, channels=[32, 48, 32, 24, 16])
-    ws, seeds = generator.mapping(torch.randn(3, 16)), frame_seeds(7, [0, 5, 9])
+    ws, seeds = generator.mapping(torch.randn(3, 16)), torch.from_numpy(noise_seeds(7, [0, 5, 9]))
     for mode in ("const", "random"):
         together = generator.synthesis(ws, mode, seeds)
         for k in range(3):
@@ -146,7 +146,7 @@ def test_random_noise_is_of_its_frame() -> None:
     generator = random_generator(True, img_resolution=32, channels=[16, 16, 16, 16])
     ws = generator.mapping(torch.randn(1, 16))
     first, again, other, elsewhere = (
-        generator.synthesis(ws, "random", frame_seeds(seed, [frame]))
+        generator.synthesis(ws, "random", torch.from_numpy(noise_seeds(seed, [frame])))
         for seed, frame in ((1, 4), (1, 4), (1, 5), (2, 4))
     )
     assert (first == again).all()

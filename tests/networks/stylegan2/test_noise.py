@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from scipy import stats
 
-from akma_core.networks.stylegan2.noise import frame_seeds, normal, philox
+from akma_core.modulation.inputs import noise_seeds
+from akma_core.networks.stylegan2.noise import normal, philox
 
 
 def words(*numbers: int) -> list[torch.Tensor]:
@@ -29,7 +30,7 @@ def test_known_answers() -> None:
 
 
 def test_a_normal_distribution() -> None:
-    numbers = normal(frame_seeds(3, [0, 1]), 5, 301, 203)
+    numbers = normal(torch.from_numpy(noise_seeds(3, [0, 1])), 5, 301, 203)
     assert numbers.shape == (2, 301, 203)
     assert numbers.dtype == torch.float32
     for picture in numbers.numpy().astype(np.float64):
@@ -40,10 +41,10 @@ def test_a_normal_distribution() -> None:
 
 def test_a_function_of_seed_frame_and_layer() -> None:
     most = 2**32 - 1
-    seeds = frame_seeds(most, [0, 1, most])
+    seeds = torch.from_numpy(noise_seeds(most, [0, 1, most]))
     assert len(set(seeds.tolist())) == 3
     all_of_them = normal(seeds, 1, 8, 8)
     assert (normal(seeds[1:2], 1, 8, 8) == all_of_them[1:2]).all()
     assert (normal(seeds, 2, 8, 8) != all_of_them).any()
-    assert (normal(frame_seeds(most - 1, [0, 1, most]), 1, 8, 8) != all_of_them).all(2).all(1).all()
+    assert (normal(torch.from_numpy(noise_seeds(most - 1, [0, 1, most])), 1, 8, 8) != all_of_them).all(2).all(1).all()
     assert len({float(picture[0, 0]) for picture in all_of_them}) == 3

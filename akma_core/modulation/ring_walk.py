@@ -63,3 +63,15 @@ class Ring:
         seeds = [self.seeds[index % len(self.seeds)] for index in indices]
         different, where = np.unique(seeds, return_inverse=True)
         return self.mapping(different.tolist())[where]
+
+
+class RingWalk:
+    """A walk around a ring, at a position a frame."""
+
+    def __init__(self, ring: Ring, position: Floats) -> None:
+        """`position` [frames] in seeds."""
+        self._ring, self._position = ring, position
+
+    def __call__(self, start: int, stop: int) -> Floats:
+        """w of frames start..stop, [stop - start, w_dim], float64."""
+        return self._ring(self._position[start:stop])

@@ -1,4 +1,4 @@
-"""The two walks of a modulation: even as AKMA's, at a pace, closed, through keys, or by section."""
+"""Chooses the walk that a modulation asks for: AKMA's own, at a pace, closed, through keys, or by section."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -7,21 +7,9 @@ from .keyed_walk import KeyedWalk
 from .palettes import SectionedWalk
 from .positions import closed, driven, position
 from .resolve import Modulation
-from .ring import Ring
-from .types import Columns, Floats, Path
+from .ring_walk import Ring, RingWalk
+from .types import Columns, Path
 from .walk import Mapping, Walk
-
-
-class RingWalk:
-    """A walk around a ring, at a position a frame."""
-
-    def __init__(self, ring: Ring, position: Floats) -> None:
-        """`position` [frames] in seeds."""
-        self._ring, self._position = ring, position
-
-    def __call__(self, start: int, stop: int) -> Floats:
-        """w of frames start..stop, [stop - start, w_dim], float64."""
-        return self._ring(self._position[start:stop])
 
 
 def make_walk(

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import make_interp_spline
 
-from akma_core.modulation.ring import Ring
+from akma_core.modulation.ring_walk import Ring
 from akma_core.modulation.walk import BLOCK, MARGIN
 
 from .analyses import Network

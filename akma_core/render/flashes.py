@@ -1,0 +1,75 @@
+"""What is known of a render's flashes: a track beside each segment, and the verdict on all of them together."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from akma_core.media.flash.grid import Grid
+from akma_core.media.flash.hold import Hold
+from akma_core.media.flash.meter import FlashMeter, Verdict
+from akma_core.media.flash.report import as_json
+from akma_core.media.flash.track import join, pack
+from akma_core.media.video_reader import FrameReader, open_video
+from akma_core.render.plan import RenderPlan
+from akma_core.timeline import Chunk
+
+GATE = ("ofcom2017", "itu_r1702_4", "iso")
+"""Standards that a render must pass to be called safe, and that the hold keeps: a quarter of the picture.
+
+In the smaller fields of trace24 and WCAG forms that move make cells change as flashes do; their counts are told beside,
+with those of the fields' means.
+"""
+
+
+def grid_of(plan: RenderPlan) -> Grid:
+    """How the pictures of a plan are made small."""
+    return Grid.coarse(plan.width, plan.height)
+
+
+def track_path(segment: Path) -> Path:
+    """Path of the track beside a segment."""
+    return segment.with_suffix(".flash")
+
+
+def track_of(plan: RenderPlan, segment: Path) -> bytes:
+    """The track of a segment: the one beside it, or where that is lost what the segment shows."""
+    path = track_path(segment)
+    if path.exists():
+        return path.read_bytes()
+    video = open_video(segment)
+    return pack(grid_of(plan).small(FrameReader(video).read(0, video.frames)))
+
+
+def hold_of(plan: RenderPlan, chunk: Chunk) -> Hold | None:
+    """What a chunk's frames go through before the encoder; None for plans made before flashes were counted."""
+    if plan.flash is None:
+        return None
+    return Hold(grid_of(plan), float(plan.fps), chunk.frames, limit=plan.flash.limit)
+
+
+def meter_of(plan: RenderPlan, tracks: Iterable[bytes]) -> FlashMeter:
+    """The meter over all chunks' tracks, in order: the seconds over the joins are seconds like any others."""
+    return join(grid_of(plan), float(plan.fps), tracks)
+
+
+def manifest_part(plan: RenderPlan, meter: FlashMeter) -> dict[str, Any]:
+    """The manifest's word on flashes: safe or not, and each standard's verdict and worst seconds."""
+    verdicts = meter.verdicts()
+    limit = plan.flash is not None and plan.flash.limit
+    return {"safe": safe(verdicts), "limit": limit, **as_json(verdicts)}
+
+
+def safe(verdicts: dict[Any, Verdict]) -> bool:
+    """Whether general and red flashes stay within what the standards of GATE allow."""
+    return all(verdicts[name].passed for name in GATE)
+
+
+def note_of(meter: FlashMeter) -> list[str]:
+    """A note where a render is not safe."""
+    verdicts: dict[Any, Verdict] = dict(meter.verdicts())
+    failed = [verdicts[name] for name in GATE if not verdicts[name].passed]
+    if not failed:
+        return []
+    worst = max((w for v in failed for w in (v.general, v.red)), key=lambda w: w.transitions)
+    which = ", ".join(verdict.standard for verdict in failed)
+    return [f"flashes more than {which} allow: {worst.transitions} transitions in the second from {worst.second:.1f} s"]
