@@ -46,9 +46,9 @@ def opened(url: str | None, seconds: float) -> Iterator[tuple[Page, str, Path]]:
             with chromium() as browser, studio(browser, url) as page:
                 yield page, url, song
         else:
-            with serving(Path(folder) / "home") as service, chromium() as browser:
-                with studio(browser, service.url) as page:
-                    yield page, service.url, song
+            home = Path(folder) / "home"
+            with serving(home) as service, chromium() as browser, studio(browser, service.url) as page:
+                yield page, service.url, song
 
 
 def take(page: Page, song: Path, seconds: float) -> float:

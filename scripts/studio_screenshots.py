@@ -67,10 +67,13 @@ def wide(page: Page) -> None:
     page.page.mouse.up()
     shoot(page, "4-beats")
     page.part("Look")
-    page.wait("document.querySelectorAll('.wall img').length > 20", seconds=120)
+    page.wait("document.querySelectorAll('.wall img').length > 8", seconds=120)
+    page.page.locator(".wall").scroll_into_view_if_needed()
     for seed in (0, 2, 5, 9, 4, 7, 11, 12):
         tile = page.page.locator(f".wall [data-seed='{seed}']")
         tile.click(button="left" if seed in (0, 2, 5, 9) else "right")
+    page.page.mouse.move(300, 600)
+    page.page.wait_for_timeout(4000)  # pictures of the walks
     shoot(page, "5-look")
     page.part("Motion")
     page.page.locator(".card", has_text="club").click()
