@@ -1,9 +1,9 @@
 """Figures of the studio in a real Chromium against a real service.
 
-    python benchmarks/studio.py size                        bytes of the page, as they go over the line
-    python benchmarks/studio.py curve [--seconds 240]       from a slider's move to the drawn curve
-    python benchmarks/studio.py stream                      from a render's first chunk to its first picture
-    python benchmarks/studio.py hour                        longest tasks while an hour's song is zoomed and moved
+    python benchmarks/studio_page.py size                        bytes of the page, as they go over the line
+    python benchmarks/studio_page.py curve [--seconds 240]       from a slider's move to the drawn curve
+    python benchmarks/studio_page.py stream                      from a render's first chunk to its first picture
+    python benchmarks/studio_page.py hour                        longest tasks while an hour's song is zoomed and moved
 
 Without --server a service is started in a temporary folder, and stopped.
 """
