@@ -179,7 +179,7 @@ def model_response(card: NetworkCard, *, built_in: bool) -> ModelResponse:
     return ModelResponse(
         digest=card.digest,
         built_in=built_in,
-        seeds=f"/v1/models/{card.name}/seeds/{{seed}}.jpg?v={card.digest[:16]}",
+        seeds=f"{prefix()}/v1/models/{card.name}/seeds/{{seed}}.jpg?v={card.digest[:16]}",
         **card.model_dump(include=set(ModelResponse.model_fields)),
     )
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, Field
 
+from akma_core.api.prefix import prefix
 from akma_core.api.state import State
 from akma_core.database import Song
 
@@ -52,7 +53,7 @@ class PeaksResponse(BaseModel):
 
 def song_response(state: State, song: Song, *, rendered: bool) -> SongResponse:
     """Make the response about a song; `rendered`: whether a render is of it."""
-    path = f"/v1/songs/{song.id}"
+    path = f"{prefix()}/v1/songs/{song.id}"
     token = state.access.token(f"songs/{song.id}", state.environment.link_seconds)
     return SongResponse(
         id=song.id,

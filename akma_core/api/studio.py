@@ -10,6 +10,8 @@ from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
+from akma_core.api.prefix import prefix
+
 FOLDER = Path(__file__).with_name("static")
 PAGE = "/studio/"
 NAME = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}/){0,4}[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}", re.ASCII)
@@ -51,12 +53,12 @@ def add_studio(app: FastAPI, built: Path = FOLDER) -> None:
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     def front() -> Response:
         if (built / "index.html").is_file():
-            return RedirectResponse(PAGE, 307, {"Cache-Control": ASK, **HEADERS})
+            return RedirectResponse(prefix() + PAGE, 307, {"Cache-Control": ASK, **HEADERS})
         return PlainTextResponse(NOT_BUILT, headers={"Cache-Control": ASK, **HEADERS})
 
     @app.api_route(PAGE[:-1], methods=["GET", "HEAD"], include_in_schema=False)
     def without_slash() -> Response:
-        return RedirectResponse(PAGE, 307, {"Cache-Control": ASK, **HEADERS})
+        return RedirectResponse(prefix() + PAGE, 307, {"Cache-Control": ASK, **HEADERS})
 
     @app.api_route(PAGE + "{name:path}", methods=["GET", "HEAD"], include_in_schema=False)
     async def studio(request: Request, name: str) -> Response:
