@@ -63,8 +63,14 @@ segments = sa.Table(
     Column("worker", Text),
     Column("rendered", Integer, nullable=False, default=0),
     Column("notes", Text, nullable=False, default="[]"),
-    Column("bytes", sa.BigInteger),
-    Column("sha256", Text),
+)
+objects = sa.Table(
+    "akma_objects",
+    metadata,
+    Column("render", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("bytes", sa.BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
 )
 workers = sa.Table(
     "akma_workers",

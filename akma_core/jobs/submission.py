@@ -13,7 +13,7 @@ from anyio import CapacityLimiter, to_thread
 
 from akma_core import registry
 from akma_core.config import Environment
-from akma_core.database import Caps, Database, Render
+from akma_core.database import SONG, Caps, Checksum, Database, Render
 from akma_core.errors import RequestError
 from akma_core.modulation.presets import find_preset
 from akma_core.modulation.rows import row_error
@@ -103,6 +103,8 @@ class Submission:
             webhook_url=url,
             metadata=metadata,
         )
+        expected = Checksum(song.path.stat().st_size, song.sha256)
+        await to_thread.run_sync(self._database.expect, render_id, SONG, expected)
         if song.key is None:
             await to_thread.run_sync(self._storage.put_file, audio, song.path, limiter=self._transfers)
         accepted = None
@@ -148,6 +150,7 @@ class Submission:
 
     async def _discard(self, render_id: str) -> None:
         await to_thread.run_sync(self._storage.delete_prefix, f"renders/{render_id}/", limiter=self._transfers)
+        await to_thread.run_sync(self._database.expect_nothing, render_id)
 
 
 def _metadata(value: Any) -> str | None:

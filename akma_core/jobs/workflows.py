@@ -25,9 +25,10 @@ from akma_core.database import Database, Render
 from akma_core.database.engine import use_wal
 from akma_core.errors import AkmaError
 from akma_core.jobs.executor_lock import FileLock, PostgresLock
+from akma_core.jobs.objects import RenderStoppedError
 from akma_core.jobs.periodic import PeriodicTask
 from akma_core.jobs.poison import PoisonQuarantine
-from akma_core.jobs.stages import RenderStoppedError, Stages
+from akma_core.jobs.stages import Stages
 from akma_core.jobs.webhook_payload import send_webhook
 from akma_core.log import event
 from akma_core.render.plan_base import libraries
@@ -36,7 +37,15 @@ WINDOW = 512  # chunks of a render in the queue at a time
 MAX_RECOVERY_ATTEMPTS = 500  # processes that may die while one piece of work is under way: see akma_core.jobs.poison
 RETRY_FOR = 900.0  # seconds that what may pass is tried again for
 MAX_BACKOFF = 60.0  # seconds between two tries
-TRANSIENT = {"storage_unreachable", "disk_full", "write_failed", "read_failed", "out_of_memory", "no_rights"}
+TRANSIENT = {
+    "storage_unreachable",
+    "storage_corrupt",
+    "disk_full",
+    "write_failed",
+    "read_failed",
+    "out_of_memory",
+    "no_rights",
+}
 HEARTBEAT_TIMEOUT = 30.0  # seconds after which a worker that says nothing counts as frozen or cut off
 VERSION_TIMEOUT = 180.0  # seconds after which a version that no worker speaks counts as gone
 CONCURRENCY = {

@@ -19,7 +19,8 @@ from akma_core.config import read_environment
 from akma_core.database import Database
 from akma_core.errors import FailureError, RequestError
 from akma_core.jobs import webhook_payload, workflows
-from akma_core.jobs.stages import RenderStoppedError, Stages
+from akma_core.jobs.objects import RenderStoppedError
+from akma_core.jobs.stages import Stages
 from akma_core.render import plan_base
 from akma_core.webhook import WebhookError
 from tests.support.rows import accept, new_render
