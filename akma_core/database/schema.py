@@ -72,6 +72,24 @@ objects = sa.Table(
     Column("bytes", sa.BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
 )
+deliveries = sa.Table(
+    "akma_deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("render", Text),
+    Column("body", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due", Float, nullable=False),
+    Column("finished", Float),
+    Column("outcome", Text),
+    sa.Index("akma_deliveries_due", "status", "due"),
+    sa.Index("akma_deliveries_created", "created", "id"),
+)
 workers = sa.Table(
     "akma_workers",
     metadata,
@@ -166,7 +184,7 @@ class Render:
     error_message: str | None = None
     webhook_url: str | None = None
     webhook: str | None = None
-    """Outcome of the webhook: sent, or why not."""
+    """Outcome of the webhook: pending, sent, or why not."""
     metadata: str | None = None
     """The caller's own words, JSON."""
     video_bytes: int | None = None

@@ -142,11 +142,15 @@ class Submission:
             return None
         if not isinstance(url, str):
             raise RequestError("webhook_url should be text", code="bad_setting", field="webhook_url")
+        self.check_webhook(url)
+        return url
+
+    def check_webhook(self, url: str) -> None:
+        """RequestError where this service does not send webhooks to `url`."""
         if self._environment.webhook_secret is None:
             message = "webhook_url: this service sends no webhooks, for its AKMA_WEBHOOK_SECRET is not set"
             raise RequestError(message, code="bad_setting", field="webhook_url")
         check_url(url, self._environment.webhook_hosts, self._environment.webhook_allow_private)
-        return url
 
     async def _discard(self, render_id: str) -> None:
         await to_thread.run_sync(self._storage.delete_prefix, f"renders/{render_id}/", limiter=self._transfers)

@@ -62,7 +62,7 @@ def test_tables_of_before_versions_on_every_database(url: str) -> None:
             ("akma_renders", "files"),
         ):  # fmt: skip
             connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-        for table in ("akma_songs", "akma_objects"):
+        for table in ("akma_songs", "akma_objects", "akma_deliveries"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
         connection.execute(sa.text(f"DROP TABLE {migrations.VERSION_TABLE}"))
     engine.dispose()

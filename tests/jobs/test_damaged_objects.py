@@ -1,4 +1,3 @@
-# FROM THE LEAD 15:07: w12 is alive and does items 11, 12, 9 and the Chromium proof of 4. You (w12b): finish 2, then 7, then 8 only. Commit now. (Delete this line.)
 """Whatever storage loses, cuts or changes is made again, and the video has the same bytes; only a lost song fails."""
 
 from collections.abc import Callable, Iterator
