@@ -63,7 +63,7 @@ def wide(page: Page) -> None:
     box = page.page.locator(".canvas").bounding_box()
     page.page.mouse.move(box["x"] + 0.17 * box["width"], box["y"] + 120)
     page.page.mouse.down()
-    page.page.mouse.move(box["x"] + 0.35 * box["width"], box["y"] + 120, steps=3)
+    page.page.mouse.move(box["x"] + 0.24 * box["width"], box["y"] + 120, steps=3)
     page.page.mouse.up()
     shoot(page, "4-beats")
     page.part("Look")
@@ -85,12 +85,12 @@ def wide(page: Page) -> None:
     page.button("Four stills").click()
     page.wait("document.querySelectorAll('.stills img').length === 4", seconds=120)
     page.button("Make a clip").click()
-    page.wait("document.querySelector('.preview video')?.readyState >= 2", seconds=180)
+    page.wait("document.querySelector('.preview video')?.readyState >= 2", seconds=300)
     page.page.locator(".preview video").evaluate("video => video.pause()")
     page.part("Curve")
     shoot(page, "7-preview")
     page.part("Render")
-    for label, value in (("Frames a second", "12"), ("Duration, as a number", "4"), ("Start, as a number", "2")):
+    for label, value in (("Frames a second", "12"), ("Duration, as a number", "2"), ("Start, as a number", "2")):
         page.page.get_by_label(label, exact=True).fill(value)
         page.page.keyboard.press("Tab")
     page.button("Render the video").click()

@@ -9,22 +9,24 @@ const AT_ONCE = 3; // a browser opens six connections to a host
 const KEPT = 600;
 
 const kept = new Map<string, Promise<string>>();
-const waiting: (() => void)[] = [];
+/** Of what is chosen, and of the wall, which may ask for hundreds. */
+const waiting = { first: [] as (() => void)[], later: [] as (() => void)[] };
 let running = 0;
 
-async function fetched(path: string): Promise<string> {
-  if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
+async function fetched(path: string, first: boolean): Promise<string> {
+  const line = first ? waiting.first : waiting.later;
+  if (running >= AT_ONCE) await new Promise<void>((resolve) => line.push(resolve));
   running += 1;
   try {
     return URL.createObjectURL(await (await request(path)).blob());
   } finally {
     running -= 1;
-    waiting.pop()?.(); // the latest to come into view first
+    (waiting.first.shift() ?? waiting.later.pop())?.(); // of the wall the latest to come into view
   }
 }
 
-function pictureOf(path: string): Promise<string> {
-  const found = kept.get(path) ?? fetched(path);
+function pictureOf(path: string, first: boolean): Promise<string> {
+  const found = kept.get(path) ?? fetched(path, first);
   kept.delete(path);
   kept.set(path, found);
   const [oldest] = kept.keys();
@@ -36,7 +38,7 @@ function pictureOf(path: string): Promise<string> {
   return found;
 }
 
-export function Picture({ path, label }: { path: string; label: string }): ComponentChild {
+export function Picture({ path, label, first = false }: { path: string; label: string; first?: boolean }): ComponentChild {
   const box = useRef<HTMLSpanElement>(null);
   const [url, setUrl] = useState<string | null>(null);
   const [failed, setFailed] = useState(false);
@@ -47,7 +49,7 @@ export function Picture({ path, label }: { path: string; label: string }): Compo
       ([entry]) => {
         if (!entry?.isIntersecting) return;
         watch.disconnect();
-        pictureOf(path).then(
+        pictureOf(path, first).then(
           (found) => !gone && setUrl(found),
           (error) => !gone && !isAbort(error) && setFailed(true),
         );
