@@ -53,7 +53,7 @@ def ask(url: str, key: str, host: str) -> str:
 
 def delays(url: str, host: str, count: int) -> list[float]:
     """Seconds from asking to arrival, one delivery after the other."""
-    found = []
+    found: list[float] = []
     for _ in range(count):
         began = time.monotonic()
         delivery = ask(url, "other", host)

@@ -46,6 +46,8 @@ KNOBS: dict[str, Knob] = {
     "strength": Knob("motion", "Strength", "", 0.05, 0, 2),
     "modulation": Knob("motion", "Rows"),
     "own_rows": Knob("motion", "Rows of one's own alone", advanced=True),
+    "shape": Knob("output", "Shape"),
+    "flash_limit": Knob("output", "Limit on flashes", advanced=True),
     "upscale": Knob("output", "Upscaler"),
     "outscale": Knob("output", "Scale", "", 0.5, 1, 4),
     "size": Knob("output", "Size", "pixels"),
