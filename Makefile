@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 
-.PHONY: help demo serve test coverage lint lint-deploy lock clean
+.PHONY: help demo serve gpu test coverage lint lint-deploy lock clean
 
 help:
 	@echo "make demo    start the service, have it render the demo song, fetch the video, stop"
 	@echo "make serve   start the service at http://127.0.0.1:3000 (its page: /v1/docs) until Ctrl-C"
 	@echo "make test    run the tests"
+	@echo "make gpu     check and time the GPU path, 8 minutes at most; GPU_ARGS=--dry-run lists the checks"
 	@echo "make lint    ruff and mypy; make lint-deploy what deploy/ holds"
 	@echo "make clean   remove what the others made"
 
@@ -35,6 +36,9 @@ demo: $(VENV)/.installed
 
 serve: $(VENV)/.installed
 	@$(BIN)/akma serve
+
+gpu: $(VENV)/.installed
+	@$(BIN)/akma doctor --gpu $(GPU_ARGS)
 
 test: $(VENV)/.installed
 	@echo "== tests =="
