@@ -67,13 +67,13 @@ def wide(page: Page) -> None:
     page.page.mouse.up()
     shoot(page, "4-beats")
     page.part("Look")
-    page.wait("document.querySelectorAll('.wall img').length > 8", seconds=120)
+    page.wait("document.querySelectorAll('.wall img').length > 5", seconds=200)
     page.page.locator(".wall").scroll_into_view_if_needed()
     for seed in (0, 2, 5, 9, 4, 7, 11, 12):
         tile = page.page.locator(f".wall [data-seed='{seed}']")
         tile.click(button="left" if seed in (0, 2, 5, 9) else "right")
     page.page.mouse.move(300, 600)
-    page.page.wait_for_timeout(4000)  # pictures of the walks
+    page.page.wait_for_timeout(15_000)  # pictures of the walks
     shoot(page, "5-look")
     page.part("Motion")
     page.page.locator(".card", has_text="club").click()
@@ -83,7 +83,7 @@ def wide(page: Page) -> None:
     shoot(page, "6-motion")
     page.page.mouse.wheel(0, -2000)
     page.button("Four stills").click()
-    page.wait("document.querySelectorAll('.stills img').length === 4", seconds=120)
+    page.wait("document.querySelectorAll('.stills img').length === 4", seconds=200)
     page.button("Make a clip").click()
     page.wait("document.querySelector('.preview video')?.readyState >= 2", seconds=300)
     page.page.locator(".preview video").evaluate("video => video.pause()")
