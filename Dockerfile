@@ -2,6 +2,13 @@
 # the machine's. With the index of torch's CPU wheels as TORCH_INDEX_URL it has no CUDA and is gigabytes smaller.
 ARG BASE=python:3.11.14-slim-bookworm
 
+# The page; Node, from PyPI, stays in this stage.
+FROM ${BASE} AS studio
+WORKDIR /build
+COPY studio studio
+COPY scripts/build_studio.py scripts/
+RUN python scripts/build_studio.py
+
 FROM ${BASE} AS build
 ARG TORCH_INDEX_URL=""
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -17,6 +24,7 @@ RUN python -m venv /opt/akma \
     && /opt/akma/bin/pip uninstall --yes pip
 COPY service.py /app/
 COPY akma_core /app/akma_core
+COPY --from=studio /build/akma_core/api/static /app/akma_core/api/static
 COPY runners /app/runners
 RUN python -m compileall -q /app
 

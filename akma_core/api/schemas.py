@@ -72,7 +72,7 @@ class RenderResponse(BaseModel):
     fps: str = Field(examples=["30", "30000/1001"])
     duration: float = Field(description="of the video, seconds")
     error: RenderError | None
-    webhook: str | None = Field(description="what became of it: sent, or why not; null before, or without one")
+    webhook: str | None = Field(description="pending, sent, or why not; null before, or without one")
     metadata: dict[str, Any] | None = Field(description="the caller's own words, as they were sent")
     video: Video | None = Field(description="null until it is done, and for renders of an AKMA of before")
     links: Links
@@ -138,9 +138,9 @@ def render_response(state: State, render: Render, progress: Progress) -> RenderR
         id=render.id,
         status=render.status,
         stage=render.stage,
-        created=_moment(render.created) or "",
-        started=_moment(render.started),
-        finished=_moment(render.finished),
+        created=moment(render.created) or "",
+        started=moment(render.started),
+        finished=moment(render.finished),
         name=render.name,
         song=render.song,
         settings=settings,
@@ -196,7 +196,8 @@ def _links(state: State, render_id: str) -> Links:
     return Links(self=path, log=f"{path}/log", **opened)
 
 
-def _moment(seconds: float | None) -> str | None:
+def moment(seconds: float | None) -> str | None:
+    """Seconds since 1970 as RFC 3339 has them, UTC."""
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from akma_core.database.engine import Engine
-from akma_core.database.schema import Caps, Progress, Render, events, facts, renders, segments
+from akma_core.database.objects import SONG
+from akma_core.database.schema import Caps, Progress, Render, events, facts, objects, renders, segments
 from akma_core.errors import RequestError
 from akma_core.status import TRANSITIONS, WAITING, Transition
 
@@ -149,6 +150,7 @@ class Renders(Engine):
             if not _transit(connection, "restart", mine, **anew):
                 return False
             connection.execute(sa.delete(segments).where(segments.c.render == render_id))
+            connection.execute(sa.delete(objects).where(objects.c.render == render_id, objects.c.name != SONG))
         return True
 
     def unsent(self) -> list[Render]:
@@ -162,6 +164,7 @@ class Renders(Engine):
         """Remove every trace of a render."""
         with self._write() as connection:
             connection.execute(sa.delete(segments).where(segments.c.render == render_id))
+            connection.execute(sa.delete(objects).where(objects.c.render == render_id))
             connection.execute(sa.delete(events).where(events.c.render == render_id))
             connection.execute(sa.delete(facts).where(facts.c.key.startswith(f"tries-{render_id}-")))
             connection.execute(sa.delete(renders).where(renders.c.id == render_id))

@@ -58,6 +58,7 @@ def delete_orphans(storage: Storage, database: Database, older_than: float = DAY
         if modified < limit and render_id not in finished and database.get(render_id) is None:
             orphans.append(f"renders/{render_id}/")
             storage.delete_prefix(orphans[-1])
+            database.expect_nothing(render_id)
     for prefix in SHORT_LIVED:
         for entry in storage.list(prefix):
             if entry.modified < limit:

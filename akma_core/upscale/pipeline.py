@@ -206,6 +206,8 @@ class UpscaleOutput(ChunkFolder):
             notes.append(
                 f"{pictures.repeated} damaged pictures could not be decoded: the one before each stands in for it"
             )
+        if pictures.patched:
+            notes.append(f"{pictures.patched} damaged pictures were completed by the decoder, as well as it could")
         if pictures.captions and CAPTIONS not in plan.notes:
             notes.append(CAPTIONS)
         return tuple(notes)

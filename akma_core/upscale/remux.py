@@ -129,12 +129,19 @@ def join(clip: VideoFile, segments: Sequence[Path], encoder: Encoder, fit: Fit, 
                 _others(clip, source, into, start, strict=kind != "matroska"),
                 key=_time,
             )
-            write_packets(container, packets, output)
+            left_out = list[int]()
+
+            def spare(packet: AnyPacket) -> bool:
+                left_out.append(packet.stream_index)
+                return packet.stream_index != video.index
+
+            write_packets(container, packets, output, spare)
         except BaseException:
             discard(container, output)
             raise
     damaged = sum(track.damaged for track in into.values() if isinstance(track, Recoder))
-    return [f"{damaged} damaged packet(s) of sound could not be decoded: silence there"] if damaged else []
+    notes = [f"{damaged} damaged packet(s) of sound could not be decoded: silence there"] if damaged else []
+    return [*notes, f"left out: {len(left_out)} damaged packet(s) of sound or subtitles"] if left_out else notes
 
 
 def _tracks(source: InputContainer) -> list[Stream]:

@@ -17,6 +17,7 @@ import { RenderPart } from './parts/render';
 import { SongPart } from './parts/song';
 import { caller } from './schema';
 import { hovering } from './shortcuts';
+import { song } from './song/song';
 import { Timeline } from './timeline/timeline';
 
 interface Part {
@@ -89,6 +90,7 @@ export function App(): ComponentChild {
             <Tabs />
             <div class="part" role="tabpanel" id="part" aria-labelledby={`tab-${part.value.name}`}>
               <Body />
+              <Next />
             </div>
           </div>
           {wide.value && (
@@ -132,6 +134,26 @@ function Tabs(): ComponentChild {
         );
       })}
     </div>
+  );
+}
+
+/** What comes next in the order of the work; networks are no step of it. */
+function Next(): ComponentChild {
+  const steps = parts.value.filter(({ name }) => name !== 'models');
+  const next = steps[steps.indexOf(part.value) + 1];
+  if (!next || !song.value || part.value.name === 'models') return null;
+  return (
+    <p class="next">
+      <button
+        type="button"
+        onClick={() => {
+          show(next.name);
+          document.getElementById(`tab-${next.name}`)?.focus();
+        }}
+      >
+        Next: {next.title}
+      </button>
+    </p>
   );
 }
 

@@ -205,6 +205,11 @@ def test_the_whole_way_by_keyboard(page: Page, service: Service, tmp_path: Path)
     while page.settings.get("model") != "tiny":
         keys.press("ArrowRight")
         page.page.wait_for_timeout(50)
+    press_to(page, "Seed 0")
+    for _ in range(4):
+        keys.press("Enter")
+        keys.press("ArrowRight")
+    page.wait_settings("s.seeds_top?.join() === '0,1,2,3'")
     press_to(page, "Look")
     for _ in range(2):
         keys.press("ArrowRight")

@@ -69,9 +69,9 @@ class Page:
         found: dict[str, Any] = self.document()["settings"]
         return found
 
-    def wait(self, expression: str) -> None:
+    def wait(self, expression: str, *, seconds: float = WAIT / 1000) -> None:
         """Until the page's JavaScript `expression` is true. Playwright's own way is eval, which the page forbids."""
-        end = time.monotonic() + WAIT / 1000
+        end = time.monotonic() + seconds
         while not self.page.evaluate(expression):
             assert time.monotonic() < end, f"still not so: {expression}; settings {self.page.evaluate(KEPT)}"
             self.page.wait_for_timeout(30)

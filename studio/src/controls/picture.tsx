@@ -8,56 +8,89 @@ import { isAbort, request } from '../api/client';
 const AT_ONCE = 3; // a browser opens six connections to a host
 const KEPT = 600;
 
-const kept = new Map<string, Promise<string>>();
-const waiting: (() => void)[] = [];
+interface Asked {
+  url: Promise<string>;
+  /** Pictures on the page that want it. Without any it is not fetched: a wall that was left keeps nobody waiting. */
+  users: number;
+  abort: AbortController;
+  there: boolean;
+}
+
+const kept = new Map<string, Asked>();
+/** Of what is chosen, and of the wall, which may ask for hundreds. */
+const waiting = { first: [] as (() => void)[], later: [] as (() => void)[] };
 let running = 0;
 
-async function fetched(path: string): Promise<string> {
-  if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
+async function fetched(path: string, first: boolean, abort: AbortSignal): Promise<string> {
+  const line = first ? waiting.first : waiting.later;
+  if (running >= AT_ONCE) await new Promise<void>((resolve) => line.push(resolve));
   running += 1;
   try {
-    return URL.createObjectURL(await (await request(path)).blob());
+    return URL.createObjectURL(await (await request(path, { signal: abort })).blob());
   } finally {
     running -= 1;
-    waiting.pop()?.(); // the latest to come into view first
+    (waiting.first.shift() ?? waiting.later.pop())?.(); // of the wall the latest to come into view
   }
 }
 
-function pictureOf(path: string): Promise<string> {
-  const found = kept.get(path) ?? fetched(path);
+function ask(path: string, first: boolean): Asked {
+  let asked = kept.get(path);
+  if (!asked) {
+    const abort = new AbortController();
+    const made: Asked = { url: fetched(path, first, abort.signal), users: 0, abort, there: false };
+    made.url.then(
+      () => (made.there = true),
+      () => kept.get(path) === made && kept.delete(path),
+    );
+    asked = made;
+  }
   kept.delete(path);
-  kept.set(path, found);
-  const [oldest] = kept.keys();
-  if (kept.size > KEPT && oldest) {
-    void kept.get(oldest)?.then(URL.revokeObjectURL, () => undefined);
-    kept.delete(oldest);
+  kept.set(path, asked);
+  asked.users += 1;
+  const [oldest] = kept;
+  if (kept.size > KEPT && oldest?.[1].users === 0) {
+    void oldest[1].url.then(URL.revokeObjectURL, () => undefined);
+    kept.delete(oldest[0]);
   }
-  found.catch(() => kept.delete(path));
-  return found;
+  return asked;
 }
 
-export function Picture({ path, label }: { path: string; label: string }): ComponentChild {
+function release(path: string, asked: Asked): void {
+  asked.users -= 1;
+  if (asked.users > 0 || asked.there) return;
+  asked.abort.abort();
+  if (kept.get(path) === asked) kept.delete(path);
+}
+
+export function Picture({ path, label, first = false }: { path: string; label: string; first?: boolean }): ComponentChild {
   const box = useRef<HTMLSpanElement>(null);
   const [url, setUrl] = useState<string | null>(null);
   const [failed, setFailed] = useState(false);
   useEffect(() => {
     setUrl(null);
-    let gone = false;
+    let asked: Asked | null = null;
+    const drop = (): void => {
+      if (asked) release(path, asked);
+      asked = null;
+    };
     const watch = new IntersectionObserver(
       ([entry]) => {
-        if (!entry?.isIntersecting) return;
-        watch.disconnect();
-        pictureOf(path).then(
-          (found) => !gone && setUrl(found),
-          (error) => !gone && !isAbort(error) && setFailed(true),
-        );
+        if (!entry?.isIntersecting) {
+          if (asked && !asked.there) drop();
+        } else if (!asked) {
+          const now = (asked = ask(path, first));
+          now.url.then(
+            (found) => asked === now && setUrl(found),
+            (error) => asked === now && !isAbort(error) && setFailed(true),
+          );
+        }
       },
       { rootMargin: '200px' },
     );
     if (box.current) watch.observe(box.current);
     return () => {
-      gone = true;
       watch.disconnect();
+      drop();
     };
   }, [path]);
   return (

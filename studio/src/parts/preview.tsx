@@ -58,7 +58,7 @@ export function Preview(): ComponentChild {
       {clip.value && <p class="help">{clip.value.told}</p>}
       <p class="row">
         <button type="button" disabled={!found || busy.value !== null} onClick={() => void makeClip()}>
-          Make a clip, {clock(part.start)} to {clock(part.start + part.duration)}
+          {found ? `Make a clip, ${clock(part.start)} to ${clock(part.start + part.duration)}` : 'Make a clip'}
         </button>
         <button type="button" disabled={!found || busy.value !== null} onClick={() => void makeStills()}>
           Four stills

@@ -83,6 +83,7 @@ function Canvas(): ComponentChild {
   const chosen = hits.value[selected.value];
   return (
     <div class="canvas" ref={box} onPointerDown={pointer.down} onPointerMove={pointer.move} onPointerUp={pointer.up} onPointerCancel={pointer.up} onDblClick={pointer.double}>
+      {!song.value && <p class="empty">Waveform, curve and hits of your song stand here.</p>}
       <canvas ref={scene} aria-hidden="true" />
       <canvas ref={cursor} aria-hidden="true" />
       <div
@@ -123,6 +124,10 @@ function paint(box: HTMLElement, scene: HTMLCanvasElement, cursor: HTMLCanvasEle
   const drawScene = (): void => {
     frame = 0;
     if (!width) return;
+    if (!song.peek()) {
+      sceneContext.clearRect(0, 0, width, height);
+      return;
+    }
     draw(
       sceneContext,
       {
@@ -153,14 +158,17 @@ function paint(box: HTMLElement, scene: HTMLCanvasElement, cursor: HTMLCanvasEle
       context.setTransform(dense, 0, 0, dense, 0, 0);
     }
     soon();
-    drawCursor(cursorContext, view.peek(), width, height, time.peek(), palette.peek());
+    if (song.peek()) drawCursor(cursorContext, view.peek(), width, height, time.peek(), palette.peek());
   });
   size.observe(box);
   const stopScene = effect(() => {
     void [view.value, analysis.value, shownCurves.value, hits.value, selected.value, region.value, loaded.value, palette.value, song.value];
     soon();
   });
-  const stopCursor = effect(() => drawCursor(cursorContext, view.value, width, height, time.value, palette.value));
+  const stopCursor = effect(() => {
+    if (song.value) drawCursor(cursorContext, view.value, width, height, time.value, palette.value);
+    else cursorContext.clearRect(0, 0, width, height);
+  });
   return () => {
     size.disconnect();
     stopScene();

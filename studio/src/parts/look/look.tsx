@@ -42,7 +42,7 @@ function Card({ model }: { model: Model }): ComponentChild {
       <input type="radio" name="model" class="unseen" checked={chosen} onChange={() => change({ model: model.name })} />
       <span class="sheet" aria-hidden="true">
         {[0, 1, 2, 3].map((seed) => (
-          <Picture key={seed} path={seedPath(model.name, seed, 96)} label="" />
+          <Picture key={seed} path={seedPath(model.name, seed, 96)} label="" first />
         ))}
       </span>
       <span class="card-name">{model.name}</span>

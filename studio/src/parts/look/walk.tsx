@@ -60,7 +60,7 @@ export function WalkList({ walk, title }: { walk: Walk; title: string }): Compon
               onKeyDown={press(index)}
               onDblClick={() => set(seeds.filter((_, each) => each !== index))}
             >
-              <Picture path={seedPath(chosenModel(), seed)} label="" />
+              <Picture path={seedPath(chosenModel(), seed)} label="" first />
               <span>{seed}</span>
             </button>
           </li>

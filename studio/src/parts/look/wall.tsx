@@ -14,6 +14,8 @@ const MORE = 48;
 const count = signal(MORE);
 const first = signal(0);
 const onlyFavourites = signal(false);
+/** The one seed that the Tab key stops at: through a wall without end nobody would come out. */
+const focused = signal(0);
 
 export function Wall(): ComponentChild {
   const end = useRef<HTMLDivElement>(null);
@@ -48,9 +50,9 @@ export function Wall(): ComponentChild {
         </label>
         <span class="muted wide-only">the other mouse button puts it on the other walk</span>
       </div>
-      <div class="wall">
+      <div class="wall" role="group" aria-label="Seeds: arrows move, F makes one a favourite, Shift with Enter puts it on the other walk" onKeyDown={move}>
         {seeds.map((seed) => (
-          <Tile key={seed} seed={seed} model={model} favoured={favoured.includes(seed)} />
+          <Tile key={seed} seed={seed} model={model} favoured={favoured.includes(seed)} stop={seed === (seeds.includes(focused.value) ? focused.value : seeds[0])} />
         ))}
         {!seeds.length && <p class="help">The star on a seed makes it a favourite.</p>}
       </div>
@@ -59,7 +61,15 @@ export function Wall(): ComponentChild {
   );
 }
 
-function Tile({ seed, model, favoured }: { seed: number; model: string; favoured: boolean }): ComponentChild {
+interface TileProps {
+  seed: number;
+  model: string;
+  favoured: boolean;
+  /** Whether the Tab key stops here. */
+  stop: boolean;
+}
+
+function Tile({ seed, model, favoured, stop }: TileProps): ComponentChild {
   const on = WALKS.filter(({ name }) => seedsOf(settings.value[name]).includes(seed));
   const put = (walk: Walk): void => {
     const seeds = toggled(seedsOf(settings.value[walk]), seed);
@@ -75,7 +85,16 @@ function Tile({ seed, model, favoured }: { seed: number; model: string; favoured
         class="seed"
         aria-pressed={on.some(({ name }) => name === target.value)}
         aria-label={`Seed ${seed}${on.length ? `, on the ${on.map(({ title }) => title.toLowerCase()).join(' and the ')}` : ''}`}
+        tabIndex={stop ? 0 : -1}
+        data-seed={seed}
+        onFocus={() => (focused.value = seed)}
         onClick={() => put(target.value)}
+        onKeyDown={(event) => {
+          if (event.key.toLowerCase() === 'f') toggleFavourite(model, seed);
+          else if (event.key === 'Enter' && event.shiftKey) put(other);
+          else return;
+          event.preventDefault();
+        }}
         onContextMenu={(event) => {
           event.preventDefault();
           put(other);
@@ -84,11 +103,23 @@ function Tile({ seed, model, favoured }: { seed: number; model: string; favoured
         <Picture path={seedPath(model, seed)} label="" />
         <span>{seed}</span>
       </button>
-      <button type="button" class="star" aria-pressed={favoured} aria-label={`Favourite: seed ${seed}`} onClick={() => toggleFavourite(model, seed)}>
+      <button type="button" class="star" tabIndex={-1} aria-pressed={favoured} aria-label={`Favourite: seed ${seed}`} onClick={() => toggleFavourite(model, seed)}>
         {favoured ? '★' : '☆'}
       </button>
     </div>
   );
+}
+
+/** Arrows go from seed to seed, up and down by as many as stand in a line. */
+function move(event: KeyboardEvent): void {
+  const wall = event.currentTarget as HTMLElement;
+  const tiles = [...wall.querySelectorAll<HTMLElement>('[data-seed]')];
+  const across = getComputedStyle(wall).gridTemplateColumns.split(' ').length;
+  const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across }[event.key];
+  const next = by && tiles[tiles.indexOf(event.target as HTMLElement) + by];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
 }
 
 function from(seed: number): void {

@@ -1,0 +1,121 @@
+"""Make the pictures of docs/studio.md: the studio at each step of the demo song, on a wide screen and on a phone.
+
+python scripts/studio_screenshots.py [--server URL]     without one a service is started, and stopped
+"""
+
+import argparse
+import io
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.support.browser import Page, chromium, studio  # noqa: E402
+from tests.support.serving import serving  # noqa: E402
+
+OUTPUT = ROOT / "docs/studio"
+COLOURS = 96  # of a picture's palette; what keeps each under 150 kB
+MOST = 150_000  # bytes
+
+
+@contextmanager
+def server(url: str | None) -> Iterator[str]:
+    if url:
+        yield url.rstrip("/")
+        return
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "home") as service:
+        yield service.url
+
+
+def shoot(page: Page, name: str) -> None:
+    page.page.wait_for_timeout(300)
+    picture = Image.open(io.BytesIO(page.page.screenshot())).convert("RGB")
+    packed = picture.quantize(COLOURS, dither=Image.Dither.NONE)
+    path = OUTPUT / f"{name}.png"
+    packed.save(path, optimize=True)
+    size = path.stat().st_size
+    print(f"{path.relative_to(ROOT)}: {size / 1000:.0f} kB{'' if size < MOST else ', too large'}", flush=True)
+
+
+def wide(page: Page) -> None:
+    shoot(page, "1-begin")
+    page.take_demo_song()
+    page.page.wait_for_timeout(500)
+    shoot(page, "2-song")
+    page.part("Curve")
+    for label, value in (("Smoothing", "21"), ("Quiet parts", "1.6")):
+        page.page.get_by_label(f"{label}, as a number").fill(value)
+        page.page.keyboard.press("Tab")
+    page.wait("performance.getEntriesByName('curve').length > 2")
+    page.page.locator(".legend input").nth(1).check()
+    shoot(page, "3-curve")
+    page.part("Beats")
+    page.page.get_by_role("button", name="Next hit").click()
+    page.page.get_by_role("button", name="+10 ms").click()
+    page.page.locator(".cursor-handle").press("Home")
+    box = page.page.locator(".canvas").bounding_box()
+    page.page.mouse.move(box["x"] + 0.17 * box["width"], box["y"] + 120)
+    page.page.mouse.down()
+    page.page.mouse.move(box["x"] + 0.24 * box["width"], box["y"] + 120, steps=3)
+    page.page.mouse.up()
+    shoot(page, "4-beats")
+    page.part("Look")
+    page.wait("document.querySelectorAll('.wall img').length > 5", seconds=200)
+    page.page.locator(".wall").scroll_into_view_if_needed()
+    for seed in (0, 2, 5, 9, 4, 7, 11, 12):
+        tile = page.page.locator(f".wall [data-seed='{seed}']")
+        tile.click(button="left" if seed in (0, 2, 5, 9) else "right")
+    page.page.mouse.move(300, 600)
+    page.page.wait_for_timeout(15_000)  # pictures of the walks
+    shoot(page, "5-look")
+    page.part("Motion")
+    page.page.locator(".card", has_text="club").click()
+    page.button("Edit the rows").click()
+    page.page.get_by_role("heading", name="Rows").scroll_into_view_if_needed()
+    page.page.mouse.wheel(0, 900)
+    shoot(page, "6-motion")
+    page.page.mouse.wheel(0, -2000)
+    page.button("Four stills").click()
+    page.wait("document.querySelectorAll('.stills img').length === 4", seconds=200)
+    page.button("Make a clip").click()
+    page.wait("document.querySelector('.preview video')?.readyState >= 2", seconds=300)
+    page.page.locator(".preview video").evaluate("video => video.pause()")
+    page.part("Curve")
+    shoot(page, "7-preview")
+    page.part("Render")
+    for label, value in (("Frames a second", "12"), ("Duration, as a number", "2"), ("Start, as a number", "2")):
+        page.page.get_by_label(label, exact=True).fill(value)
+        page.page.keyboard.press("Tab")
+    page.button("Render the video").click()
+    page.page.get_by_role("link", name=re.compile("^Download the video")).wait_for(timeout=240_000)
+    shoot(page, "8-render")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--server", help="a service that runs (default: one is started)")
+    options = parser.parse_args()
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    with server(options.server) as url, chromium() as browser:
+        with studio(browser, url) as page:
+            wide(page)
+        with studio(browser, url, width=360, height=740) as page:
+            page.take_demo_song()
+            page.part("Beats")
+            shoot(page, "9-phone")
+        with studio(browser, url, dark=False) as page:
+            page.take_demo_song()
+            page.part("Curve")
+            shoot(page, "10-light")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
