@@ -5,7 +5,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,11 +104,13 @@ class Device(PriorityLock):
             folder, self._device, device.batch, device.dtype, finishing, size, network.noise, network.canvas
         )
 
-    def complete(self, plan: RenderPlan, reader: AudioReader, heard: Heard | None = None) -> Planned:
-        """The plan with what the song's analysis decides: its columns. `heard`: see curves.complete."""
+    def complete(
+        self, plan: RenderPlan, reader: AudioReader, heard: Heard | None = None, files: Mapping[str, Path] | None = None
+    ) -> Planned:
+        """The plan with what the song's analysis decides: its columns. `heard`, `files`: see curves.complete."""
         name = plan.network.name
         _, card = resolve(name if name in BUILT_IN else plan.network.digest)
-        return complete(plan, reader, card, heard=heard)
+        return complete(plan, reader, card, files, heard)
 
     def frames(self, plan: RenderPlan, columns: Columns, frames: Sequence[int]) -> list[NDArray[np.uint8]]:
         """Single frames of a plan, [H, W, 3] each, between the batches of whatever renders."""

@@ -19,6 +19,12 @@ SONG: Schema = {
     "pattern": "^[0-9a-f]{64}$",
     "description": "in place of audio: the id of a song that was sent to /v1/songs",
 }
+STEMS: Schema = {
+    "type": "string",
+    "contentMediaType": "application/json",
+    "description": "parts of the song by themselves, ids of songs by name, for rows such as kick@drums -> pull",
+    "examples": ['{"drums": "SHA256"}'],
+}
 SETTINGS: Schema = {
     "type": "string",
     "contentMediaType": "application/json",

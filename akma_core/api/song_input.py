@@ -1,5 +1,6 @@
 """The song of a request: a file in its form, or `song`, the id of one that is kept; with it, the settings."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,10 +12,12 @@ from akma_core.api.dependencies import SONG_ID
 from akma_core.api.json_body import read_object
 from akma_core.api.multipart import Limits
 from akma_core.api.state import State
-from akma_core.api.upload import Received, fields_of, merged, receive
+from akma_core.api.upload import Received, fields_of, merged, parse_object, receive
 from akma_core.errors import RequestError
 
 SONG = "song"
+STEMS = 8  # of a render
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", re.ASCII)
 
 
 @asynccontextmanager
@@ -53,6 +56,17 @@ async def kept_song(state: State, caller: Caller, song_id: object) -> AsyncItera
     song = await state.songs.find(caller, song_id_of(song_id))
     async with state.songs.file(song) as path:
         yield Received(path, song.name, song.bytes, song.id, {}, song.audio)
+
+
+async def stems_of(state: State, caller: Caller, value: Any) -> dict[str, str]:
+    """Keys in storage by name, of {NAME: ID of a song}, also as JSON text; RequestError where that is none."""
+    if value is None:
+        return {}
+    named = parse_object(value, "stems") if isinstance(value, str) else value
+    if not isinstance(named, dict) or len(named) > STEMS or not all(map(NAME.fullmatch, named)) or "mix" in named:
+        message = f'stems should be up to {STEMS} songs by name such as {{"drums": ID}}, none of them called mix'
+        raise RequestError(message, code="bad_setting", field="stems")
+    return {name: (await state.songs.find(caller, song_id_of(each))).audio for name, each in named.items()}
 
 
 def song_id_of(value: object) -> str:

@@ -10,6 +10,7 @@ from akma_core.api.cache import SingleFlightCache, one
 from akma_core.api.state import State
 from akma_core.errors import FailureError
 from akma_core.networks import kinds
+from akma_core.networks.canvas import canvas_of
 from akma_core.networks.card import NetworkCard
 from akma_core.render.plan import UpscalePart
 from akma_core.render.planner import sized, video_size
@@ -48,8 +49,12 @@ async def look_of(state: State, settings: RenderSettings) -> Look:
     """RequestError where the settings name no network, or a size that cannot be."""
     card, upscale = await run_in_threadpool(state.submission.networks, settings)
     part = UpscalePart.model_validate(upscale) if upscale else None
-    any_size = bool(kinds.of(card).ANY_SIZE) and part is None
-    card = sized(card, settings, part)
+    any_size = bool(kinds.of(card).ANY_SIZE) and part is None and settings.shape is None
+    if settings.shape is None:
+        card = sized(card, settings, part)
+    else:
+        canvas = canvas_of(settings.shape, card)
+        card = card.model_copy(update={"width": canvas.width, "height": canvas.height})
     (width, height), _ = video_size(settings, card, part)
     return Look(card, part, width, height, any_size)
 

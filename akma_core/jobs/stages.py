@@ -96,10 +96,12 @@ class Stages:
             prefix = f"renders/{render_id}"
             if render.chunks is None and self._storage.exists(f"{prefix}/plan.json"):
                 self._clear(render_id)  # another version's, or half a plan
-            with self._song(render) as path, open_audio(path) as reader:
+            with self._song(render) as path, open_audio(path) as reader, self._files(render) as files:
                 if not self._storage.exists(f"{prefix}/plan.json"):
                     settings = RenderSettings.model_validate_json(render.settings)
-                    planned = self._device.complete(self._device.plan(settings, reader, digest(path)), reader)
+                    planned = self._device.complete(
+                        self._device.plan(settings, reader, digest(path)), reader, files=files
+                    )
                     made = planned.plan.model_copy(update={"notes": (*planned.plan.notes, *planned.notes)})
                     text = made.model_dump_json(by_alias=True, indent=1).encode()
                     packed = io.BytesIO()
@@ -297,6 +299,17 @@ class Stages:
             path = folder / Path(render.audio).name
             self._storage.get_file(render.audio, path)
             yield path
+
+    @contextmanager
+    def _files(self, render: Render) -> Iterator[dict[str, Path]]:
+        """Its stems on this machine's disk, by name, for as long as the block lasts."""
+        keys: dict[str, str] = json.loads(render.files or "{}")
+        with self._workspace(render.id, "files") as folder:
+            files = {}
+            for number, (name, key) in enumerate(keys.items()):
+                files[name] = folder / f"{number}{Path(key).suffix}"
+                self._storage.get_file(key, files[name])
+            yield files
 
     @contextmanager
     def _workspace(self, render_id: str, name: str) -> Iterator[Path]:

@@ -5,6 +5,7 @@ import json
 import re
 import secrets
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -71,15 +72,23 @@ class Submission:
         if await to_thread.run_sync(self._database.keyed, owner, key) is None:
             await to_thread.run_sync(self._database.check_caps, owner, self.caps)
 
-    async def submit(self, owner: str, song: Song, fields: dict[str, Any], key: str | None) -> tuple[Render, bool]:
+    async def submit(
+        self,
+        owner: str,
+        song: Song,
+        fields: dict[str, Any],
+        key: str | None,
+        stems: Mapping[str, str] | None = None,
+    ) -> tuple[Render, bool]:
         """The render of `song`, and whether it is new: one of before, where the owner's Idempotency-Key came before.
 
-        `fields`: settings as text or JSON values, and webhook_url. RequestError as the command line's, queue_full,
-        idempotency_conflict; FailureError where it cannot be kept.
+        `fields`: settings as text or JSON values, and webhook_url. `stems`: keys in storage by name.
+        RequestError as the command line's, queue_full, idempotency_conflict; FailureError where it cannot be kept.
         """
         url, metadata = self._webhook(fields), _metadata(fields.get("metadata"))
-        settings = parse({name: value for name, value in fields.items() if name not in ("webhook_url", "metadata")})
-        fingerprint = _fingerprint(song.sha256, settings, url)
+        wish = {name: value for name, value in fields.items() if name not in ("webhook_url", "metadata")}
+        settings, files = parse(wish, stems or ()), {f"stem:{name}": kept for name, kept in (stems or {}).items()}
+        fingerprint = _fingerprint(song.sha256, settings, url, files)
         older = await to_thread.run_sync(self._database.keyed, owner, key)
         if older and older.fingerprint == fingerprint:
             return older, False
@@ -102,6 +111,7 @@ class Submission:
             fps=facts.fps,
             webhook_url=url,
             metadata=metadata,
+            files=json.dumps(files) if files else None,
         )
         if song.key is None:
             await to_thread.run_sync(self._storage.put_file, audio, song.path, limiter=self._transfers)
@@ -165,16 +175,19 @@ def _metadata(value: Any) -> str | None:
     return text
 
 
-def parse(fields: dict[str, Any]) -> RenderSettings:
-    """The settings that come over HTTP: what they name is never a file. RequestError."""
+def parse(fields: dict[str, Any], stems: Collection[str] = ()) -> RenderSettings:
+    """The settings that come over HTTP: what they name is never a file, but for `stems`, by name. RequestError."""
     settings = RenderSettings.parse(fields)
     if settings.device not in DEVICES:
         message = f"device should be {', '.join(DEVICES[:-1])} or {DEVICES[-1]}: the service chooses which one"
         raise RequestError(message, code="bad_setting", field="device")
     find_preset(settings.preset_name, files=False)
     for number, row in enumerate(settings.modulation, 1):
-        if row.source != "mix" or row.feature.startswith("file:") or (row.direction or "").endswith(".npy"):
-            message = "stems, curves and directions in files are for the command line"
+        if row.source != "mix" and row.source not in stems:
+            message = f"there is no stem {row.source}: give stems, a song's id by name, to POST /v1/renders"
+            raise row_error({"feature": row.feature, "target": row.target}, number, message)
+        if row.feature.startswith("file:") or (row.direction or "").endswith(".npy"):
+            message = "curves and directions in files are for the command line"
             raise row_error({"feature": row.feature, "target": row.target}, number, message)
     return settings
 
@@ -185,8 +198,8 @@ def new_id(now: float | None = None) -> str:
     return f"{milliseconds:012x}{secrets.token_hex(10)}"
 
 
-def _fingerprint(sha256: str, settings: RenderSettings, webhook_url: str | None) -> str:
+def _fingerprint(sha256: str, settings: RenderSettings, webhook_url: str | None, files: Mapping[str, str]) -> str:
     """SHA-256 of what was asked for; what is said as it would be anyway makes no difference."""
     wish = settings.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    text = json.dumps([sha256, wish, webhook_url], sort_keys=True)
+    text = json.dumps([sha256, wish, webhook_url, *([files] if files else [])], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -21,8 +21,22 @@ POINTS = 16_384  # of a curve, at most
 DIGITS = [f"{level / LEVELS:g}" for level in range(LEVELS + 1)]
 
 
+def song_json(heard: Analysis) -> tuple[str, str]:
+    """What no setting changes, two pieces of JSON: members of an object without its braces, and the hits found."""
+    told = {
+        "duration": heard.duration,
+        "beats": _beats(heard),
+        "tempo": {"bpm": heard.tempo.bpm or None, "confidence": round(heard.tempo.confidence, 4)},
+        "sections": [
+            {"start": round(float(each.start), 4), "end": round(float(each.end), 4), "label": each.label}
+            for each in heard.sections
+        ],
+    }
+    return json.dumps(told)[1:-1], json.dumps(plain(found_hits(heard)))
+
+
 def analysis_json(
-    heard: Analysis,
+    song: tuple[str, str],
     modulation: Modulation,
     columns: Columns,
     fps: Fraction,
@@ -30,21 +44,16 @@ def analysis_json(
     points: int,
     notes: list[str],
 ) -> bytes:
-    """Curves between `shown` seconds in at most `points` values each, and hits, beats, sections and rows of it all."""
-    hits = found_hits(heard) if modulation.hits is None else list(modulation.hits)
+    """Curves between `shown` seconds in at most `points` values each, and hits, beats, sections and rows of it all.
+
+    `song`: see song_json.
+    """
+    members, found = song
     told: dict[str, Any] = {
-        "duration": heard.duration,
         "fps": str(fps),
         "start": shown[0],
         "end": shown[1],
-        "hits": plain(hits),
         "edited": modulation.hits is not None,
-        "beats": _beats(heard),
-        "tempo": {"bpm": heard.tempo.bpm or None, "confidence": round(heard.tempo.confidence, 4)},
-        "sections": [
-            {"start": round(float(each.start), 4), "end": round(float(each.end), 4), "label": each.label}
-            for each in heard.sections
-        ],
         "rows": [_row(index, modulation) for index in range(len(modulation.rows))],
         "events": {name: np.round(each, 4).tolist() for name, each in columns.items() if each.ndim == 2},
         "notes": notes,
@@ -52,7 +61,8 @@ def analysis_json(
     curves = ",".join(
         f"{json.dumps(name)}:{_curve(each, fps, shown, points)}" for name, each in columns.items() if each.ndim == 1
     )
-    return (json.dumps(told)[:-1] + f', "curves": {{{curves}}}}}\n').encode()
+    hits = found if modulation.hits is None else json.dumps(plain(modulation.hits))
+    return f'{{{members}, "hits": {hits}, {json.dumps(told)[1:-1]}, "curves": {{{curves}}}}}\n'.encode()
 
 
 def _beats(heard: Analysis) -> list[dict[str, Any]]:

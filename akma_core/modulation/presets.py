@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -99,8 +100,9 @@ def preset_toml(preset: Preset) -> str:
     return "\n".join(lines) + "\n"
 
 
+@lru_cache(64)
 def parse_preset(text: str) -> Preset:
-    """The preset that TOML says; RequestError."""
+    """The preset that TOML says, kept for the next time; RequestError."""
     try:
         fields = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

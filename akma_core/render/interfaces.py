@@ -1,7 +1,8 @@
 """Interfaces between the core and the runners that implement them: a network on a device, and the device itself."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from akma_core.audio.reader import AudioReader
 from akma_core.modulation.inputs import Inputs
+from akma_core.modulation.song import Heard
 from akma_core.render.curves import Planned
 from akma_core.render.plan import NetworkPart, RenderPlan
 from akma_core.settings import RenderSettings
@@ -56,7 +58,9 @@ class Device(Protocol):
     def plan(self, settings: RenderSettings, reader: AudioReader, song: str) -> RenderPlan:
         """Decide a render of the song with SHA-256 `song` for this device. RequestError where that cannot be."""
 
-    def complete(self, plan: RenderPlan, reader: AudioReader) -> Planned:
+    def complete(
+        self, plan: RenderPlan, reader: AudioReader, heard: Heard | None = None, files: Mapping[str, Path] | None = None
+    ) -> Planned:
         """The plan with what the song's analysis decides, and its columns. RequestError where a row cannot be had."""
 
     def pictures(self, plan: RenderPlan) -> FrameSource:

@@ -26,7 +26,18 @@ from akma_core.settings import RenderSettings
 CHILDREN = 3  # one owner's songs take all but one of them
 LONG = 900.0  # seconds that the analysis of a long song may take
 JOBS = 200  # that a child does before another takes its place
-KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "MPLCONFIGDIR"}
+KEPT = {
+    "AKMA_HOME",
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "MPLCONFIGDIR",
+}
 ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a child is one thread's work
 
 

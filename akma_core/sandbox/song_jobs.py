@@ -17,7 +17,7 @@ from akma_core.audio.features.analysis_file import dump_analysis, load_analysis
 from akma_core.audio.peaks import read_peaks
 from akma_core.audio.reader import loudness, open_audio
 from akma_core.errors import RequestError
-from akma_core.modulation.analysis_json import analysis_json
+from akma_core.modulation.analysis_json import analysis_json, song_json
 from akma_core.modulation.columns import compute_columns
 from akma_core.modulation.edited_hits import Hit
 from akma_core.modulation.envelope import curve_of
@@ -33,7 +33,7 @@ LOOK = 10.0  # seconds that are spent on the samples of a song when it comes
 KEPT = 256 << 20  # bytes of features in memory
 Answer = tuple[dict[str, Any], bytes]
 
-_heard: OrderedDict[tuple[str, str], tuple[Heard, int]] = OrderedDict()
+_heard: OrderedDict[tuple[str, str], tuple[Heard, tuple[str, str], int]] = OrderedDict()
 
 
 def look(song: Path, name: str, longest: float) -> Answer:
@@ -76,14 +76,14 @@ def analysis(
 ) -> Answer:
     """The curves that `settings` come to, and everything that was heard, as JSON; `song` is the file of features."""
     wish = RenderSettings.model_validate_json(settings)
-    heard = _recalled(song, Path(loudness))
+    heard, told = _recalled(song, Path(loudness))
     duration = heard.analysis.duration
     check_hits(wish, duration)
     modulation, curve = _modulation(wish), curve_of(heard.loudness, wish)
     known = SongAnalysis(None, wish.fps, curve.values, {}, modulation, grid=True, heard=heard)
     columns, notes = compute_columns(modulation, known, curve.values, wish.fps)
     part = shown or (0.0, duration)
-    return {}, analysis_json(heard.analysis, modulation, columns, wish.fps, part, points, [*curve.notes, *notes])
+    return {}, analysis_json(told, modulation, columns, wish.fps, part, points, [*curve.notes, *notes])
 
 
 def export_hits(song: Path, name: str, settings: str, suffix: str) -> Answer:
@@ -99,18 +99,18 @@ def _modulation(settings: RenderSettings) -> Modulation:
     return resolve(settings, find_preset(settings.preset_name, files=False), own_curve=settings.own_curve)
 
 
-def _recalled(features: Path, loud: Path) -> Heard:
-    """What was found before, from memory where this process had it of late."""
+def _recalled(features: Path, loud: Path) -> tuple[Heard, tuple[str, str]]:
+    """What was found before, and see song_json; from memory where this process had it of late."""
     key = str(features), str(loud)
     if key not in _heard:
         values = np.load(loud, allow_pickle=False)
         heard = Heard(_load(features), values)
         size = values.nbytes + sum(column.nbytes for column in heard.analysis.columns.values())
-        _heard[key] = heard, size
+        _heard[key] = heard, song_json(heard.analysis), size
     _heard.move_to_end(key)
-    while len(_heard) > 1 and sum(size for _, size in _heard.values()) > KEPT:
+    while len(_heard) > 1 and sum(size for *_, size in _heard.values()) > KEPT:
         _heard.popitem(last=False)
-    return _heard[key][0]
+    return _heard[key][:2]
 
 
 def _load(features: Path) -> Any:

@@ -28,7 +28,7 @@ def test_docs_work_without_a_key_and_without_a_network(served: Service) -> None:
     form = schema["paths"]["/v1/renders"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert {"audio", "song"} < set(form["properties"])
     names = {field.alias or name for name, field in RenderSettings.model_fields.items()}
-    assert set(form["properties"]) == names | {"audio", "song", "settings", "webhook_url", "metadata"}
+    assert set(form["properties"]) == names | {"audio", "song", "stems", "settings", "webhook_url", "metadata"}
     assert "null" not in json.dumps(form)
 
 

@@ -1,5 +1,6 @@
 """`song=` in place of `audio`, in every route that takes a song."""
 
+import json
 from pathlib import Path
 
 import httpx
@@ -75,3 +76,31 @@ def test_a_song_whose_bytes_are_gone(served: Service, ann: httpx.Client, song: P
     error(ann.get(f"/v1/songs/{song_id}/audio"), 404, "not_found")
     assert ann.post("/v1/songs", files={"audio": (song.name, song.read_bytes())}).status_code == 200
     assert ann.get(f"/v1/songs/{song_id}/audio").status_code == 200
+
+
+def test_stems_of_a_render(served: Service, ann: httpx.Client, bob: httpx.Client, song_id: str) -> None:
+    row = {"preset": "pulse", "modulation": ["kick@drums -> pull 0.4"], "fps": "8"}
+    sent = {"song": song_id, "settings": row, "stems": {"drums": song_id}}
+    told = ann.post("/v1/renders", json=sent).json()
+    render = served.database.get(told["id"])
+    assert render is not None
+    assert render.files is not None
+    assert json.loads(render.files) == {"stem:drums": render.audio}
+    as_form = form(song=song_id, settings=json.dumps(row), stems=json.dumps({"drums": song_id}))
+    other = served.database.get(ann.post("/v1/renders", files=as_form).json()["id"])
+    assert other is not None
+    assert other.fingerprint == render.fingerprint
+    assert "there is no stem drums" in error(
+        ann.post("/v1/renders", json={"song": song_id, "settings": row}), 422, "bad_modulation"
+    )
+    error(ann.post("/v1/renders", json={**sent, "stems": {"drums": "0" * 64}}), 404, "not_found")
+    for wrong in (
+        {"mix": song_id},
+        {"a b": song_id},
+        [song_id],
+        {str(k): song_id for k in range(9)},
+        {"drums": 1},
+        "{",
+    ):
+        error(ann.post("/v1/renders", json={**sent, "stems": wrong}), 422, "bad_setting")
+    assert bob.get("/v1/songs").status_code == 200

@@ -345,3 +345,15 @@ def test_two_chunks_at_once_are_those_of_one_after_the_other(hand: Stage, song: 
         name = f"chunks/{k:05d}.mp4"
         same = [hand.storage.get_bytes(f"renders/{each}/{name}") for each in (one, other)]
         assert same[0] == same[1]
+
+
+def test_a_stem_is_heard_by_its_name(hand: Stage, song: Path) -> None:
+    row = "loudness@drums -> walk.blend"
+    render_id = hand.accept(song, modulation=[row], preset="pulse")
+    hand.storage.put_file("songs/stem/audio.wav", song)
+    hand.database.update(render_id, files=json.dumps({"stem:drums": "songs/stem/audio.wav"}))
+    plan = hand.plan(render_id)
+    assert plan.modulation is not None
+    assert list(plan.modulation.files) == ["stem:drums"]
+    assert any("loudness@drums" in name for name in plan.modulation.columns)
+    assert hand.left() == []

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from akma_core.database import Database
 from akma_core.jobs import poison, workflows
 from akma_core.jobs.stages import Stages
 from akma_core.modulation.inputs import Inputs, as_inputs
+from akma_core.modulation.song import Heard
 from akma_core.networks.card import NetworkCard
 from akma_core.render.curves import Planned, complete
 from akma_core.render.plan import NetworkPart, RenderPlan
@@ -72,8 +73,10 @@ class FakeStudio(PriorityLock):
         self.planned += 1
         return make_plan(settings, reader, song, CARD, DevicePart(kind="cpu", dtype="float32", batch=1))
 
-    def complete(self, plan: RenderPlan, reader: AudioReader) -> Planned:
-        return complete(plan, reader, CARD)
+    def complete(
+        self, plan: RenderPlan, reader: AudioReader, heard: Heard | None = None, files: Mapping[str, Path] | None = None
+    ) -> Planned:
+        return complete(plan, reader, CARD, files, heard)
 
     def pictures(self, plan: RenderPlan) -> Lamp:
         if plan.settings.seed == self.seed_that_kills:

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from akma_core.api.dependencies import CallerDep, RenderId, StateDep, find_render
-from akma_core.api.openapi import AUDIO, SETTINGS, SONG, form, settings_fields
+from akma_core.api.openapi import AUDIO, SETTINGS, SONG, STEMS, form, settings_fields
 from akma_core.api.schemas import RenderPage, RenderResponse, render_response
-from akma_core.api.song_input import song_input
+from akma_core.api.song_input import song_input, stems_of
 from akma_core.errors import RequestError
 from akma_core.log import event
 from akma_core.status import Status
@@ -41,6 +41,7 @@ STATUS_THREADS = CapacityLimiter(2)  # threads of their own: uploads may keep al
         {
             "audio": AUDIO,
             "song": SONG,
+            "stems": STEMS,
             **settings_fields(),
             "settings": SETTINGS,
             "webhook_url": WEBHOOK,
@@ -68,7 +69,8 @@ async def create_render(
     """
     await state.submission.check_room(caller.name, idempotency_key)
     async with song_input(request, state, caller) as (song, fields):
-        render, new = await state.submission.submit(caller.name, song, fields, idempotency_key)
+        stems = await stems_of(state, caller, fields.pop("stems", None))
+        render, new = await state.submission.submit(caller.name, song, fields, idempotency_key, stems)
     if new:
         event("render_accepted", render=render.id, owner=caller.name, bytes=song.size, frames=render.frames)
     progress = await run_in_threadpool(state.database.progress, [render.id])

@@ -51,6 +51,9 @@ def test_stills_are_the_frames_of_the_render(ann: httpx.Client, device: Device, 
     wide = {"settings": {**settings, "size": "128x32", "upscale": "realesr-animevideov3"}, "times": [1], "size": 32}
     (still,) = ann.post(f"/v1/songs/{song_id}/stills", json=wide).json()["stills"]
     assert Image.open(io.BytesIO(base64.b64decode(still["png"]))).size == (32, 16)
+    shaped = {"settings": {**settings, "shape": "2:1"}, "times": [1], "size": 64}
+    (still,) = ann.post(f"/v1/songs/{song_id}/stills", json=shaped).json()["stills"]
+    assert Image.open(io.BytesIO(base64.b64decode(still["png"]))).size == (64, 32)
 
 
 def test_a_clip_has_every_kth_frame_and_its_sound(
