@@ -32,11 +32,16 @@ export function authorisation(): Record<string, string> {
   return key ? { Authorization: `Bearer ${key}` } : {};
 }
 
+/** The address of a path of the API's. A proxy may show it under a path such as /akma; links in answers have that already. */
+export function at(path: string): string {
+  return path.startsWith('/v1/') ? location.pathname.replace(/\/studio(\/.*)?$/, '') + path : path;
+}
+
 /** The response where it is a success; throws an ApiError, or an AbortError. */
 export async function request(path: string, options: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(path, { ...options, headers: { ...authorisation(), ...options.headers } });
+    response = await fetch(at(path), { ...options, headers: { ...authorisation(), ...options.headers } });
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     lost();
@@ -101,7 +106,8 @@ export function lost(): void {
   if (asking) return;
   asking = true;
   const ask = async (): Promise<void> => {
-    const answer = await fetch('/livez').catch(() => null);
+    // A file of the page itself: it is there for everybody as soon as the API is.
+    const answer = await fetch('icon.svg', { cache: 'no-store' }).catch(() => null);
     if (answer?.ok) {
       asking = false;
       online.value = true;

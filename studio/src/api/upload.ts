@@ -1,6 +1,6 @@
 /** Sending a file with progress, which fetch does not tell. */
 
-import { ApiError, authorisation, online, parseError } from './client';
+import { ApiError, at, authorisation, online, parseError } from './client';
 
 export function upload<T>(
   path: string,
@@ -14,7 +14,7 @@ export function upload<T>(
     for (const [name, value] of Object.entries(more)) if (value) form.append(name, value);
     form.append(field, file, file.name);
     const sending = new XMLHttpRequest();
-    sending.open('POST', path);
+    sending.open('POST', at(path));
     for (const [name, value] of Object.entries(authorisation())) sending.setRequestHeader(name, value);
     sending.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
     sending.onload = () => {
