@@ -22,6 +22,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tests.support import serving as service_of
 from tests.support.serving import serving
 
 KEYS = {"greedy": "greedy-secret-0123456", "other": "other-secret-01234567"}
@@ -71,6 +72,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=4, help="deliveries to each of them")
     parser.add_argument("--count", type=int, default=10, help="deliveries of the other key")
     options = parser.parse_args()
+    service_of.READY = 300.0  # seconds, on a machine that is busy
     with ExitStack() as stack:
         dead = [stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=100)) for _ in range(options.dead)]
         live = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Receiver))

@@ -55,6 +55,7 @@ class RenderResponse(BaseModel):
     id: str = Field(description="32 hexadecimal digits, in the order of time")
     status: Status
     stage: str = Field(description="waiting, planning, rendering, joining or done")
+    detail: str | None = Field(description="what it waits for: a device, while no worker is there; null otherwise")
     created: str = Field(description="ISO 8601, UTC, as all times", examples=["2025-03-01T12:00:00.000Z"])
     started: str | None
     finished: str | None
@@ -138,6 +139,7 @@ def render_response(state: State, render: Render, progress: Progress) -> RenderR
         id=render.id,
         status=render.status,
         stage=render.stage,
+        detail="waiting for a device" if not (render.is_over or progress.has_device) else None,
         created=moment(render.created) or "",
         started=moment(render.started),
         finished=moment(render.finished),

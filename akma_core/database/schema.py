@@ -236,6 +236,8 @@ class Progress:
     """Chunks finished from the first on without a gap."""
     position: int | None = None
     """Renders before it in the queue; None once it has begun."""
+    has_device: bool = True
+    """False while no worker lives."""
 
 
 @dataclass(frozen=True)
