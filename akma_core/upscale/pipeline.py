@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Protocol, TypeVar
 
+import av
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from torch import Tensor
 
 from akma_core import __version__
+from akma_core.errors import FailureError
 from akma_core.files import sha256_of
 from akma_core.media.encoder import Encoder, choose
 from akma_core.media.encoder_thread import EncoderThread
@@ -32,7 +34,7 @@ from akma_core.render.chunk_folder import ChunkFolder
 from akma_core.render.plan_base import Count, DevicePart, Digest, EncoderPart, libraries
 from akma_core.settings import FrameRate
 from akma_core.timeline import Chunk
-from akma_core.upscale.remux import Fit, fit, join
+from akma_core.upscale.remux import Fit, fit, join, recoded
 
 CHUNK_SECONDS = 1  # less than a render's: an upscaled frame costs many times a generated one
 MAX_CHUNK = 120  # frames
@@ -216,7 +218,15 @@ class UpscaleOutput(ChunkFolder):
         """Join the chunks with the clip's other tracks, put manifest and video in place; returns the manifest."""
         plan = self.plan
         places = Fit(plan.suffix, plan.copied, plan.encoded, ())
-        found = join(self.clip, [self.path(chunk) for chunk in plan.chunks()], plan.make_encoder(), places, self.whole)
+        segments, encoder = [self.path(chunk) for chunk in plan.chunks()], plan.make_encoder()
+        try:
+            found = join(self.clip, segments, encoder, places, self.whole)
+        except FailureError as error:
+            # What a few packets of the trial did not show: one far behind them that the container refuses.
+            if not isinstance(error.__cause__, av.InvalidDataError) or not plan.copied:
+                raise
+            places = recoded(self.clip, places)
+            found = [*places.notes, *join(self.clip, segments, encoder, places, self.whole)]
         return self.publish(self.whole, (*notes, *found))
 
 
