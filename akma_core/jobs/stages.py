@@ -5,6 +5,7 @@ there is the same each time. So a process may be killed anywhere in here. What s
 """
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -45,6 +46,8 @@ from akma_core.storage.layout import (
 from akma_core.timeline import Chunk
 
 KEPT = 8  # plans in memory
+MOST_CHUNKS = 8  # in work at once: what one worker has taken, no other takes
+WAITED = 0.1  # share of a chunk's time from which on waiting for its encoder is told
 Order = tuple[float, ...]
 """Place of a chunk on the device: smaller ones first."""
 
@@ -65,6 +68,12 @@ class Stages:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._over: set[str] = set()
         self._lock = threading.Lock()
+
+    @property
+    def chunks_at_once(self) -> int:
+        """Chunks to have in work: one is computed and one encoded; on a GPU as many are encoded as the cores carry."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return 2 if self._device.profile == "cpu" else max(2, min(MOST_CHUNKS, cores // 2 + 1))
 
     def clean(self) -> None:
         """Remove what a process of the same name left, once it is sure that it has ended."""
@@ -187,9 +196,11 @@ class Stages:
             # Not cached: it references the network, which could then never be evicted
         )
         before = len(pictures.notes)
-        render_chunks(
+        waited = render_chunks(
             job.plan, [chunk], trajectory, pictures, lambda _: path, on_frames, acquire=acquire, between=between
         )
+        if waited > WAITED:
+            event("encoder_limits", render=render_id, chunk=chunk.index, waited=round(waited, 2))
         return pictures.notes[before:]
 
     def finish(self, render_id: str) -> bool:

@@ -50,7 +50,7 @@ VERSION_TIMEOUT = 180.0  # seconds after which a version that no worker speaks c
 CONCURRENCY = {
     "plan": 2,
     "sound": 1,
-    "chunk": 2,
+    "chunk": 2,  # more where the device is faster than an encoder: Stages.chunks_at_once
     "join": 1,
 }  # of a worker
 # Seconds between two looks for work. Many machines ask one database; each has its next chunk while it renders one.
@@ -111,7 +111,7 @@ class Jobs:
         self._declare()
         DBOS.listen_queues(list(CONCURRENCY))
         DBOS.launch()
-        for name, at_once in CONCURRENCY.items():
+        for name, at_once in (CONCURRENCY | {"chunk": self._stages.chunks_at_once}).items():
             DBOS.register_queue(name, worker_concurrency=at_once, polling_interval_sec=self._often[name])
 
     def stop(self) -> None:

@@ -25,7 +25,7 @@ from akma_core import __version__
 from akma_core.errors import FailureError
 from akma_core.files import sha256_of
 from akma_core.media.encoder import Encoder, choose
-from akma_core.media.encoder_thread import EncoderThread
+from akma_core.media.encoder_pool import EncoderPool
 from akma_core.media.pixel_format import CAPTIONS
 from akma_core.media.resize import resize
 from akma_core.media.video_reader import FrameReader, VideoFile
@@ -199,7 +199,8 @@ class UpscaleOutput(ChunkFolder):
         plan, pictures = self.plan, FrameReader(self.clip)
         size = plan.height, plan.width
         batches = _batches(self.missing(), pictures, plan.device.batch)
-        with EncoderThread(plan.make_encoder(), self.path, on_frames) as encoding, closing(_ahead(batches)) as source:
+        pool = EncoderPool(plan.make_encoder(), self.path, on_frames, step=plan.device.batch)
+        with pool as encoding, closing(_ahead(batches)) as source:
             for chunk, rgb in source:
                 large = resize(network(torch.from_numpy(rgb).to(network.device)), *size)
                 encoding.put(chunk, rgb_to_yuv420(large).cpu().numpy())
