@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from akma_core.audio.reader import AudioReader
 from akma_core.errors import RequestError
-from akma_core.modulation.inputs import Inputs
+from akma_core.modulation.inputs import Inputs, noise_seeds
 from akma_core.modulation.song import Heard
 from akma_core.modulation.types import Columns
 from akma_core.networks.builtin import BUILT_IN
 from akma_core.render.curves import Planned, complete
 from akma_core.render.plan import CanvasPart, NetworkPart, RenderPlan
-from akma_core.render.planner import make_plan
+from akma_core.render.planner import check_noise, make_plan
 from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
 from runners.canvas import choose
@@ -158,19 +158,22 @@ class Device(PriorityLock):
         if settings.class_index >= max(card.classes, 1):
             message = f"class {settings.class_index} does not exist: the network has {card.classes}"
             raise RequestError(message, code="bad_setting", field="class")
+        check_noise(settings, card)
         part = NetworkPart(
             name=card.name, digest=card.digest, width=card.width, height=card.height,
             class_index=settings.class_index, truncation_psi=settings.truncation_psi, noise=settings.noise,
         )  # fmt: skip
         dtype = device_part(self._device, card).dtype
         # as of a plan that leaves the size alone
-        key = Key(card.digest, None, (card.width, card.height), None, dtype, 1)
+        key = Key(card.digest, None, (card.width, card.height), None, dtype, 1, settings.noise)
         with self.acquire(urgent=True):
-            runner = self._kept(key, lambda: NetworkRunner(folder, self._device, 1, dtype))
+            runner = self._kept(key, lambda: NetworkRunner(folder, self._device, 1, dtype, noise=settings.noise))
         for k in range(0, len(seeds), runner.step):
-            w = runner.mapping(part, seeds[k : k + runner.step]).astype(np.float32)
+            now = seeds[k : k + runner.step]
+            ws = runner.mapping(part, now).astype(np.float32)[:, None]
+            drawn = noise_seeds(settings.seed or 0, now) if settings.noise == "random" else None  # a seed as its frame
             with self.acquire(urgent=True):
-                found = runner.pictures(w).cpu().numpy()
+                found = runner.pictures(Inputs(ws, noise_seeds=drawn)).cpu().numpy()
             yield from found
 
     def stills_of(self, folder: Path, seeds: Sequence[int]) -> list[NDArray[np.uint8]]:

@@ -59,9 +59,7 @@ def make_plan(
     if settings.truncation_psi != 1 and card.config.get("has_w_avg") is False:
         message = f"network {card.name} has no average w, and so no truncation: leave truncation_psi at 1"
         raise RequestError(message, code="bad_setting", field="truncation_psi")
-    if settings.noise != "const" and not kinds.of(card).NOISE:
-        message = f"network {card.name} has no noise inputs: leave noise at const"
-        raise RequestError(message, code="bad_setting", field="noise")
+    check_noise(settings, card)
     check_hits(settings, info.duration)
     window, polyorder, notes = effective_window(total, settings.window_length, settings.polyorder)
     top, bottom, pull, noise_seed = _seeds(settings, info.duration, audio_sha256, card)
@@ -139,6 +137,13 @@ def canvas_part(card: NetworkCard, chosen: ChosenCanvas | None) -> CanvasPart | 
         return None
     columns, rows = chosen.canvas.sixteenths(card)
     return CanvasPart(way=chosen.way, columns=columns, rows=rows)
+
+
+def check_noise(settings: RenderSettings, card: NetworkCard) -> None:
+    """RequestError where noise is asked for of a network of a kind without."""
+    if settings.noise != "const" and not kinds.of(card).NOISE:
+        message = f"network {card.name} has no noise inputs: leave noise at const"
+        raise RequestError(message, code="bad_setting", field="noise")
 
 
 def sized(

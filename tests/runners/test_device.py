@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from akma_core.audio.reader import digest, open_audio
 from akma_core.errors import RequestError
 from akma_core.render.plan import RenderPlan
 from akma_core.render.trajectory import Trajectory
-from akma_core.settings import RenderSettings
+from akma_core.settings import Noise, RenderSettings
 from runners.device import LOADED, Device, slug
 from runners.model_store import resolve
 from runners.priority_lock import PriorityLock
@@ -233,3 +233,19 @@ def test_a_network_that_is_gone_is_told(device: Device, plan: RenderPlan, networ
 def test_a_slug_is_a_name_for_anything() -> None:
     assert slug("NVIDIA H100 80GB HBM3") == "nvidia-h100-80gb-hbm3"
     assert slug("CPU") == "cpu"
+
+
+def test_stills_have_the_noise_that_is_asked_for(device: Device, network: Path) -> None:
+    """Each kind on its own runner; what is drawn follows from the seeds alone."""
+
+    def stills(noise: str, seed: int = 0) -> list[bytes]:
+        fields = {"model": str(Path(__file__).parents[1] / "golden/sg2_t64.pkl"), "noise": noise, "seed": seed}
+        return [picture.tobytes() for picture in device.stills(RenderSettings.parse(fields), [3, 3, 4])]
+
+    const, none, drawn = (stills(noise) for noise in get_args(Noise))
+    assert len({const[0], none[0], drawn[0]}) == 3
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert stills("random") == drawn
+    assert stills("random", 1)[0] != drawn[0]
+    with pytest.raises(RequestError, match="has no noise inputs"):
+        next(iter(device.stills(RenderSettings.parse({"model": str(network), "noise": "none"}), [0])))
