@@ -14,6 +14,7 @@ from akma_core.media.video_reader import VideoFile
 
 EACH = 4  # packets of a track that are tried
 LOOKED_AT = 2000  # packets in which they are looked for: subtitles may come late
+SMALL = {"preset": "ultrafast", "threads": "1"}  # an encoder that takes little memory
 SIDE = 64  # pixels of the picture that stands for the film
 
 
@@ -63,7 +64,8 @@ def holds(suffix: str, clip: VideoFile, tracks: Sequence[Stream], samples: Sampl
     options = {key: value.replace("+faststart", "") for key, value in options.items() if value != "+faststart"}
     try:
         with av.open(io.BytesIO(), "w", format=CONTAINERS[suffix], options=options) as container:
-            video = container.add_stream("libx264", rate=clip.fps, width=SIDE, height=SIDE, pix_fmt="yuv420p")
+            video = container.add_stream("libx264", rate=clip.fps, options=SMALL)
+            video.width, video.height, video.pix_fmt = SIDE, SIDE, "yuv420p"
             into = {track.index: container.add_stream_from_template(track) for track in tracks}
             container.mux(video.encode(av.VideoFrame(SIDE, SIDE, "yuv420p")))
             for index, stream in into.items():
