@@ -90,7 +90,7 @@ class Client:
 
     def cancel(self, render_id: str) -> None:
         """Cancel a render; one that is over already stays as it is."""
-        answer = self._http.delete(self._path(render_id))
+        answer = self._http.delete(self._path(render_id), params={"only_cancel": "true"})
         if not answer.is_success and answer.status_code != 409:
             raise _error(answer)
 

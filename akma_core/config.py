@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from akma_core.errors import RequestError
 from akma_core.home import home
+from akma_core.standard_webhooks import key_of
 
 PREFIX = "AKMA_"
 OTHERS = {"AKMA_HOME", "AKMA_DEBUG", "AKMA_COMPILED", "AKMA_API_KEY"}  # read elsewhere
@@ -87,7 +88,10 @@ class Environment(BaseSettings):
     webhook_hosts: Words = Field(
         default=(), description="hosts that webhooks may go to: hooks.example.com, *.example.org"
     )
-    webhook_secret: SecretStr | None = Field(default=None, description="signs webhooks, 16 characters or more")
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="signs webhooks: whsec_ and base64, or 16 characters or more; several with commas between",
+    )
     webhook_allow_private: Words = Field(
         default=(), description="host:port that webhooks may go to although it is private"
     )
@@ -113,7 +117,16 @@ class Environment(BaseSettings):
             raise ValueError("should be auto, cpu, cuda or cuda:N")
         return value
 
-    @field_validator("link_secret", "webhook_secret")
+    @field_validator("webhook_secret")
+    @classmethod
+    def _webhook_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        for secret in _secrets(value):
+            if len(secret) < 16:
+                raise ValueError("should be 16 characters or more, each of several with commas between")
+            key_of(secret)
+        return value
+
+    @field_validator("link_secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 16:
@@ -139,6 +152,11 @@ class Environment(BaseSettings):
         return self.storage or (self.home / "storage").as_uri()
 
     @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """Every secret that signs webhooks, the newest first."""
+        return _secrets(self.webhook_secret)
+
+    @property
     def is_postgres(self) -> bool:
         return self.database_url is not None and self.database_url.get_secret_value().startswith("postgres")
 
@@ -148,6 +166,10 @@ class Environment(BaseSettings):
             return f"sqlite:///{self.home / name}.sqlite"
         url = self.database_url.get_secret_value()
         return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+
+
+def _secrets(value: SecretStr | None) -> tuple[str, ...]:
+    return tuple(value.get_secret_value().split(",")) if value else ()
 
 
 def _is_database(url: str) -> bool:

@@ -46,6 +46,11 @@ def failure(code: str) -> None:
     _meters().failures.labels(code=code).inc()
 
 
+def webhook(outcome: str) -> None:
+    """A webhook was tried: it was delivered, failed for good, or is to be tried again."""
+    _meters().webhooks.labels(outcome=outcome).inc()
+
+
 def exposition(database: Database) -> str:
     """Metrics of the database in Prometheus' text format; a few small queries.
 
@@ -63,6 +68,7 @@ class _Meters:
     frames: "prometheus_client.Counter"
     stages: "prometheus_client.Histogram"
     failures: "prometheus_client.Counter"
+    webhooks: "prometheus_client.Counter"
 
 
 def _meters() -> _Meters:
@@ -80,6 +86,7 @@ def _make() -> _Meters:
         Counter("akma_frames_rendered", "Frames rendered."),
         Histogram("akma_stage_seconds", about, ["stage"], buckets=BUCKETS),
         Counter("akma_failures", "Renders that failed, by the code of their error.", ["code"]),
+        Counter("akma_webhooks", "Tries of webhooks: delivered, failed for good, or to be made again.", ["outcome"]),
     )
 
 

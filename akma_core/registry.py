@@ -58,16 +58,24 @@ class Registry(Generic[Card]):
     """Other values that the setting takes."""
 
     def add(self, storage: Storage, folder: Path, card: Card) -> Card:
-        """Keep what is in `folder`; again is no harm. RequestError where its name is another one's."""
+        """Keep what is in `folder`; again is no harm. RequestError where its name is taken, or it has another."""
         check_name(card.name)
         for other in self.cards(storage):
             if other.name == card.name and other.digest != card.digest:
                 message = f"{card.name} is another network already ({other.digest[:SHORT]}): choose another name"
                 raise RequestError(message, code="name_taken", field="name")
+            if other.digest == card.digest and other.name != card.name:
+                message = f"this {self.word} is here already, as {other.name}: use that name, or delete it first"
+                raise RequestError(message, code="name_taken", field="name")
         for name in (self.weights, SHEET, self.card):
             if name != SHEET or (folder / SHEET).exists():
                 storage.put_file(f"{self.prefix}/{card.digest}/{name}", folder / name)
         return card
+
+    def remove(self, storage: Storage, card: Card) -> None:
+        """Remove one; the card goes first, so that what is left if this stops half-way is none."""
+        storage.delete(f"{self.prefix}/{card.digest}/{self.card}")
+        storage.delete_prefix(f"{self.prefix}/{card.digest}/")
 
     def cards(self, storage: Storage) -> list[Card]:
         """All of them by name; what is not a card of this version is passed over."""

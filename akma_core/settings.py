@@ -36,6 +36,7 @@ CURVE_SETTINGS = (
     "start",
     "duration",
 )  # of a curve alone
+ROW_SETTINGS = ("own_curve", "preset", "strength", "modulation", "hits")  # of what else moves the picture
 # What decimals such as 29.97 mean: 30000/1001. Written as a fraction, 2997/100 stays what it is.
 NTSC = {Fraction(k * 1000 - k, 1000): Fraction(k * 1000, 1001) for k in (24, 30, 48, 60, 120)}
 NTSC |= {Fraction(round(exact, 3)): exact for exact in NTSC.values()}

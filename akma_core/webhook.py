@@ -1,6 +1,7 @@
 """Telling a server that a render ended: signed, and never to an address inside.
 
-A receiver checks a delivery with `verify`; the same delivery may come twice, under one AKMA-Delivery.
+A receiver checks a delivery with `akma_core.standard_webhooks.verify_standard`, or as before with `verify`; the same
+delivery may come twice, under one webhook-id.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import socket
 import ssl
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address
@@ -21,6 +22,7 @@ import anyio.to_thread
 import httpx
 
 from akma_core.errors import FailureError, RequestError
+from akma_core.standard_webhooks import sign
 
 MAX_URL = 2048  # characters
 MAX_ANSWER = 64 << 10  # bytes that are read; nobody looks at them
@@ -63,7 +65,7 @@ def check_url(url: str, hosts: Collection[str], allow_private: Collection[str] =
 def send(
     url: str,
     body: bytes,
-    secret: bytes,
+    secrets: Sequence[str],
     *,
     hosts: Collection[str],
     allow_private: Collection[str] = (),
@@ -71,7 +73,9 @@ def send(
     seconds: float = 10.0,
     context: ssl.SSLContext | None = None,
 ) -> None:
-    """POST `body`, JSON, to `url` within so many seconds in all; returns when the answer is 2xx, else WebhookError.
+    """POST `body`, JSON, to `url`, signed with each of `secrets`, within so many seconds in all.
+
+    Returns when the answer is 2xx, else WebhookError.
 
     `delivery` names the event, the same for every try (default: drawn). The name is resolved once, every address it
     has is checked, and only those are spoken to, whatever DNS says later. Blocks: not for an event loop's thread.
@@ -80,14 +84,15 @@ def send(
         target = _parse(url, hosts, allow_private)
     except RequestError as error:  # the settings changed since it was accepted
         raise WebhookError(error.message, transient=False) from None
-    timestamp = str(int(time.time()))
+    timestamp, delivery = str(int(time.time())), delivery or uuid.uuid4().hex
     headers = {
         "Host": target.netloc.decode("ascii"),
         "Content-Type": "application/json",
         "User-Agent": "AKMA",
         "AKMA-Timestamp": timestamp,
-        "AKMA-Signature": _signature(secret, timestamp, body),
-        "AKMA-Delivery": delivery or uuid.uuid4().hex,
+        "AKMA-Signature": _signature(secrets[0].encode(), timestamp, body),  # until 1.0, for receivers of before
+        "AKMA-Delivery": delivery,
+        **sign(delivery, timestamp, body, secrets),
     }
     checked = _host_port(target) not in _lower(allow_private)
     try:
@@ -113,7 +118,7 @@ def verify(
     tolerance: float = TOLERANCE,
     now: float | None = None,
 ) -> bool:
-    """For receivers: whether `body`, the bytes as they came, is AKMA's and not older than `tolerance` seconds.
+    """For receivers of before Standard Webhooks: whether `body`, as it came, is AKMA's and at most `tolerance` s old.
 
     `timestamp` and `signature` are the headers AKMA-Timestamp and AKMA-Signature:
 

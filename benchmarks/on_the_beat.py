@@ -121,7 +121,7 @@ def measured(tool: ModuleType, song: Song, start: float, options: argparse.Names
     meter.add(grid.small(pictures))
     verdicts = meter.verdicts()
     for name in ("trace24", "wcag2_2", "iso"):
-        verdict = verdicts[name]  # type: ignore[index]
+        verdict = verdicts[name]
         found[name] = max(verdict.general.transitions, verdict.red.transitions)
         found[f"{name} mean"] = verdict.mean.transitions
     found["step"] = float(np.percentile(tool.motion(small)[1:], 99))

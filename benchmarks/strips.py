@@ -2,6 +2,7 @@
 
     python -m benchmarks.strips SONG -o strip.png [--presets pulse ...] [--start S] [--every 0.1] [--frames 8]
         [--below waveform|curve|both] [--set key=value ...]
+    python -m benchmarks.strips --each docs/modes SONG [--presets ...] [--side 100]     # NAME.jpg for each preset
     python -m benchmarks.strips --blind FOLDER SONG ... [--presets akma pulse] [--seed 0]
 
 One row of frames a preset. --blind: for each song a strip of either preset, the same moments, as a1.png, a2.png, b1.png
@@ -48,11 +49,11 @@ class Row:
         self.hits: NDArray[np.float64] = hits[0] if hits else np.zeros((0, 2))
         self._runner, self._trajectory = runner, Trajectory(planned.plan, planned.columns, runner)
 
-    def frame(self, time: float) -> Image.Image:
-        """The frame that shows at a time of the song, s."""
+    def frame(self, time: float, side: int) -> Image.Image:
+        """The frame that shows at a time of the song, s, `side` pixels a side."""
         at = min(round(time * self.fps), len(self.curve) - 1)
         picture = self._runner.pictures(self._trajectory(at, at + 1))[0].numpy()
-        return Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        return Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS)
 
 
 def clear_hit(hits: NDArray[np.float64], length: float, near: float) -> float:
@@ -76,14 +77,16 @@ def waveform(reader: AudioReader, start: float, seconds: float, width: int) -> N
     return found / max(float(np.abs(found).max()), 1e-6)
 
 
-def strip(rows: list[Row], song: Path, start: float, every: float, frames: int, below: str = "waveform") -> Image.Image:
+def strip(
+    rows: list[Row], song: Path, start: float, every: float, frames: int, below: str = "waveform", side: int = SIDE
+) -> Image.Image:
     """One picture: rows of frames, each over the time until the next, and what is below."""
-    width = frames * (SIDE + GAP) - GAP
-    picture = Image.new("RGB", (width, len(rows) * (SIDE + GAP) + BELOW), BACK)
+    width, pitch = frames * (side + GAP) - GAP, side + GAP
+    picture = Image.new("RGB", (width, len(rows) * pitch + BELOW), BACK)
     for y, row in enumerate(rows):
         for k in range(frames):
-            picture.paste(row.frame(start + k * every), (k * (SIDE + GAP), y * (SIDE + GAP)))
-    draw, top = ImageDraw.Draw(picture), len(rows) * (SIDE + GAP)
+            picture.paste(row.frame(start + k * every, side), (k * pitch, y * pitch))
+    draw, top = ImageDraw.Draw(picture), len(rows) * pitch
     if below != "curve":
         with open_audio(song) as reader:
             shape = waveform(reader, start, frames * every, width)
@@ -107,6 +110,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--below", choices=("waveform", "curve", "both"), default="waveform")
     parser.add_argument("--blind", type=Path)
+    parser.add_argument("--each", type=Path, help="folder for one picture a preset")
+    parser.add_argument("--side", type=int, default=SIDE, help="pixels of a frame")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="further settings")
     options = parser.parse_args()
@@ -120,8 +125,15 @@ def main() -> None:
         start = options.start
         if start is None:
             start = max(0.0, clear_hit(hits, length, length * 0.4) - BEFORE)
+        if options.each is not None:
+            options.each.mkdir(parents=True, exist_ok=True)
+            for preset, row in zip(options.presets, rows, strict=True):
+                made = strip([row], song, start, options.every, options.frames, options.below, options.side)
+                made.save(options.each / f"{Path(preset).stem}.jpg", quality=85)
+            continue
         if options.blind is None:
-            strip(rows, song, start, options.every, options.frames, options.below).save(options.output)
+            made = strip(rows, song, start, options.every, options.frames, options.below, options.side)
+            made.save(options.output)
             continue
         options.blind.mkdir(parents=True, exist_ok=True)
         order = list(range(len(rows)))

@@ -3,6 +3,7 @@
     python benchmarks/studio.py                     a song of four minutes, made here, on a service of its own
     python benchmarks/studio.py --seconds 3600      of an hour
     python benchmarks/studio.py --pictures          stills, a clip and seeds too, by the network ink (minutes on a CPU)
+    python benchmarks/studio.py --jobs              without a service: what computes, by itself
     python benchmarks/studio.py --people 20         so many people who move sliders at once
 
 "job" is the time within the process that computes, "answer" until the client has all of it.
@@ -50,12 +51,14 @@ def jobs(song: Path, folder: Path) -> None:
     """Seconds of each job by itself, without HTTP."""
 
     def timed(name: str, job: Callable[..., Any], *arguments: Any, times: int = 1) -> bytes:
-        spent = []
+        spent, busy = [], []
         for _ in range(times):
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.process_time()
             data: bytes = job(*arguments)[1]
             spent.append(time.perf_counter() - began)
-        print(f"job     {name:32} {1000 * statistics.median(spent):9.1f} ms  {len(data):>11,} bytes")
+            busy.append(time.process_time() - used)
+        core = f"{1000 * statistics.median(busy):9.1f} ms of a core"
+        print(f"job     {name:32} {1000 * statistics.median(spent):9.1f} ms  {len(data):>11,} bytes  {core}")
         return data
 
     wish = RenderSettings.parse({}).model_dump_json(by_alias=True)
@@ -154,12 +157,15 @@ def main() -> None:
     parser.add_argument("--server", help="a running service without keys (default: one of its own)")
     parser.add_argument("--seconds", type=float, default=240.0, help="of the song")
     parser.add_argument("--pictures", action="store_true")
+    parser.add_argument("--jobs", action="store_true")
     parser.add_argument("--people", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         song = Path(folder, "song.wav")
         make_song(song, options.seconds)
         jobs(song, Path(folder))
+        if options.jobs:
+            return
         with service(options.server) as url, httpx.Client(base_url=url, timeout=900) as client:
             song_id = answers(client, song)
             if options.people:

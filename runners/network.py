@@ -130,6 +130,10 @@ class NetworkRunner:
             return self._cuda.pictures(inputs)
         return torch.cat(list(self._splitter.each(self._at_once, inputs)))
 
+    def eager(self, inputs: Inputs | NDArray[np.float32]) -> Tensor:
+        """As `pictures`, by plain calls: what a CUDA graph is checked against."""
+        return self._at_once(as_inputs(inputs))
+
     def planes(self, batches: Iterable[Inputs | NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
         """I420 planes in order, see akma_core.render.interfaces.YuvSource."""
         if self._cuda:

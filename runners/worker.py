@@ -9,6 +9,7 @@ from akma_core import log
 from akma_core.config import Environment
 from akma_core.database import Database
 from akma_core.jobs.cleanup import delete_expired, delete_orphans
+from akma_core.jobs.deliveries import DeliverySender
 from akma_core.jobs.periodic import PeriodicTask, PeriodicTasks
 from akma_core.jobs.song_cleanup import delete_expired_songs, delete_unowned
 from akma_core.jobs.stages import Stages
@@ -41,6 +42,7 @@ class Worker:
         copies = environment.home / "work" / f"{self.name}-tasks"
         shutil.rmtree(copies, ignore_errors=True)  # what a process of the same name left
         self._tasks = WorkerTasks(self._database, self._storage, self._device, self.name, copies)
+        self._deliveries = DeliverySender(environment, self._database)
         quick = 0.5 if environment.is_postgres else 0.1
         jobs, stages = self._jobs, self._stages
         self._periodic = [
@@ -56,6 +58,10 @@ class Worker:
             PeriodicTasks("dispatch", jobs.periodic_tasks()),
             # Deleting may take minutes: a thread of its own.
             PeriodicTasks("cleanup", [PeriodicTask(10.0, self._clean_up), PeriodicTask(60.0, jobs.prune_workflows)]),
+            PeriodicTasks(
+                "webhooks",
+                [PeriodicTask(2 * quick, self._deliveries.send_due), PeriodicTask(600.0, self._deliveries.forget)],
+            ),
             PeriodicTasks("tasks", [PeriodicTask(quick, self._run_tasks)]),
             PeriodicTasks("slow-tasks", [PeriodicTask(quick, self._run_slow_tasks)]),
         ]
@@ -74,6 +80,7 @@ class Worker:
         self._jobs.stop()
         for thread in self._periodic:
             thread.stop()
+        self._deliveries.stop()
         event("worker_stopped", worker=self.name)
 
     def _pulse(self) -> None:

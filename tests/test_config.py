@@ -37,6 +37,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("retention_bytes", "0", 0),
     ("webhook_hosts", "hooks.example.com,*.example.org", ("hooks.example.com", "*.example.org")),
     ("webhook_secret", SECRET, SecretStr(SECRET)),
+    ("max_songs_per_key", "7", 7),
     ("webhook_allow_private", "127.0.0.1:9000", ("127.0.0.1:9000",)),
     ("log", "text", "text"),
 ]
@@ -66,6 +67,8 @@ BAD = [
     ("retention_days", "0"),
     ("retention_bytes", "-1"),
     ("webhook_secret", "hunter2-short"),
+    ("webhook_secret", "sixteen-characters,hunter2-short"),
+    ("webhook_secret", "whsec_hunter2-no-base64"),
     ("log", "xml"),
 ]
 

@@ -20,9 +20,11 @@ from hypothesis import strategies as st
 
 from akma_core import webhook
 from akma_core.errors import FailureError, RequestError
+from akma_core.standard_webhooks import verify_standard
 from akma_core.webhook import WebhookError, check_url, is_public, send, verify
 
 SECRET = b"sixteen bytes or more"
+SECRETS = ("sixteen bytes or more", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 HOSTS = ("hooks.example.com", "*.example.org", "odd.example.net:8443", "93.184.216.34", "*.Example.ORG:444")
 PRIVATE = ("127.0.0.1:9000", "box.internal:80", "[::1]:9000")
 
@@ -118,7 +120,7 @@ def server() -> Iterator[Server]:
 
 def post(server: Server, path: str, **options: Any) -> None:
     host = f"127.0.0.1:{server.port}"
-    send(f"http://{host}/{path}", b'{"id":"1"}', SECRET, hosts=(), allow_private=(host,), **options)
+    send(f"http://{host}/{path}", b'{"id":"1"}', SECRETS, hosts=(), allow_private=(host,), **options)
 
 
 def failed(call: Callable[..., None], *arguments: Any, **options: Any) -> WebhookError:
@@ -146,6 +148,8 @@ def test_a_delivery_arrives_signed(server: Server) -> None:
     expected = hmac.new(SECRET, f"{headers['AKMA-Timestamp']}.".encode() + body, hashlib.sha256).hexdigest()
     assert headers["AKMA-Signature"] == f"v1={expected}"
     assert verify(SECRET, body, headers["AKMA-Timestamp"], headers["AKMA-Signature"])
+    assert headers["webhook-id"] == "first"
+    assert all(verify_standard(secret, body, headers) for secret in SECRETS)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -180,7 +184,7 @@ def test_a_server_that_does_not_speak() -> None:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
         started = time.monotonic()
         url = f"http://{host}/"
-        assert failed(send, url, b"{}", SECRET, hosts=(), allow_private=(host,), seconds=0.3).transient
+        assert failed(send, url, b"{}", SECRETS, hosts=(), allow_private=(host,), seconds=0.3).transient
         assert time.monotonic() - started < 8
 
 
@@ -198,7 +202,7 @@ def test_nobody_there() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{closed.getsockname()[1]}"
-        assert failed(send, f"http://{host}/", b"{}", SECRET, hosts=(), allow_private=(host,)).transient
+        assert failed(send, f"http://{host}/", b"{}", SECRETS, hosts=(), allow_private=(host,)).transient
 
 
 def test_no_such_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +210,7 @@ def test_no_such_name(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    error = failed(send, "https://hooks.example.com/x?key=5", b"{}", SECRET, hosts=HOSTS)
+    error = failed(send, "https://hooks.example.com/x?key=5", b"{}", SECRETS, hosts=HOSTS)
     assert error.transient
     assert "key=5" not in error.message
 
@@ -215,14 +219,14 @@ def test_slow_dns(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
     monkeypatch.setattr(webhook, "_resolve", lambda *_: gate.wait(20))
     started = time.monotonic()
-    assert failed(send, "https://hooks.example.com/", b"{}", SECRET, hosts=HOSTS, seconds=0.2).transient
+    assert failed(send, "https://hooks.example.com/", b"{}", SECRETS, hosts=HOSTS, seconds=0.2).transient
     assert time.monotonic() - started < 8
     gate.set()
 
 
 def test_settings_that_changed_since(server: Server) -> None:
     url = f"http://127.0.0.1:{server.port}/status/200"
-    assert not failed(send, url, b"{}", SECRET, hosts=HOSTS).transient
+    assert not failed(send, url, b"{}", SECRETS, hosts=HOSTS).transient
     assert not server.got
 
 
@@ -251,7 +255,7 @@ def test_a_name_that_leads_inside(monkeypatch: pytest.MonkeyPatch, addresses: tu
         raise AssertionError("connected")
 
     monkeypatch.setattr(webhook, "_answer", connect)
-    error = failed(send, "https://hooks.example.com/", b"{}", SECRET, hosts=HOSTS)
+    error = failed(send, "https://hooks.example.com/", b"{}", SECRETS, hosts=HOSTS)
     assert not error.transient
     assert "public" in error.message
 
@@ -289,13 +293,13 @@ def test_the_checked_address_is_the_one_spoken_to(
         monkeypatch.setattr(webhook, "_resolve", resolve)
         monkeypatch.setattr(webhook, "is_public", lambda address: address.startswith("127."))
         hosts = [f"*.example.com:{server.port}"]
-        send(f"https://hooks.example.com:{server.port}/status/200", b"{}", SECRET, hosts=hosts, context=context)
+        send(f"https://hooks.example.com:{server.port}/status/200", b"{}", SECRETS, hosts=hosts, context=context)
         assert asked == ["hooks.example.com"]
         assert server.got[0][1]["Host"] == f"hooks.example.com:{server.port}"
         other = f"https://other.example.com:{server.port}/status/200"
-        assert failed(send, other, b"{}", SECRET, hosts=hosts, context=context).transient
+        assert failed(send, other, b"{}", SECRETS, hosts=hosts, context=context).transient
         unknown = f"https://hooks.example.com:{server.port}/status/200"
-        assert "certificate" in failed(send, unknown, b"{}", SECRET, hosts=hosts).message
+        assert "certificate" in failed(send, unknown, b"{}", SECRETS, hosts=hosts).message
         assert len(server.got) == 1
 
 

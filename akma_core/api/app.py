@@ -36,6 +36,7 @@ from akma_core.api.routes import (
     settings,
     song_previews,
     songs,
+    webhooks,
 )
 from akma_core.api.state import open_state
 from akma_core.api.studio import add_studio, is_open
@@ -44,7 +45,7 @@ from akma_core.config import Environment
 DOCS, ASSETS, SCHEMA = "/v1/docs", "/v1/docs/assets", "/v1/openapi.json"
 OPEN = {"/v1", "/v1/health", DOCS, SCHEMA}  # tell nothing of anybody's renders
 ALL_ROUTES = (
-    *(renders, estimate, events, files, hls, songs, analysis, song_previews),
+    *(renders, estimate, events, files, hls, songs, webhooks, analysis, song_previews),
     *(models, seeds, presets, settings, preview, health, metrics),
 )
 ROUTERS = [each.router for each in ALL_ROUTES]

@@ -26,6 +26,7 @@ STATUS = {  # by code; others are 422 where the request is wrong, 500 where the 
     "conflict": 409,
     "idempotency_conflict": 409,
     "name_taken": 409,
+    "in_use": 409,
     "not_ready": 409,
     "not_done": 409,
     "already_over": 409,

@@ -55,6 +55,7 @@ class RenderResponse(BaseModel):
     id: str = Field(description="32 hexadecimal digits, in the order of time")
     status: Status
     stage: str = Field(description="waiting, planning, rendering, joining or done")
+    detail: str | None = Field(description="what it waits for: a device, while no worker is there; null otherwise")
     created: str = Field(description="ISO 8601, UTC, as all times", examples=["2025-03-01T12:00:00.000Z"])
     started: str | None
     finished: str | None
@@ -72,7 +73,7 @@ class RenderResponse(BaseModel):
     fps: str = Field(examples=["30", "30000/1001"])
     duration: float = Field(description="of the video, seconds")
     error: RenderError | None
-    webhook: str | None = Field(description="what became of it: sent, or why not; null before, or without one")
+    webhook: str | None = Field(description="pending, sent, or why not; null before, or without one")
     metadata: dict[str, Any] | None = Field(description="the caller's own words, as they were sent")
     video: Video | None = Field(description="null until it is done, and for renders of an AKMA of before")
     links: Links
@@ -138,9 +139,10 @@ def render_response(state: State, render: Render, progress: Progress) -> RenderR
         id=render.id,
         status=render.status,
         stage=render.stage,
-        created=_moment(render.created) or "",
-        started=_moment(render.started),
-        finished=_moment(render.finished),
+        detail="waiting for a device" if not (render.is_over or progress.has_device) else None,
+        created=moment(render.created) or "",
+        started=moment(render.started),
+        finished=moment(render.finished),
         name=render.name,
         song=render.song,
         settings=settings,
@@ -196,7 +198,8 @@ def _links(state: State, render_id: str) -> Links:
     return Links(self=path, log=f"{path}/log", **opened)
 
 
-def _moment(seconds: float | None) -> str | None:
+def moment(seconds: float | None) -> str | None:
+    """Seconds since 1970 as RFC 3339 has them, UTC."""
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

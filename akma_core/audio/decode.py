@@ -15,13 +15,14 @@ from typing import cast
 import soundfile
 
 from akma_core.audio.file import AudioInfo, Block, Decode, SampleType, check, check_length, damaged, opened
-from akma_core.audio.length import Patched, has_frame_count, ogg_ends, shortfall, unfilled
+from akma_core.audio.length import Patched, has_frame_count, ogg_ends, ogg_samples, shortfall, unfilled
 from akma_core.errors import RequestError
 
 BLOCK = 65536  # samples a block: 1 MB of float64 stereo, which stays in the cache
 ESTIMATE = 0.9  # of the length in a header, which for lossy files is a guess: what is certainly too long
 SMALL = 1 << 16  # bytes: libsndfile reads ahead so far, and what follows a song in so short a file could hide
 MPEG_FRAME = 1152  # samples
+OPUS_PRIMING = 3840  # samples at most (RFC 7845)
 MOST = 1 << 62
 TAIL = 128  # bytes of an ID3v1 tag
 
@@ -131,8 +132,13 @@ class _Libsndfile:
             missing = info.duration * share / (1 - share) if share < 1 else 0.0
         elif self.exact or (self.codec.startswith("MPEG") and not has_frame_count(self.path)):
             return
-        elif self.told < MOST >> 20:
-            missing = (self.told - info.samples - MPEG_FRAME // 2) / self.rate
+        else:
+            told = self.told if self.told < MOST >> 20 else 0
+            if self.container == "OGG" and self.codec in ("VORBIS", "OPUS"):
+                opus = self.codec == "OPUS"  # whose pages count at 48 kHz, its priming too
+                there = ogg_samples(self.path) - OPUS_PRIMING * opus
+                told = max(told, there * self.rate // 48000 if opus else there)
+            missing = (told - info.samples - MPEG_FRAME // 2) / self.rate
         if missing > 0.01:
             self.notes.append(f"cut or damaged: about {missing:.2f} seconds are missing, {info.duration:.2f} are there")
         elif self.container == "OGG" and not ogg_ends(self.path):

@@ -12,6 +12,7 @@ from akma_core.audio.file import opened
 UNKNOWN = 0x7FFFF000  # from here on recorders and pipes mean "not known"
 HEAD = 1 << 16  # bytes in which the chunks before the samples are looked for
 PAGE = 65307  # bytes of the largest Ogg page
+SOON = 200_000  # samples in which the first page of a song ends
 END_OF_STREAM = 4  # flag of an Ogg page
 
 
@@ -106,6 +107,30 @@ def has_frame_count(path: Path) -> bool:
         first = file.read(256)
     place = max(first.find(b"Xing"), first.find(b"Info"))
     return place >= 0 and len(first) >= place + 12 and first[place + 7] & 1 == 1 and any(first[place + 8 : place + 12])
+
+
+def ogg_samples(path: Path) -> int:
+    """Samples a channel that the pages of an Ogg file tell of; 0 where it does not begin at 0, as a recorded stream's.
+
+    The granule position of an audio page is the number of its last sample (RFC 3533, RFC 7845).
+    """
+    with opened(path) as file:
+        head = file.read(HEAD)
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 2 * PAGE))
+        tail = file.read()
+    granules = [granule for data in (head, tail) for granule in _granules(data)]
+    first = next((granule for granule in granules if granule), 0)
+    return max(granules, default=0) if first < SOON else 0
+
+
+def _granules(data: bytes) -> list[int]:
+    found, place = list[int](), data.find(b"OggS\0")
+    while 0 <= place <= len(data) - 14:
+        granule: int = struct.unpack("<q", data[place + 6 : place + 14])[0]
+        if 0 <= granule < 1 << 40:
+            found.append(granule)
+        place = data.find(b"OggS\0", place + 5)
+    return found
 
 
 def ogg_ends(path: Path) -> bool:

@@ -158,8 +158,9 @@ def scan(reader: AudioReader, fps: Fraction, columns: int) -> tuple[NDArray[np.f
         total.fold(position, np.abs(mono))
         position += len(mono)
         if reader.info.channels > 1:
-            heard += float(np.vdot(block, block)) / reader.info.channels
-            mixed += float(np.vdot(mono, mono))
+            # By einsum: BLAS would wake its threads for each block.
+            heard += float(np.einsum("ij,ij->", block, block)) / reader.info.channels
+            mixed += float(np.einsum("i,i->", mono, mono))
     if mixed * reader.info.channels < CANCELLED * heard and CANCEL not in reader.notes:
         reader.notes.append(CANCEL)
     column_part = np.arange(columns) * parts // columns

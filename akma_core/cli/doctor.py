@@ -77,6 +77,14 @@ def add(commands: Commands) -> None:
         "checks", nargs="*", metavar="CHECK", help=f"what to look at: {', '.join(CHECKS)} (default: all that applies)"
     )
     doctor.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    doctor.add_argument("--gpu", action="store_true", help="check and time the GPU path instead, in 8 minutes at most")
+    doctor.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="of --gpu: this check alone, again; repeatable"
+    )
+    doctor.add_argument("--dry-run", action="store_true", help="of --gpu: list the checks and their limits")
+    doctor.add_argument(
+        "--versus", type=Path, metavar="DIR", help="of --gpu: compare with the published code in this checkout, run it"
+    )
     doctor.add_argument("--port", type=int, default=3000, help="port of akma serve, 1 to 65535 (default: 3000)")
     add_settings(doctor, ("encoder", "device"))
     doctor.set_defaults(run=run)
@@ -85,6 +93,13 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print a line a check as it ends; RequestError where a setting is wrong, FailureError where something is bad."""
     settings = settings_of(options)
+    if options.gpu:
+        from akma_core.cli.doctor_gpu import run as run_gpu
+
+        run_gpu(options, settings.device)
+        return
+    if options.only or options.dry_run or options.versus:
+        raise RequestError("--only, --dry-run and --versus go with --gpu", code="bad_arguments")
     if unknown := [name for name in options.checks if name not in CHECKS]:
         raise RequestError(f"there is no check {unknown[0]}: choose from {', '.join(CHECKS)}", code="bad_arguments")
     if not 1 <= options.port <= 65535:

@@ -8,6 +8,8 @@ from pathlib import Path
 from akma_core.cli.options import Commands, add_files, add_settings, given, named_files
 from akma_core.errors import RequestError
 
+WAITED = 0.1  # share of the time from which on waiting for the encoder is worth a word
+
 
 def add(commands: Commands) -> None:
     """Declare the command."""
@@ -107,10 +109,13 @@ def run(options: argparse.Namespace) -> None:
             )  # fmt: skip
             progress = Progress(plan.frames, kept)
             try:
-                render_chunks(plan, todo, Trajectory(plan, planned.columns, runner), runner, work.path, progress.add)
+                walk = Trajectory(plan, planned.columns, runner)
+                waited = render_chunks(plan, todo, walk, runner, work.path, progress.add)
             finally:
                 progress.close()
             notes = runner.notes
+            if waited > WAITED:
+                print(f"the encoder is the limit: the device waited {100 * waited:.0f} % of the time", file=sys.stderr)
         for note in notes:
             print(f"note: {note}", file=sys.stderr)
         manifest = work.finish(reader, notes)

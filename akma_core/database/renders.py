@@ -8,15 +8,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from akma_core.database.engine import Engine
-from akma_core.database.schema import Caps, Progress, Render, events, facts, renders, segments
+from akma_core.database.objects import SONG
+from akma_core.database.schema import Caps, Progress, Render, events, facts, objects, renders, segments, workers
 from akma_core.errors import RequestError
 from akma_core.status import TRANSITIONS, WAITING, Transition
 
-FRESH = 10.0  # seconds after which a rate says nothing any more
+FRESH = 10.0  # seconds after which a rate says nothing any more, and a worker that is silent counts as gone
 
 # What is asked hundreds of times a second is put together once.
 ONE = sa.select(renders).where(renders.c.id == sa.bindparam("id"))
 QUEUE = sa.select(renders.c.id).where(renders.c.status == "queued").order_by(renders.c.created, renders.c.id)
+ALIVE = sa.select(workers.c.id).limit(1)
 FRESH_RATE = sa.and_(segments.c.whole == 0, segments.c.updated > sa.bindparam("recent"))
 FAR = (
     sa.select(
@@ -149,6 +151,7 @@ class Renders(Engine):
             if not _transit(connection, "restart", mine, **anew):
                 return False
             connection.execute(sa.delete(segments).where(segments.c.render == render_id))
+            connection.execute(sa.delete(objects).where(objects.c.render == render_id, objects.c.name != SONG))
         return True
 
     def unsent(self) -> list[Render]:
@@ -162,6 +165,7 @@ class Renders(Engine):
         """Remove every trace of a render."""
         with self._write() as connection:
             connection.execute(sa.delete(segments).where(segments.c.render == render_id))
+            connection.execute(sa.delete(objects).where(objects.c.render == render_id))
             connection.execute(sa.delete(events).where(events.c.render == render_id))
             connection.execute(sa.delete(facts).where(facts.c.key.startswith(f"tries-{render_id}-")))
             connection.execute(sa.delete(renders).where(renders.c.id == render_id))
@@ -173,11 +177,14 @@ class Renders(Engine):
             sums = connection.execute(FAR, {"ids": wanted, "recent": time.time() - FRESH})
             far = {row[0]: (int(row[1]), float(row[2]), int(row[3])) for row in sums}
             begun = far.keys() >= set(wanted)  # what has chunks is not in the queue
+            alive = connection.execute(ALIVE.where(workers.c.seen > self._now() - FRESH)).first() is not None
             places = {} if begun else {row[0]: place for place, row in enumerate(connection.execute(QUEUE))}
         found = {}
         for key in wanted:
             done, speed, prefix = far.get(key, (0, 0.0, 0))
-            found[key] = Progress(frames_done=done, rate=speed, segments=prefix, position=places.get(key))
+            found[key] = Progress(
+                frames_done=done, rate=speed, segments=prefix, position=places.get(key), has_device=alive
+            )
         return found
 
     def backlog(self) -> tuple[float, float]:

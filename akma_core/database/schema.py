@@ -63,8 +63,32 @@ segments = sa.Table(
     Column("worker", Text),
     Column("rendered", Integer, nullable=False, default=0),
     Column("notes", Text, nullable=False, default="[]"),
-    Column("bytes", sa.BigInteger),
-    Column("sha256", Text),
+)
+objects = sa.Table(
+    "akma_objects",
+    metadata,
+    Column("render", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("bytes", sa.BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+)
+deliveries = sa.Table(
+    "akma_deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("render", Text),
+    Column("body", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due", Float, nullable=False),
+    Column("finished", Float),
+    Column("outcome", Text),
+    sa.Index("akma_deliveries_due", "status", "due"),
+    sa.Index("akma_deliveries_created", "created", "id"),
 )
 workers = sa.Table(
     "akma_workers",
@@ -160,7 +184,7 @@ class Render:
     error_message: str | None = None
     webhook_url: str | None = None
     webhook: str | None = None
-    """Outcome of the webhook: sent, or why not."""
+    """Outcome of the webhook: pending, sent, or why not."""
     metadata: str | None = None
     """The caller's own words, JSON."""
     video_bytes: int | None = None
@@ -212,6 +236,8 @@ class Progress:
     """Chunks finished from the first on without a gap."""
     position: int | None = None
     """Renders before it in the queue; None once it has begun."""
+    has_device: bool = True
+    """False while no worker lives."""
 
 
 @dataclass(frozen=True)

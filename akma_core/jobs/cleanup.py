@@ -17,6 +17,14 @@ SHORT_LIVED = ("previews/", "imports/")  # what lies there is fetched within min
 RENDER_ID = re.compile("[0-9a-f]{32}")
 
 
+def delete_render(database: Database, storage: Storage, render_id: str) -> None:
+    """Remove every trace of a render that is over; the song stays where it was uploaded by itself."""
+    # The marker first: what is left if this stops half-way is no finished render.
+    storage.delete(f"renders/{render_id}/done")
+    storage.delete_prefix(f"renders/{render_id}/")
+    database.forget(render_id)
+
+
 def delete_expired(database: Database, storage: Storage, days: float, most_bytes: int | None) -> int:
     """Remove what is too old or too much; how many went."""
     over = database.over()
@@ -29,10 +37,7 @@ def delete_expired(database: Database, storage: Storage, days: float, most_bytes
         too_old = (render.finished or render.created) < oldest
         if not too_old and (most_bytes is None or total <= most_bytes):
             continue
-        # The marker first: what is left if this stops half-way is no finished render.
-        storage.delete(f"renders/{render.id}/done")
-        storage.delete_prefix(f"renders/{render.id}/")
-        database.forget(render.id)
+        delete_render(database, storage, render.id)
         total -= render.bytes
         gone += 1
         event("render_expired", render=render.id, reason="age" if too_old else "bytes", bytes=render.bytes)
@@ -58,6 +63,7 @@ def delete_orphans(storage: Storage, database: Database, older_than: float = DAY
         if modified < limit and render_id not in finished and database.get(render_id) is None:
             orphans.append(f"renders/{render_id}/")
             storage.delete_prefix(orphans[-1])
+            database.expect_nothing(render_id)
     for prefix in SHORT_LIVED:
         for entry in storage.list(prefix):
             if entry.modified < limit:

@@ -14,7 +14,7 @@ from anyio import CapacityLimiter, to_thread
 
 from akma_core import registry
 from akma_core.config import Environment
-from akma_core.database import Caps, Database, Render
+from akma_core.database import SONG, Caps, Checksum, Database, Render
 from akma_core.errors import RequestError
 from akma_core.modulation.presets import find_preset
 from akma_core.modulation.rows import row_error
@@ -113,6 +113,8 @@ class Submission:
             metadata=metadata,
             files=json.dumps(files) if files else None,
         )
+        expected = Checksum(song.path.stat().st_size, song.sha256)
+        await to_thread.run_sync(self._database.expect, render_id, SONG, expected)
         if song.key is None:
             await to_thread.run_sync(self._storage.put_file, audio, song.path, limiter=self._transfers)
         accepted = None
@@ -150,14 +152,19 @@ class Submission:
             return None
         if not isinstance(url, str):
             raise RequestError("webhook_url should be text", code="bad_setting", field="webhook_url")
+        self.check_webhook(url)
+        return url
+
+    def check_webhook(self, url: str) -> None:
+        """RequestError where this service does not send webhooks to `url`."""
         if self._environment.webhook_secret is None:
             message = "webhook_url: this service sends no webhooks, for its AKMA_WEBHOOK_SECRET is not set"
             raise RequestError(message, code="bad_setting", field="webhook_url")
         check_url(url, self._environment.webhook_hosts, self._environment.webhook_allow_private)
-        return url
 
     async def _discard(self, render_id: str) -> None:
         await to_thread.run_sync(self._storage.delete_prefix, f"renders/{render_id}/", limiter=self._transfers)
+        await to_thread.run_sync(self._database.expect_nothing, render_id)
 
 
 def _metadata(value: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Durable renders, on DBOS: plan -> sound, and chunks on a queue -> join -> webhook.
+"""Durable renders, on DBOS: plan -> sound, and chunks on a queue -> join.
 
 Each of these is a workflow whose id follows from the render's, so that enqueueing it twice is enqueueing it once; no
 workflow waits for another: whoever finishes the last piece enqueues the join. DBOS brings every workflow to its end,
@@ -25,10 +25,10 @@ from akma_core.database import Database, Render
 from akma_core.database.engine import use_wal
 from akma_core.errors import AkmaError
 from akma_core.jobs.executor_lock import FileLock, PostgresLock
+from akma_core.jobs.objects import RenderStoppedError
 from akma_core.jobs.periodic import PeriodicTask
 from akma_core.jobs.poison import PoisonQuarantine
-from akma_core.jobs.stages import RenderStoppedError, Stages
-from akma_core.jobs.webhook_payload import send_webhook
+from akma_core.jobs.stages import Stages
 from akma_core.log import event
 from akma_core.render.plan_base import libraries
 
@@ -36,19 +36,26 @@ WINDOW = 512  # chunks of a render in the queue at a time
 MAX_RECOVERY_ATTEMPTS = 500  # processes that may die while one piece of work is under way: see akma_core.jobs.poison
 RETRY_FOR = 900.0  # seconds that what may pass is tried again for
 MAX_BACKOFF = 60.0  # seconds between two tries
-TRANSIENT = {"storage_unreachable", "disk_full", "write_failed", "read_failed", "out_of_memory", "no_rights"}
+TRANSIENT = {
+    "storage_unreachable",
+    "storage_corrupt",
+    "disk_full",
+    "write_failed",
+    "read_failed",
+    "out_of_memory",
+    "no_rights",
+}
 HEARTBEAT_TIMEOUT = 30.0  # seconds after which a worker that says nothing counts as frozen or cut off
 VERSION_TIMEOUT = 180.0  # seconds after which a version that no worker speaks counts as gone
 CONCURRENCY = {
     "plan": 2,
     "sound": 1,
-    "chunk": 2,
+    "chunk": 2,  # more where the device is faster than an encoder: Stages.chunks_at_once
     "join": 1,
-    "webhook": 4,
 }  # of a worker
 # Seconds between two looks for work. Many machines ask one database; each has its next chunk while it renders one.
-SQLITE_POLL_SECONDS = {"plan": 0.1, "sound": 0.2, "chunk": 0.05, "join": 0.2, "webhook": 1.0, "dispatch": 0.2}
-POSTGRES_POLL_SECONDS = {"plan": 0.5, "sound": 1.0, "chunk": 0.5, "join": 1.0, "webhook": 2.0, "dispatch": 0.5}
+SQLITE_POLL_SECONDS = {"plan": 0.1, "sound": 0.2, "chunk": 0.05, "join": 0.2, "dispatch": 0.2}
+POSTGRES_POLL_SECONDS = {"plan": 0.5, "sound": 1.0, "chunk": 0.5, "join": 1.0, "dispatch": 0.5}
 SHUTDOWN_GRACE = 20  # seconds that work in flight may take when the process is asked to end
 
 
@@ -104,7 +111,7 @@ class Jobs:
         self._declare()
         DBOS.listen_queues(list(CONCURRENCY))
         DBOS.launch()
-        for name, at_once in CONCURRENCY.items():
+        for name, at_once in (CONCURRENCY | {"chunk": self._stages.chunks_at_once}).items():
             DBOS.register_queue(name, worker_concurrency=at_once, polling_interval_sec=self._often[name])
 
     def stop(self) -> None:
@@ -138,7 +145,6 @@ class Jobs:
         workflow("sound", self._sound)
         workflow("chunk", self._chunk)
         workflow("join", self._join)
-        workflow("webhook", self._webhook)
 
     def _crashes(self, piece: str) -> int:
         """Processes that died while they did this."""
@@ -200,15 +206,6 @@ class Jobs:
         if self._stages.finish(render_id):
             event("render_done", render=render_id)
 
-    def _webhook(self, render_id: str) -> None:
-        render = self._database.get(render_id)
-        secret = self._environment.webhook_secret
-        if render is None or render.webhook_url is None or secret is None:
-            return
-        send_webhook(render, self._environment, secret.get_secret_value().encode())
-        self._database.update(render_id, unless_over=False, webhook="sent")
-        event("webhook_sent", render=render_id)
-
     # What goes wrong
 
     def _try(self, name: str, render_id: str, work: Callable[[], None]) -> None:
@@ -225,8 +222,7 @@ class Jobs:
             except Exception as error:
                 reason = error if isinstance(error, AkmaError) else None
                 code = reason.code if reason else "internal"
-                may_pass = code in TRANSIENT or getattr(error, "transient", False)
-                if code == "database_unreachable" or (may_pass and time.monotonic() - began < RETRY_FOR):
+                if code == "database_unreachable" or (code in TRANSIENT and time.monotonic() - began < RETRY_FOR):
                     event("trying_again", "warning", render=render_id, stage=name, error=str(error), pause=pause)
                     self._stages.stopping.wait(pause)
                     pause = min(pause * 2, MAX_BACKOFF)
@@ -239,9 +235,6 @@ class Jobs:
         message = str(error) if isinstance(error, AkmaError) else f"a fault in AKMA itself ({type(error).__name__})"
         event("stage_failed", "error", render=render_id, stage=name, code=code, error=repr(error))
         metrics.failure(code)
-        if name == "webhook":
-            self._database.update(render_id, unless_over=False, webhook=message[:500])
-            return
         self._database.note(render_id, f"{name}: {message}")
         if self._database.fail(render_id, code, message):
             event("render_failed", "error", render=render_id, code=code, message=message)
@@ -264,14 +257,12 @@ class Jobs:
         ]
 
     def dispatch(self) -> None:
-        """Enqueue what is new: renders that nobody has begun, webhooks of renders that are over."""
+        """Enqueue what is new: renders that nobody has begun."""
         for render in self._database.queued(self.version):
             if render.version == "" and self._database.reassign(render.id, "", self.version):
                 render = replace(render, version=self.version, attempt=render.attempt + 1)
             if render.version == self.version:
                 self._enqueue_new("plan", render)
-        for render in self._database.unsent():
-            self._enqueue_new("webhook", render)
 
     def _enqueue_new(self, name: str, render: Render) -> None:
         """Enqueue what this process has not: the database would see that it is there, but need not be asked."""

@@ -2,7 +2,7 @@
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -247,13 +247,25 @@ def finish(segments: Sequence[Path], encoder: Encoder, sound: Sound | None, outp
         raise
 
 
-def write_packets(container: OutputContainer, packets: Iterable[AnyPacket], output: Path) -> None:
-    """Writes all of `packets` into the file `output` behind `container`, closed and on the disk. FailureError."""
+def write_packets(
+    container: OutputContainer,
+    packets: Iterable[AnyPacket],
+    output: Path,
+    spare: Callable[[AnyPacket], bool] = lambda _: False,
+) -> None:
+    """Writes all of `packets` into the file `output` behind `container`, closed and on the disk. FailureError.
+
+    Where the container cannot make anything of a packet of which `spare` is true, it is left out.
+    """
     with writing(output):
         container.start_encoding()
     for packet in packets:
         with writing(output):
-            container.mux(packet)
+            try:
+                container.mux(packet)
+            except av.InvalidDataError:
+                if not spare(packet):
+                    raise
     with writing(output):
         container.close()
         sync(output)

@@ -30,6 +30,11 @@ SIMPLE = {
     "msvideo1",
     "magicyuv",
 }
+TS_PACKETS = (188, 192, 204)  # bytes
+EXACT = Fraction(3, 100)  # the same of Matroska, which knows its length to the millisecond
+CUT = Fraction(6, 100)  # seconds that may be missing from what a container tells of
+FIELDS = 0.4  # share of packets without a picture beyond which they are fields
+STEADY = 0.8  # share of pictures that follow at one distance, in a file in which a longer one is a hole
 NOT_CODED = 10  # bytes: a packet of MPEG-4 as small is no picture, or one that repeats
 REFUSED = (av.InvalidDataError, av.PatchWelcomeError, av.ExternalError, av.ArgumentError, EOFError)
 
@@ -93,13 +98,18 @@ def by_packets(container: InputContainer, stream: VideoStream) -> PictureTimes:
     """Times without decoding anything; where `doubtful`, ask `by_pictures`."""
     codec, unit = stream.codec_context.name, Fraction(stream.time_base or 1)
     clock = Clock() if joins(container) else None
-    cuts = "mov" in container.format.name.split(",")
+    whole = not {"mov", "matroska", "avi"}.isdisjoint(container.format.name.split(","))  # know how long they last
     shown, keys, lengths, edited = list[int | None](), list[int](), dict[int, int](), set[int]()
-    heard = set[int]()
-    doubtful = container.format.name == "avi" and codec not in SIMPLE
+    heard, ends, broken, seen = set[int](), dict[int, Fraction](), False, 0
+    avi = container.format.name == "avi"
+    doubtful = avi and codec not in SIMPLE
     try:
-        for packet in clocks.moved(interleaved(container, stream, all_of_them=cuts or clock is not None), clock):
+        for packet in clocks.moved(interleaved(container, stream, all_of_them=whole or clock is not None), clock):
             index = packet.stream.index
+            seen += index == stream.index and (packet.size > 0 or packet.pts is not None)
+            if packet.pts is not None and not packet.is_discard:
+                end = (packet.pts + (packet.duration or 0)) * Fraction(packet.time_base)
+                ends[index] = max(ends.get(index, end), end)
             if index != stream.index:
                 if packet.size and not packet.is_discard:
                     heard.add(index)
@@ -115,12 +125,14 @@ def by_packets(container: InputContainer, stream: VideoStream) -> PictureTimes:
             if packet.pts is not None:
                 lengths[packet.pts] = packet.duration or 0
     except av.InvalidDataError:  # the container breaks off: what is before that is good
-        pass
+        broken = True
     known = [time for time in shown if time is not None]
     times = np.unique(np.array(known, np.int64))
     breaks = bool(clock and clock.breaks)
     usual = int(np.median(np.diff(times))) if len(times) > 1 else 1
     last = lengths.get(int(times[-1]), 0) if len(times) else 0
+    if len(times):
+        ends[stream.index] = max(ends.get(stream.index, Fraction(0)), (int(times[-1]) + max(last, usual)) * unit)
     return PictureTimes(
         times=times,
         keys=np.unique(np.array(keys, np.int64)),
@@ -129,13 +141,15 @@ def by_packets(container: InputContainer, stream: VideoStream) -> PictureTimes:
         doubtful=doubtful or breaks or len(times) < len(shown),
         breaks=breaks,
         edited=frozenset(edited),
+        notes=(*_on_a_cut(container, ends, seen if avi else None, broken=broken), *_on_holes(times, unit)),
     )
 
 
-def by_pictures(
-    container: InputContainer, stream: VideoStream, rate: Fraction, edited: frozenset[int] = frozenset()
-) -> PictureTimes:
-    """Times of the pictures that the decoder gives; those that the file does not know are made from the `rate`."""
+def by_pictures(container: InputContainer, stream: VideoStream, rate: Fraction, before: PictureTimes) -> PictureTimes:
+    """Times of the pictures that the decoder gives; those that the file does not know are made from the `rate`.
+
+    `before`: what the packets told.
+    """
     unit = Fraction(stream.time_base or 1)
     clock = Clock() if joins(container) else None
     bad, decoded, found = list[AnyPacket](), list[int | None](), list[tuple[int | None, int | None]]()
@@ -162,8 +176,13 @@ def by_pictures(
         unit=unit,
         counted=True,
         breaks=bool(clock and clock.breaks),
-        edited=edited,
-        notes=(*_on_breaks(clock), *_on_damage(bad)),
+        edited=before.edited,
+        notes=(
+            *(note for note in before.notes if note.startswith("cut")),
+            *_on_breaks(clock),
+            *_on_damage(bad),
+            *_on_silent(decoded, found),
+        ),
     )
 
 
@@ -198,10 +217,58 @@ def _is_hidden(codec: str, packet: AnyPacket) -> bool:
     return not bits & 0x08 and not bits & 0x02
 
 
+def _on_a_cut(container: InputContainer, ends: dict[int, Fraction], seen: int | None, *, broken: bool) -> Iterator[str]:
+    """Describe what the container tells of and has not.
+
+    `ends`: seconds at which the tracks end; `seen`: pictures in an AVI, whose head counts them.
+    """
+    ended = max(ends.values(), default=Fraction(0))
+    told = Fraction(container.duration or 0, av.time_base) + Fraction(max(container.start_time or 0, 0), av.time_base)
+    missing = told - ended if container.format.name.split(",")[0] in ("mov", "matroska", "avi") else Fraction(0)
+    if "mov" in container.format.name:  # tells of each track
+        for track in container.streams:
+            if track.index in ends and track.duration is not None:
+                whole = (max(track.start_time or 0, 0) + track.duration) * Fraction(track.time_base or 0)
+                missing = max(missing, whole - ends[track.index])
+    if missing > (EXACT if "matroska" in container.format.name else CUT):
+        yield f"cut or damaged: about {float(missing):.2f} seconds are missing, {float(ended):.2f} are there"
+    # Some writers count one picture too many.
+    elif seen is not None and container.streams.video[0].frames - 1 > seen:
+        yield f"cut or damaged: {container.streams.video[0].frames - seen} pictures that the file tells of are missing"
+    elif broken or _breaks_off(container):
+        yield f"cut or damaged: the file breaks off at second {float(ended):.2f}"
+
+
+def _breaks_off(container: InputContainer) -> bool:
+    """Whether a transport stream ends within one of its packets."""
+    return container.format.name == "mpegts" and all(container.size % size for size in TS_PACKETS)
+
+
+def _on_holes(times: NDArray[np.int64], unit: Fraction) -> Iterator[str]:
+    """Describe where a steady file has no picture for some time."""
+    steps = np.diff(times)
+    if len(steps) < 4:
+        return
+    usual = float(np.median(steps))
+    near = np.abs(steps - usual) <= max(1.0, usual / 50)
+    holes = np.flatnonzero(steps > 1.5 * usual)
+    if len(holes) and near.mean() >= STEADY:
+        missing = int(np.rint(steps[holes] / usual - 1).sum())
+        places = ", ".join(f"{float(int(times[k]) * unit):.2f}" for k in holes[:5])
+        yield f"about {missing} picture(s) are missing near second {places}: the one before stays longer"
+
+
 def _on_breaks(clock: Clock | None) -> Iterator[str]:
     if clock and clock.breaks:
         places = ", ".join(f"{float(second):.2f}" for second in clock.breaks[:5])
         yield f"the file's clock restarts or jumps near second {places}: what follows was put right behind"
+
+
+def _on_silent(packets: Sequence[object], pictures: Sequence[object]) -> Iterator[str]:
+    """Describe packets without a picture, but where a picture has two of them, its fields."""
+    missing = len(packets) - len(pictures)
+    if 0 < missing < len(packets) * FIELDS:
+        yield f"{missing} packet(s) gave no picture: they are damaged, or only help to decode others"
 
 
 def _on_damage(bad: Sequence[AnyPacket]) -> Iterator[str]:

@@ -92,7 +92,7 @@ def open_video(path: Path) -> VideoFile:
     # Fields may be packets of their own.
     if found.doubtful or frame.interlaced_frame:
         with opened(path, film) as (container, stream):
-            found = by_pictures(container, stream, declared or Fraction(25), found.edited)
+            found = by_pictures(container, stream, declared or Fraction(25), found)
     if not len(found.times):
         raise bad_video(path, "holds no picture that can be decoded; export it again", "video_damaged")
     return VideoFile(
@@ -119,6 +119,8 @@ class FrameReader:
         self.clip = clip
         self.repeated = 0
         """Times whose own picture could not be decoded: the one before stands in."""
+        self.patched = 0
+        """Damaged pictures that the decoder completed from others."""
         self.captions = False
         """A picture had closed captions, which its copy has not."""
         self._next = 0
@@ -140,6 +142,7 @@ class FrameReader:
         for time in clip.times[start:].tolist():
             while following is not None and following[0] <= time:
                 (now, current), picture = following, None
+                self.patched += current.is_corrupt
                 following = next(source, None)
             self.repeated += now != time
             self.captions = self.captions or has_captions(current)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from akma_core.audio.reader import AudioReader
 from akma_core.errors import RequestError
 from akma_core.modulation.envelope import Curve
+from akma_core.modulation.overview import Overview, with_overview
 from akma_core.timeline import crop
 
 
@@ -51,9 +52,13 @@ def curve_json(curve: Curve, settings: CurveView, duration: float) -> bytes:
 
 
 def write_curve(
-    path: Path, suffix: str, curve: Curve, peaks: NDArray[np.float64], settings: CurveView, reader: AudioReader
-) -> None:
-    """Write `curve` to `path` in the format of `suffix`; numbers are those of the frames that `settings` show."""
+    path: Path, suffix: str, curve: Curve, peaks: NDArray[np.float64], settings: CurveView, reader: AudioReader,
+    overview: Overview | None = None,
+) -> None:  # fmt: skip
+    """Write `curve` to `path` in the format of `suffix`; numbers are those of the frames that `settings` show.
+
+    `overview`: what else moves the picture, for pictures and JSON.
+    """
     first, count = crop(settings.start, settings.duration, settings.fps, len(curve.values), reader.info.duration)
     values = curve.values[first : first + count]
     fps = float(settings.fps)
@@ -66,7 +71,8 @@ def write_curve(
             text.write("frame,second,curve\n")
             text.writelines(rows)
     elif suffix == ".json":
-        path.write_bytes(curve_json(curve, settings, reader.info.duration))
+        data = curve_json(curve, settings, reader.info.duration)
+        path.write_bytes(with_overview(data, overview) if overview else data)
     elif suffix == ".png":
         from akma_core.modulation.plot import plot_curve
 
@@ -74,7 +80,7 @@ def write_curve(
         path.write_bytes(
             plot_curve(
                 curve, peaks, name=reader.path.name, fps=settings.fps, duration=reader.info.duration,
-                compression=settings.compression, crop=shown,
+                compression=settings.compression, crop=shown, overview=overview,
             )
         )  # fmt: skip
     else:

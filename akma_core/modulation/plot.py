@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akma_core.modulation.envelope import Curve
+from akma_core.modulation.plot_overview import draw_rows, draw_sections, height_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from .overview import Overview
 
 COLUMNS = 1480  # peaks that fill the picture: one a pixel of the axes' width
 _WIDTH, _HEIGHT, _DPI = 1600, 500, 100  # px, px, px an inch
@@ -49,8 +52,11 @@ def plot_curve(
     duration: float,
     compression: float = 1.0,
     crop: tuple[float, float] | None = None,
+    overview: Overview | None = None,
 ) -> bytes:
     """A PNG of 1600 x 500 pixels: `curve` over the waveform `peaks`, [columns, 2] lowest and highest samples.
+
+    With `overview` sections, beats and hits are drawn over it, and the picture is higher by a row for each used curve.
 
     `name` titles it and may hold anything; `fps` and `compression` go into the caption; `duration` is the
     song's length in seconds; `crop` is a start and an end in seconds, and what lies outside them is shaded.
@@ -58,8 +64,10 @@ def plot_curve(
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # not at the top: a third of a second
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(_WIDTH / _DPI, _HEIGHT / _DPI), dpi=_DPI, facecolor=_NIGHT)
-    axes = figure.add_axes((0.0375, 0.13, 0.925, 0.68), facecolor=_NIGHT)
+    more = height_of(overview) if overview else 0
+    high = _HEIGHT + more
+    figure = Figure(figsize=(_WIDTH / _DPI, high / _DPI), dpi=_DPI, facecolor=_NIGHT)
+    axes = figure.add_axes((0.0375, (0.13 * _HEIGHT + more) / high, 0.925, 0.68 * _HEIGHT / high), facecolor=_NIGHT)
     _draw_waveform(axes, peaks, duration)
     _draw_values(axes, curve.values, duration)
     if crop is not None:
@@ -69,6 +77,9 @@ def plot_curve(
         for edge in crop:
             axes.axvline(edge, color=_INK, linewidth=0.8, zorder=5)
     _dress(axes, curve.values, duration)
+    if overview:
+        draw_sections(axes, overview, duration)
+        draw_rows(figure, overview, duration, 0.0375, 0.925)
     frames = len(curve.values)
     caption = (
         f"{float(fps):.5g} fps    window {curve.window_length}    polyorder {curve.polyorder}    "
@@ -76,8 +87,9 @@ def plot_curve(
     )
     left, right = axes.get_position().x0, axes.get_position().x1
     text: dict[str, Any] = {"family": _FONT, "parse_math": False}
-    figure.text(left, 0.91, _shown(name, 70), color=_INK, fontsize=15, va="center", **text)
-    figure.text(right, 0.91, caption, color=_FAINT, fontsize=9.5, va="center", ha="right", **text)
+    line = (0.91 * _HEIGHT + more) / high
+    figure.text(left, line, _shown(name, 70), color=_INK, fontsize=15, va="center", **text)
+    figure.text(right, line, caption, color=_FAINT, fontsize=9.5, va="center", ha="right", **text)
     FigureCanvasAgg(figure)
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=_DPI, facecolor=_NIGHT)

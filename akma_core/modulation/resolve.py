@@ -153,7 +153,13 @@ def scale(row: Row, strength: float) -> Row | None:
     return row.model_copy(update=changes)
 
 
-Ability = Literal["layers", "camera", "class"]
+Ability = Literal["layers", "camera", "class", "time"]
+ABILITIES: dict[Ability, str] = {
+    "layers": "rows of ws",
+    "camera": "camera",
+    "class": "classes to blend",
+    "time": "motion of its own",
+}
 
 
 def planning_error(modulation: Modulation, index: int, message: str) -> RequestError:
@@ -175,8 +181,15 @@ def check_network(modulation: Modulation, abilities: Sequence[Ability], name: st
             needed = "camera"
         elif row.target == "class":
             needed = "class"
+        elif row.target == "time":
+            needed = "time"
         if needed and needed not in abilities:
-            what = {"layers": "rows of ws", "camera": "camera", "class": "classes to blend"}[needed]
+            what = {
+                "layers": "rows of ws",
+                "camera": "camera",
+                "class": "classes to blend",
+                "time": "motion of its own",
+            }[needed]
             raise planning_error(modulation, index, f"network {name} has no {what}")
         if row.class_index is not None and classes and row.class_index >= classes:
             message = f"class {row.class_index} does not exist: network {name} has {classes}"

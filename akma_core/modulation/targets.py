@@ -33,6 +33,7 @@ TARGETS = {
     "direction": Target(0.3, (-50.0, 50.0), "mean distances of a w from w_avg", rows=True, strength=True),
     "mix": Target(0.5, (0.0, 1.0), "fraction of another walk", rows=True),
     "class": Target(1.0, (0.0, 1000.0), "weight of a class beside the render's own, which weighs 1"),
+    "time": Target(1.0, (0.0, 8.0), "pace of a network that moves by itself, such as the sea; 1 is nature's"),
     "camera.x": Target(0.035, (-1000.0, 1000.0), "picture widths to the right", strength=True),
     "camera.y": Target(0.035, (-1000.0, 1000.0), "picture widths down", strength=True),
     "camera.angle": Target(0.05, (-10_000.0, 10_000.0), "radians clockwise", strength=True),

@@ -77,6 +77,7 @@ class Trajectory:
         self._changes = self._layer_changes(modulation)
         camera = self._of(*CAMERA)
         self._camera = Camera(camera, columns, frames, fps) if camera else None
+        self._seconds = self._times(self._of("time"))
         self._colour: NDArray[np.float32] | None = None
         if self._of(*COLOUR):
             moved = [1 + self._driven(self._of(name), 0.0) for name in COLOUR]
@@ -96,8 +97,15 @@ class Trajectory:
             ws.astype(np.float32),
             self._camera(start, stop) if self._camera else None,
             None if self._colour is None else self._colour[start:stop],
-            np.arange(start, stop) / float(self._fps),
+            self._seconds[start:stop],
         )
+
+    def _times(self, rows: Sequence[Row]) -> Floats:
+        """Time of each frame in seconds, float64 [frames]: rows drive its pace, which is 1 without them."""
+        if not rows:
+            return np.arange(self._frames) / float(self._fps)
+        pace = self._driven(rows, 1.0) / float(self._fps)
+        return np.concatenate([[0.0], np.cumsum(pace[:-1])])
 
     def _walk(self, side: str, seeds: Sequence[int], modulation: Modulation, mapping: Callable[..., Floats]) -> Path:
         """The walk of `side`, of the render's class or by the weights of several."""

@@ -30,7 +30,7 @@ class Kind(Protocol):
     """A kind of network, as planning and a device need it: the module `kind` of its package. No torch in it."""
 
     ABILITIES: tuple[str, ...]
-    """Targets of modulation that it has: "layers", "camera", "class"."""
+    """Targets of modulation that it has: "layers", "camera", "class", "time"."""
 
     ANY_SIZE: bool
     """True where pictures of any size and shape are computed as such."""

@@ -192,6 +192,7 @@ def _check_length(reader: Any, name: str, settings: RenderSettings, limits: Limi
 def _waveform(song: Path, name: str, settings: str, limits: dict[str, Any], png: bool) -> tuple[dict[str, Any], bytes]:
     from akma_core.audio.reader import open_audio
     from akma_core.modulation.export import curve_json
+    from akma_core.modulation.overview import overview_of, with_overview
     from akma_core.modulation.plot import COLUMNS, plot_curve
     from akma_core.modulation.song_curve import song_curve
     from akma_core.timeline import crop
@@ -201,13 +202,18 @@ def _waveform(song: Path, name: str, settings: str, limits: dict[str, Any], png:
     _check_length(reader, name, wish, Limits(**limits))
     curve, peaks = song_curve(reader, wish.fps, wish, COLUMNS)
     duration, fps = reader.info.duration, float(wish.fps)
+    # An hour's analysis takes a while: it is made for those who say what moves the picture.
+    asked = wish.preset is not None or wish.modulation or wish.hits is not None
+    overview = overview_of(reader, wish, curve, presets=False) if asked else None
     if png:
         first, frames = crop(wish.start, wish.duration, wish.fps, len(curve.values), duration)
         shown = (first / fps, (first + frames) / fps) if frames < len(curve.values) else None
         return {}, plot_curve(
-            curve, peaks, name=name, fps=wish.fps, duration=duration, compression=wish.compression, crop=shown
-        )
-    return {}, curve_json(curve, wish, duration)
+            curve, peaks, name=name, fps=wish.fps, duration=duration, compression=wish.compression, crop=shown,
+            overview=overview,
+        )  # fmt: skip
+    data = curve_json(curve, wish, duration)
+    return {}, with_overview(data, overview) if overview else data
 
 
 def _plot(song: Path, plan: str, name: str) -> tuple[dict[str, Any], bytes]:

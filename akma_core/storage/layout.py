@@ -4,21 +4,28 @@ from fractions import Fraction
 
 SONGS = "songs/"
 SEEDS = "seeds/"
+PLAN, CURVE, COLUMNS, SOUND_NOTES = "plan.json", "curve.npy", "curves.npz", "sound/notes.json"
+VIDEO, MANIFEST, DONE = "video.mp4", "manifest.json", "done"
 
 
-def chunk_key(render_id: str, index: int) -> str:
-    """Key of a chunk's segment."""
-    return f"renders/{render_id}/chunks/{index:05d}.mp4"
+def render_key(render_id: str, name: str) -> str:
+    """Key of one of a render's objects."""
+    return f"renders/{render_id}/{name}"
 
 
-def flash_key(render_id: str, index: int) -> str:
-    """Key of the track of a chunk's flashes."""
-    return f"renders/{render_id}/chunks/{index:05d}.flash"
+def chunk_name(index: int) -> str:
+    """Name of a chunk's segment."""
+    return f"chunks/{index:05d}.mp4"
 
 
-def sound_key(render_id: str, index: int) -> str:
-    """Key of the sound of a chunk."""
-    return f"renders/{render_id}/sound/{index:05d}.mp4"
+def flash_name(index: int) -> str:
+    """Name of the track of a chunk's flashes."""
+    return f"chunks/{index:05d}.flash"
+
+
+def sound_name(index: int) -> str:
+    """Name of the sound of a chunk."""
+    return f"sound/{index:05d}.mp4"
 
 
 def song_key(song_id: str, suffix: str) -> str:

@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Protocol, TypeVar
 
+import av
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,9 +22,10 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from torch import Tensor
 
 from akma_core import __version__
+from akma_core.errors import FailureError
 from akma_core.files import sha256_of
 from akma_core.media.encoder import Encoder, choose
-from akma_core.media.encoder_thread import EncoderThread
+from akma_core.media.encoder_pool import EncoderPool
 from akma_core.media.pixel_format import CAPTIONS
 from akma_core.media.resize import resize
 from akma_core.media.video_reader import FrameReader, VideoFile
@@ -32,7 +34,7 @@ from akma_core.render.chunk_folder import ChunkFolder
 from akma_core.render.plan_base import Count, DevicePart, Digest, EncoderPart, libraries
 from akma_core.settings import FrameRate
 from akma_core.timeline import Chunk
-from akma_core.upscale.remux import Fit, fit, join
+from akma_core.upscale.remux import Fit, fit, join, recoded
 
 CHUNK_SECONDS = 1  # less than a render's: an upscaled frame costs many times a generated one
 MAX_CHUNK = 120  # frames
@@ -197,7 +199,8 @@ class UpscaleOutput(ChunkFolder):
         plan, pictures = self.plan, FrameReader(self.clip)
         size = plan.height, plan.width
         batches = _batches(self.missing(), pictures, plan.device.batch)
-        with EncoderThread(plan.make_encoder(), self.path, on_frames) as encoding, closing(_ahead(batches)) as source:
+        pool = EncoderPool(plan.make_encoder(), self.path, on_frames, step=plan.device.batch)
+        with pool as encoding, closing(_ahead(batches)) as source:
             for chunk, rgb in source:
                 large = resize(network(torch.from_numpy(rgb).to(network.device)), *size)
                 encoding.put(chunk, rgb_to_yuv420(large).cpu().numpy())
@@ -206,6 +209,8 @@ class UpscaleOutput(ChunkFolder):
             notes.append(
                 f"{pictures.repeated} damaged pictures could not be decoded: the one before each stands in for it"
             )
+        if pictures.patched:
+            notes.append(f"{pictures.patched} damaged pictures were completed by the decoder, as well as it could")
         if pictures.captions and CAPTIONS not in plan.notes:
             notes.append(CAPTIONS)
         return tuple(notes)
@@ -214,7 +219,15 @@ class UpscaleOutput(ChunkFolder):
         """Join the chunks with the clip's other tracks, put manifest and video in place; returns the manifest."""
         plan = self.plan
         places = Fit(plan.suffix, plan.copied, plan.encoded, ())
-        found = join(self.clip, [self.path(chunk) for chunk in plan.chunks()], plan.make_encoder(), places, self.whole)
+        segments, encoder = [self.path(chunk) for chunk in plan.chunks()], plan.make_encoder()
+        try:
+            found = join(self.clip, segments, encoder, places, self.whole)
+        except FailureError as error:
+            # What a few packets of the trial did not show: one far behind them that the container refuses.
+            if not isinstance(error.__cause__, av.InvalidDataError) or not plan.copied:
+                raise
+            places = recoded(self.clip, places)
+            found = [*places.notes, *join(self.clip, segments, encoder, places, self.whole)]
         return self.publish(self.whole, (*notes, *found))
 
 

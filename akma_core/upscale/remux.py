@@ -89,6 +89,15 @@ def fit(clip: VideoFile) -> Fit:
         return Fit(suffix, tuple(track.index for track in copied), tuple(anew), tuple(notes))
 
 
+def recoded(clip: VideoFile, fit: Fit) -> Fit:
+    """The same container with all sound encoded anew, for sound so damaged that it cannot be copied into it."""
+    with opened(clip.path, clip.stream) as (source, _):
+        sounds = {track.index for track in _tracks(source) if track.type == "audio"}
+    copied = tuple(index for index in fit.copied if index not in sounds)
+    encoded = tuple(sorted({*fit.encoded, *(index for index in fit.copied if index in sounds)}))
+    return Fit(fit.suffix, copied, encoded, ("the sound is damaged and could not be copied: encoded again",))
+
+
 def join(clip: VideoFile, segments: Sequence[Path], encoder: Encoder, fit: Fit, output: Path) -> list[str]:
     """Join the segments of all pictures of `clip`, each at its own time, with the clip's sound, subtitles, chapters,
     names and rotation, into exactly `output`, whose suffix is fit's.
@@ -129,12 +138,19 @@ def join(clip: VideoFile, segments: Sequence[Path], encoder: Encoder, fit: Fit, 
                 _others(clip, source, into, start, strict=kind != "matroska"),
                 key=_time,
             )
-            write_packets(container, packets, output)
+            left_out = list[int]()
+
+            def spare(packet: AnyPacket) -> bool:
+                left_out.append(packet.stream_index)
+                return packet.stream_index != video.index
+
+            write_packets(container, packets, output, spare)
         except BaseException:
             discard(container, output)
             raise
     damaged = sum(track.damaged for track in into.values() if isinstance(track, Recoder))
-    return [f"{damaged} damaged packet(s) of sound could not be decoded: silence there"] if damaged else []
+    notes = [f"{damaged} damaged packet(s) of sound could not be decoded: silence there"] if damaged else []
+    return [*notes, f"left out: {len(left_out)} damaged packet(s) of sound or subtitles"] if left_out else notes
 
 
 def _tracks(source: InputContainer) -> list[Stream]:

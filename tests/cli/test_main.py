@@ -60,15 +60,16 @@ def test_help_gives_every_option_with_its_range_and_default(akma: Akma, monkeypa
     fields = {field.alias or name for name, field in RenderSettings.model_fields.items()}
     assert fields == RANGES.keys() - NO_SETTINGS
     commands = {"render": set(RANGES), "waveform": {"fps", "window_length", "polyorder", "compression", "original",
-                "channels", "start", "duration"},
-                "seeds": {"model", "class", "truncation_psi", "noise", "device", "seeds"}}  # fmt: skip
+                "channels", "start", "duration", "own_curve", "preset", "strength", "modulation", "hits", "stem",
+                "curve"},
+                "seeds": {"model", "class", "truncation_psi", "noise", "device", "seeds", "rank"}}  # fmt: skip
     for command, expected in commands.items():
         shown = akma(command, "--help")
         assert (shown.code, shown.err) == (0, "")
         options = dict(re.findall(r"^  (?:-\w.*, )?--([a-z-]+)(?: [^ ]+)? +(.*)$", shown.out, re.MULTILINE))
         found = {SETTING.get(name, name.replace("-", "_")): text for name, text in options.items()}
         assert found.keys() - {"help", "output"} == expected
-        for name in expected - {"seeds"}:
+        for name in expected - {"seeds", "rank"}:
             for words in RANGES[name]:
                 assert words in found[name], name
     assert "default: 0-15" in akma("seeds", "--help").out

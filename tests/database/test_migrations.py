@@ -59,10 +59,11 @@ def test_tables_of_before_versions_on_every_database(url: str) -> None:
         migrations.migrate(connection)
         for table, column in (
             ("akma_renders", "metadata"), ("akma_renders", "video_bytes"), ("akma_renders", "video_sha256"),
-            ("akma_segments", "bytes"), ("akma_segments", "sha256"), ("akma_renders", "files"),
+            ("akma_renders", "files"),
         ):  # fmt: skip
             connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-        connection.execute(sa.text("DROP TABLE akma_songs"))
+        for table in ("akma_songs", "akma_objects", "akma_deliveries"):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
         connection.execute(sa.text(f"DROP TABLE {migrations.VERSION_TABLE}"))
     engine.dispose()
     database = Database(url)

@@ -171,3 +171,10 @@ def test_a_webhook_is_unsent_until_something_became_of_it(database: Database) ->
     database.update(told, unless_over=False, webhook="sent")
     assert database.unsent() == []
     assert waits in {render.id for render in database.waiting()}
+
+
+def test_progress_says_whether_a_device_is_there(database: Database) -> None:
+    render_id = accept(database)
+    assert not database.progress([render_id])[render_id].has_device
+    database.beat("w-0", "1", "cpu", "cpu", 0)
+    assert database.progress([render_id])[render_id].has_device

@@ -14,8 +14,9 @@ import pytest
 from akma_core import timeline
 from akma_core.audio.reader import open_audio
 from akma_core.errors import FailureError, RequestError
+from akma_core.jobs.objects import RenderStoppedError
 from akma_core.jobs.progress import ProgressTracker
-from akma_core.jobs.stages import KEPT, RenderStoppedError
+from akma_core.jobs.stages import KEPT
 from akma_core.render.chunk_folder import RenderFolder
 from akma_core.render.flashes import track_path
 from akma_core.render.manifest import read_plan
@@ -269,7 +270,9 @@ def test_a_cancelled_render_is_not_joined_to_its_end(hand: Stage, song: Path) ->
     hand.everything(render_id)
     hand.database.update(render_id, stage="rendering")
     cancel_at(hand, render_id, "video")
-    assert hand.stages.finish(render_id) is False
+    with pytest.raises(RenderStoppedError):
+        hand.stages.finish(render_id)
+    assert "done" not in hand.keys(render_id)
     render = hand.database.get(render_id)
     assert render
     assert render.status == "cancelled"

@@ -18,11 +18,11 @@ import pytest
 from akma_core.config import read_environment
 from akma_core.database import Database
 from akma_core.errors import FailureError, RequestError
-from akma_core.jobs import webhook_payload, workflows
-from akma_core.jobs.stages import RenderStoppedError, Stages
+from akma_core.jobs import workflows
+from akma_core.jobs.objects import RenderStoppedError
+from akma_core.jobs.stages import Stages
 from akma_core.render import plan_base
-from akma_core.webhook import WebhookError
-from tests.support.rows import accept, new_render
+from tests.support.rows import accept
 from tests.support.stagehand import Stage, stage
 
 
@@ -164,32 +164,6 @@ def test_what_is_over_is_let_go_without_a_word(desk: Desk, capsys: pytest.Captur
     assert desk.error(render_id) == ("queued", None, None)
     assert desk.stages.forgotten == [render_id]
     assert capsys.readouterr().out == ""
-
-
-def test_a_webhook_that_fails_is_not_the_renders_failure(desk: Desk) -> None:
-    passing = WebhookError("answered 503", transient=True)
-    render_id = desk.attempt(passing, passing, WebhookError("answered 404", transient=False), name="webhook")
-    assert desk.stages.stopping.pauses == [1, 2]
-    assert desk.error(render_id) == ("queued", None, None)
-    render = desk.database.get(render_id)
-    assert render
-    assert render.webhook == "answered 404"
-
-
-@pytest.mark.usefixtures("desk")
-def test_every_try_of_a_webhook_is_the_same_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[tuple[str, dict[str, Any], str]] = []
-    monkeypatch.setattr(
-        webhook_payload, "send", lambda url, body, _, **more: sent.append((url, json.loads(body), more["delivery"]))
-    )
-    render = new_render(webhook_url="https://a/", status="failed", error_code="bad_audio", error_message="no song")
-    for _ in range(2):
-        webhook_payload.send_webhook(render, read_environment(), b"secret")
-    assert sent[0] == sent[1]
-    url, body, delivery = sent[0]
-    assert (url, body["id"], body["status"], delivery) == ("https://a/", render.id, "failed", render.id)
-    assert body["error"] == {"code": "bad_audio", "message": "no song"}
-    assert "owner" not in body
 
 
 # With DBOS, in a process that may be killed

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from akma_core.media.energy import energies
 
@@ -9,10 +10,13 @@ RNG = np.random.default_rng(0)
 NOISE = RNG.integers(0, 256, (96, 128, 3)).astype(np.float64)
 
 
-def picture(contrast: float, colour: float = 1.0) -> np.ndarray:
+def picture(contrast: float, colour: float = 1.0) -> NDArray[np.uint8]:
     blocks = np.kron(NOISE[::8, ::8], np.ones((8, 8, 1)))
     grey = blocks.mean(2, keepdims=True)
-    return np.clip(128 + contrast * (grey + colour * (blocks - grey) - 128), 0, 255).astype(np.uint8)
+    shown: NDArray[np.uint8] = np.clip(128 + contrast * (grey + colour * (blocks - grey) - 128), 0, 255).astype(
+        np.uint8
+    )
+    return shown
 
 
 def test_more_contrast_detail_or_colour_is_more_energy() -> None:

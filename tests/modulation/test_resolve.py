@@ -81,6 +81,7 @@ def test_keys_and_loops_change_the_walks() -> None:
         ("hit -> camera.x", "modulation row 2 (hit -> camera.x): network lamp has no camera"),
         ("hit -> pull:coarse", "modulation row 2 (hit -> pull): network lamp has no rows of ws"),
         ("loudness -> class:1", "modulation row 2 (loudness -> class): network lamp has no classes to blend"),
+        ("loudness -> time", "modulation row 2 (loudness -> time): network lamp has no motion of its own"),
     ],
 )
 def test_what_a_network_cannot_do_is_refused_by_name(line: str, message: str) -> None:
@@ -88,7 +89,7 @@ def test_what_a_network_cannot_do_is_refused_by_name(line: str, message: str) ->
     with pytest.raises(RequestError) as caught:
         check_network(modulation, [], "lamp")
     assert caught.value.message == message
-    check_network(modulation, ["camera", "layers", "class"], "lamp")
+    check_network(modulation, ["camera", "layers", "class", "time"], "lamp")
     if "class" in line:
         with pytest.raises(RequestError, match=r"class 1 does not exist: network lamp has 1$"):
             check_network(modulation, ["class"], "lamp", 1)

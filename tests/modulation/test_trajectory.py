@@ -223,3 +223,20 @@ def test_frames_at_other_rates_are_the_same_moments() -> None:
     row = "hit -> pull 0.8"
     at = [trajectory_of(modulation_of(row), song, fps=Fraction(fps)) for song, fps in ((slow, 24), (fast, 60))]
     assert np.abs(at[0](12, 13).ws - at[1](30, 31).ws).max() < 0.05
+
+
+def test_the_curve_drives_the_time_of_what_moves_by_itself() -> None:
+    even = trajectory_of(modulation_of(), SONG)(0, FRAMES).seconds
+    assert even is not None
+    assert np.allclose(even, np.arange(FRAMES) / 30)
+    driven = trajectory_of(modulation_of("curve -> time 2 offset=0.25"), SONG)
+    seconds = driven(0, FRAMES).seconds
+    assert seconds is not None
+    pace = 0.25 + 2 * CURVE.astype(np.float32).astype(np.float64)
+    assert seconds[0] == 0
+    assert np.abs(np.diff(seconds) - pace[:-1] / 30).max() < 1e-8
+    assert np.array_equal(driven(50, 60).seconds, seconds[50:60])  # type: ignore[arg-type]
+    pushed = trajectory_of(modulation_of("hit -> time 1 decay=0.2 gap=0"), SONG)(0, FRAMES).seconds
+    assert pushed is not None
+    assert np.diff(pushed).min() >= 1 / 30 - 1e-12  # a hit hurries the waves on, nothing turns them back
+    assert pushed[-1] > even[-1]

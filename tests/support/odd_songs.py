@@ -108,7 +108,7 @@ class OddSong:
         return path
 
 
-MP3 = {"more": 2 * 2600, "less": 0}
+MP3: dict[str, Any] = {"more": 2 * 2600, "less": 0}
 
 
 def mp3(samples: int, seed: int = 0, channels: int = 2, rate: int = 44100) -> bytes:

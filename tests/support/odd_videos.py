@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.support.clips import Pixels, make_clip
 
@@ -144,7 +145,7 @@ class OddVideo:
 
     suffix: str
     make: Callable[[Path], object]
-    pictures: Sequence[float]
+    pictures: Sequence[float] | NDArray[np.float64]
     """Gray of each picture."""
     note: str | None = None
     sound: float | None = None

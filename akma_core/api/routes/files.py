@@ -15,8 +15,9 @@ from akma_core.api.responses import KEEP, no_file, stored_file
 from akma_core.api.watch import snapshot_of
 from akma_core.database import Render
 from akma_core.errors import RequestError
+from akma_core.jobs.objects import DamagedError, RenderObjects
 from akma_core.storage import MissingKeyError
-from akma_core.storage.layout import chunk_key
+from akma_core.storage.layout import chunk_name
 
 PICTURES = 8 << 20  # bytes of waveforms and posters kept in memory
 MAX_SEGMENT = 256 << 20  # bytes
@@ -105,13 +106,14 @@ async def get_poster(request: Request, render_id: RenderId, state: StateDep, cal
         return Response(status_code=304, headers=headers)
 
     async def make() -> bytes:
-        segment = await run_in_threadpool(state.storage.get_bytes, chunk_key(render.id, index), MAX_SEGMENT)
+        objects = RenderObjects(state.database, state.storage)
+        segment = await run_in_threadpool(objects.get_bytes, render.id, chunk_name(index), MAX_SEGMENT)
         return await run_in_threadpool(poster_of, segment)
 
     pictures = one(request, "pictures", lambda: SingleFlightCache(PICTURES))
     try:
         return Response(await pictures.get(f"poster {tag}", make), media_type="image/jpeg", headers=headers)
-    except MissingKeyError:
+    except DamagedError:
         raise no_file(render, "poster") from None
 
 

@@ -27,9 +27,9 @@ from akma_core.api.state import State
 from akma_core.api.watch import RenderSnapshot, RenderWatcher, WatcherDep, snapshot_of
 from akma_core.database import Database, Render
 from akma_core.errors import RequestError
+from akma_core.jobs.objects import DamagedError, RenderObjects
 from akma_core.media import hls
-from akma_core.storage import MissingKeyError
-from akma_core.storage.layout import chunk_key, sound_key
+from akma_core.storage.layout import chunk_name, sound_name
 
 HOLD = 15.0  # seconds that a request waits for the first chunk: hls.js waits 20, and asks again three times
 NATIVE = 3  # chunks that Chromium's own player wants to see before it plays
@@ -99,7 +99,9 @@ async def get_fragment(
     fragments = one(request, "fragments", lambda: SingleFlightCache(FRAGMENTS))
     try:
         data = await fragments.get(f"{render_id}/{name}", make)
-    except MissingKeyError:
+    except DamagedError as error:
+        if not error.gone:  # while the render goes on it is made again: 503, and the player comes back
+            raise
         raise RequestError("this part of the stream is not there", code="not_found") from None
     return Response(data, media_type=hls.MIME_MEDIA, headers=FOREVER)
 
@@ -135,8 +137,9 @@ def _make(state: State, render: Render, name: str) -> bytes:
     index = 0 if name == INITIAL else int(File(name).stem)
     with tempfile.TemporaryDirectory(prefix="akma-") as folder:
         segment, piece = File(folder, "segment.mp4"), File(folder, "piece.mp4")
-        state.storage.get_file(chunk_key(render.id, index), segment)
-        state.storage.get_file(sound_key(render.id, index), piece)
+        objects = RenderObjects(state.database, state.storage)
+        objects.get_file(render.id, chunk_name(index), segment)
+        objects.get_file(render.id, sound_name(index), piece)
         if name == INITIAL:
             return hls.initialisation(segment, piece)
         start = sum(_frames(state.database, render.id)[:index])

@@ -1,5 +1,6 @@
 """Networks over HTTP: which there are, and an administrator's own."""
 
+import json
 from pathlib import PurePath
 from typing import Annotated
 
@@ -88,6 +89,29 @@ async def import_model(request: Request, response: Response, state: StateDep, ca
     event("model_imported", by=caller.name, model=card.name, digest=card.digest)
     response.headers["Location"] = f"{prefix()}/v1/models/{card.name}"
     return model_response(card, built_in=False)
+
+
+@router.delete("/{name}")
+def delete_model(
+    name: Annotated[str, Path(max_length=100)], state: StateDep, caller: CallerDep
+) -> ModelResponse | UpscalerResponse:
+    """Remove an imported network; 409 while a render that waits or runs is of it. Administrators only."""
+    caller.check_admin()
+    models, larger = _known(state.storage)
+    known: list[ModelResponse | UpscalerResponse] = [*models, *larger]
+    found = next((each for each in known if each.name == name), None)
+    if found is None:
+        raise RequestError(f"there is no network {name[:80]!r}: GET /v1/models lists them", code="not_found")
+    if found.built_in:
+        raise RequestError(f"{name} is built in, and cannot be removed", code="bad_name", field="name")
+    field, kind = ("model", registry.NETWORKS) if found in models else ("upscale", registry.UPSCALERS)
+    for render in state.database.waiting():
+        wish, _, tag = str(json.loads(render.settings).get(field, "")).partition(":")
+        if wish == name or (len(tag or wish) >= registry.SHORT and found.digest.startswith(tag or wish)):
+            raise RequestError(f"{name} is in use by a render that is {render.status}: try again later", code="in_use")
+    kind.remove(state.storage, kind.find(state.storage, name))  # type: ignore[arg-type]
+    event("model_deleted", by=caller.name, model=name, digest=found.digest)
+    return found
 
 
 def _wish(fields: dict[str, str], file_name: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from akma_core.api.state import State
 from akma_core.api.upload import Received, fields_of
 from akma_core.errors import RequestError
 from akma_core.jobs.submission import new_id, parse
-from akma_core.settings import CURVE_SETTINGS, RenderSettings, parse_seeds
+from akma_core.settings import CURVE_SETTINGS, ROW_SETTINGS, RenderSettings, parse_seeds
 
 PNG, JSON = "image/png", "application/json"
 STILLS = 9  # of a preview, at most
@@ -31,6 +31,8 @@ PREVIEW_SECONDS = 120.0
 SMALL = 64 << 10  # bytes of a form that may have no song
 MAX_STILLS_BYTES = 64 << 20  # of one answer
 
+WAVEFORM = (*CURVE_SETTINGS, *ROW_SETTINGS)
+
 router = APIRouter(prefix="/v1", tags=["preview"])
 
 
@@ -38,11 +40,11 @@ router = APIRouter(prefix="/v1", tags=["preview"])
     "/waveform",
     response_class=Response,
     responses={200: {"content": {JSON: {"schema": {"type": "object"}}, PNG: {"schema": {"type": "string"}}}}},
-    openapi_extra=form({"audio": AUDIO, "song": SONG, **settings_fields(CURVE_SETTINGS), "settings": SETTINGS}),
+    openapi_extra=form({"audio": AUDIO, "song": SONG, **settings_fields(WAVEFORM), "settings": SETTINGS}),
 )
 async def compute_waveform(request: Request, state: StateDep, caller: CallerDep) -> Response:
     """The curve that will move the picture, one value a frame, as the JSON that `akma waveform` writes, or a
-    picture with `Accept: image/png`.
+    picture with `Accept: image/png`. With a preset or rows every curve that they use, hits, beats and sections too.
 
     ```
     curl -F audio=@song.wav -F fps=30 -H 'Accept: image/png' -o curve.png http://127.0.0.1:3000/v1/waveform
@@ -50,7 +52,7 @@ async def compute_waveform(request: Request, state: StateDep, caller: CallerDep)
     """
     kind = preferred_type(request, JSON, PNG)
     async with song_input(request, state, caller) as (song, fields):
-        if unknown := next((name for name in fields if name not in CURVE_SETTINGS), None):
+        if unknown := next((name for name in fields if name not in WAVEFORM), None):
             raise RequestError(f"unknown setting {unknown[:60]!r}", code="unknown_setting", field=unknown[:60])
         settings = RenderSettings.parse(fields)
         limits = state.submission.limits

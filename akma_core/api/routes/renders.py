@@ -1,4 +1,4 @@
-"""Renders over HTTP: submit, look, list, cancel."""
+"""Renders over HTTP: submit, look, list, cancel, delete."""
 
 import re
 from typing import Annotated
@@ -12,6 +12,7 @@ from akma_core.api.openapi import AUDIO, SETTINGS, SONG, STEMS, form, settings_f
 from akma_core.api.schemas import RenderPage, RenderResponse, render_response
 from akma_core.api.song_input import song_input, stems_of
 from akma_core.errors import RequestError
+from akma_core.jobs import cleanup
 from akma_core.log import event
 from akma_core.status import Status
 
@@ -111,13 +112,22 @@ async def get_render(render_id: RenderId, state: StateDep, caller: CallerDep) ->
 
 
 @router.delete("/{render_id}")
-def cancel_render(render_id: RenderId, state: StateDep, caller: CallerDep) -> RenderResponse:
-    """Cancel a render; again is no harm. One that is done or has failed is left as it is: 409."""
+def delete_render(
+    render_id: RenderId,
+    state: StateDep,
+    caller: CallerDep,
+    only_cancel: Annotated[bool, Query(description="true: leave one that is over as it is, 409")] = False,
+) -> RenderResponse:
+    """Cancel a render that waits or runs; remove one that is over, with its files. The answer is how it was left."""
     find_render(state, caller, render_id)
     cancelled = state.database.cancel(render_id)
     render = find_render(state, caller, render_id)
+    answer = render_response(state, render, state.database.progress([render_id])[render_id])
     if cancelled:
         event("render_cancelled", render=render_id, by=caller.name)
-    elif render.status != "cancelled":
+    elif only_cancel and render.status != "cancelled":
         raise RequestError(f"this render is over already: it is {render.status}", code="already_over")
-    return render_response(state, render, state.database.progress([render_id])[render_id])
+    elif not only_cancel:
+        cleanup.delete_render(state.database, state.storage, render_id)
+        event("render_deleted", render=render_id, by=caller.name)
+    return answer

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 VERSION_TABLE = "akma_schema"
 FIRST = "0001"
-HEAD = "0003"
+HEAD = "0005"
 """The step that this AKMA needs; the last one in `versions/`."""
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-ABILITIES = ("layers", "camera")
-"""Targets of rows that it has: its one row of ws, and the camera."""
+ABILITIES = ("layers", "camera", "time")
+"""Targets of rows that it has: its one row of ws, the camera, and the pace of its waves."""
 ANY_SIZE = True
 """Pictures of any size and shape, computed as such."""
 WIDE = False

@@ -41,6 +41,23 @@ def test_names_that_are_none(root: httpx.Client, name: str) -> None:
     assert root.get(f"/v1/models/{name}").status_code in (404, 422)
 
 
+def test_a_network_is_removed_unless_a_render_needs_it(served: Service, root: httpx.Client, tmp_path: Path) -> None:
+    with hand(served):
+        assert import_network(root, name="old-sea").status_code == 201
+    song = write_song(tmp_path / "a.wav", 1)
+    with served.client("ann") as ann, song.open("rb") as file:
+        answer = ann.post("/v1/renders", files={"audio": ("a.wav", file)}, data={"model": "old-sea", "fps": "5"})
+        assert answer.status_code == 202, answer.text
+        error(ann.delete("/v1/models/old-sea"), 403, "forbidden")
+        assert "in use" in error(root.delete("/v1/models/old-sea"), 409, "in_use")
+        ann.delete(f"/v1/renders/{answer.json()['id']}")
+    assert root.delete("/v1/models/old-sea").json()["name"] == "old-sea"
+    error(root.get("/v1/models/old-sea"), 404, "not_found")
+    error(root.delete("/v1/models/old-sea"), 404, "not_found")
+    assert "built in" in error(root.delete("/v1/models/ink"), 422, "bad_name")
+    assert served.keys("models/") == []
+
+
 def test_only_administrators_bring_networks(served: Service) -> None:
     with served.client("ann") as ann:
         error(import_network(ann), 403, "forbidden")

@@ -177,7 +177,12 @@ def test_progress_is_told(served: Service, ann: httpx.Client, song: Path) -> Non
     told = ann.get(f"/v1/renders/{render_id}").json()
     assert (told["status"], told["frames_done"], told["seconds_left"]) == ("done", 24, None)
     assert told["started"] <= told["finished"]
-    assert "is done" in error(ann.delete(f"/v1/renders/{render_id}"), 409, "already_over")
+    assert "is done" in error(ann.delete(f"/v1/renders/{render_id}?only_cancel=true"), 409, "already_over")
+    assert served.keys(f"renders/{render_id}/")
+    assert ann.delete(f"/v1/renders/{render_id}").json()["status"] == "done"
+    assert served.keys(f"renders/{render_id}/") == []
+    error(ann.get(f"/v1/renders/{render_id}"), 404, "not_found")
+    error(ann.delete(f"/v1/renders/{render_id}"), 404, "not_found")
 
 
 def test_a_failure_says_why(served: Service, ann: httpx.Client, song: Path) -> None:
@@ -185,13 +190,15 @@ def test_a_failure_says_why(served: Service, ann: httpx.Client, song: Path) -> N
     served.database.fail(render_id, "audio_damaged", "song.wav: ends early")
     told = ann.get(f"/v1/renders/{render_id}").json()
     assert told["error"] == {"code": "audio_damaged", "message": "song.wav: ends early"}
-    error(ann.delete(f"/v1/renders/{render_id}"), 409, "already_over")
+    error(ann.delete(f"/v1/renders/{render_id}?only_cancel=true"), 409, "already_over")
+    assert ann.delete(f"/v1/renders/{render_id}").json()["status"] == "failed"
+    error(ann.get(f"/v1/renders/{render_id}"), 404, "not_found")
 
 
 def test_cancelling(served: Service, ann: httpx.Client, root: httpx.Client, song: Path) -> None:
     mine, other = (submit(ann, song, **TINY).json()["id"] for _ in range(2))
-    for _ in range(2):
-        response = ann.delete(f"/v1/renders/{mine}")
+    for query in ("", "?only_cancel=true"):
+        response = ann.delete(f"/v1/renders/{mine}{query}")
         assert (response.status_code, response.json()["status"]) == (200, "cancelled")
     assert served.database.alive([mine, other]) == {other}
     assert root.delete(f"/v1/renders/{other}").json()["status"] == "cancelled"

@@ -26,7 +26,9 @@ def planes_of(levels: NDArray[np.float64], share: float = 1.0) -> NDArray[np.uin
 
 def shown(planes: NDArray[np.uint8], borders: list[int]) -> tuple[NDArray[np.uint8], int, NDArray[np.uint8]]:
     """Frames as chunks between `borders` show them, how many were held, and all of them small."""
-    out, held, small = [], 0, []
+    out: list[NDArray[np.uint8]] = []
+    small: list[NDArray[np.uint8]] = []
+    held = 0
     for start, stop in pairwise(borders):
         hold = Hold(GRID, FPS, stop - start, limit=True)
         out += [hold(planes[k : min(k + 3, stop)]) for k in range(start, stop, 3)]

@@ -1,0 +1,61 @@
+"""Pictures in half precision against those in float32, on the same device."""
+
+import torch
+from torch import Tensor
+
+from akma_core.networks import builtin, kinds
+from akma_core.networks.picture import to_uint8
+
+from .bench import Bench
+from .figure import Figure, Figures, psnr
+from .networks import RESOLUTIONS, SMALL, Shape, some_w
+
+LIMIT = 45.0  # dB
+LEAST_CONTRAST = 10.0  # of 255: flat pictures would agree whatever the arithmetic
+PICTURES = 2
+
+
+def stylegan3_t(bench: Bench) -> Figures:
+    """StyleGAN3 T of each size."""
+    return _sizes(bench, "t")
+
+
+def stylegan3_r(bench: Bench) -> Figures:
+    """StyleGAN3 R of each size."""
+    return _sizes(bench, "r")
+
+
+def stylegan2(bench: Bench) -> Figures:
+    """StyleGAN2 config f of each size."""
+    return _sizes(bench, "f")
+
+
+def ink(bench: Bench) -> Figures:
+    """The built-in network."""
+    return _compared(bench, kinds.load(builtin.find("ink")[0]), "ink")
+
+
+def _sizes(bench: Bench, kind: str) -> Figures:
+    for resolution in (SMALL,) if bench.small else RESOLUTIONS:
+        shape = Shape(f"{kind}-{resolution}")
+        yield from _compared(bench, shape.generator(small=bench.small), shape.name)
+
+
+@torch.inference_mode()
+def pictures_of(synthesis: torch.nn.Module, w: Tensor, *, half: bool) -> Tensor:
+    """uint8 [n, H, W, 3] one at a time, in half precision or in float32 without TF32."""
+    synthesis.use_fp16(half)  # type: ignore[operator]
+    torch.backends.cudnn.allow_tf32 = half
+    ws = w[:, None].expand(-1, int(synthesis.num_ws), -1)  # type: ignore[arg-type]
+    return torch.cat([to_uint8(synthesis(row[None])) for row in ws])
+
+
+def _compared(bench: Bench, generator: torch.nn.Module, name: str) -> Figures:
+    synthesis = generator.synthesis.to(bench.device)
+    w = torch.from_numpy(some_w(PICTURES, int(generator.w_dim))).to(bench.device)  # type: ignore[arg-type]
+    if name == "ink":  # a trained network's w is near its mapping's
+        z = torch.from_numpy(some_w(PICTURES, int(generator.z_dim)))  # type: ignore[arg-type]
+        w = generator.mapping(z)[:, 0].to(bench.device)  # type: ignore[operator]
+    exact = pictures_of(synthesis, w, half=False)
+    yield Figure(f"{name} contrast", float(exact.to(torch.float32).std()), "of 255", at_least=LEAST_CONTRAST)
+    yield Figure(f"{name} half precision", psnr(exact, pictures_of(synthesis, w, half=True)), "dB", at_least=LIMIT)
