@@ -17,12 +17,8 @@ import { chosenModel } from './look/network';
 import { RendersList } from './renders-list';
 import { Stream } from './stream';
 
-const SHAPES: readonly { title: string; size: string }[] = [
-  { title: '16:9', size: '1920x1080' },
-  { title: '9:16', size: '1080x1920' },
-  { title: '1:1', size: '1080x1080' },
-];
-const HERE = ['size', 'upscale', 'crf', 'fps', 'start', 'duration'];
+const SHAPES = ['16:9', '9:16', '1:1'];
+const HERE = ['shape', 'size', 'upscale', 'crf', 'fps', 'start', 'duration'];
 
 const told = signal<string>('');
 const sending = signal(false);
@@ -41,7 +37,7 @@ export function RenderPart(): ComponentChild {
     }, 300);
     return () => clearTimeout(timer);
   }, [found?.id, settings.value]);
-  const size = settings.value['size'];
+  const shape = settings.value['shape'];
   const others = [...fields.value.values()].filter((each) => each.group === 'output' && !HERE.includes(each.name));
   return (
     <div class="columns">
@@ -49,18 +45,19 @@ export function RenderPart(): ComponentChild {
         <h2>Video</h2>
         <fieldset class="switch">
           <legend class="unseen">Shape</legend>
-          <label class={size === undefined ? 'chosen' : ''}>
-            <input type="radio" name="shape" class="unseen" checked={size === undefined} onChange={() => change({ size: undefined })} />
+          <label class={shape === undefined ? 'chosen' : ''}>
+            <input type="radio" name="shape" class="unseen" checked={shape === undefined} onChange={() => change({ shape: undefined })} />
             The network’s{model ? `, ${model.width} × ${model.height}` : ''}
           </label>
-          {SHAPES.map((shape) => (
-            <label key={shape.size} class={size === shape.size ? 'chosen' : ''}>
-              <input type="radio" name="shape" class="unseen" checked={size === shape.size} onChange={() => change({ size: shape.size, outscale: undefined })} />
-              {shape.title}
+          {SHAPES.map((each) => (
+            <label key={each} class={shape === each ? 'chosen' : ''}>
+              <input type="radio" name="shape" class="unseen" checked={shape === each} onChange={() => change({ shape: each })} />
+              {each}
             </label>
           ))}
         </fieldset>
         <div class="settings">
+          <Setting name="shape" />
           <Setting name="size" />
           <Setting name="upscale" choices={['none', ...upscalers.value.map(({ name }) => name)]} />
           <Setting name="crf" />
