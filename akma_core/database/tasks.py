@@ -69,6 +69,7 @@ class WorkerTasks(Engine):
         with self._write() as connection:
             for row in connection.execute(sa.select(tasks).where(dead, tasks.c.answer.is_(None))).all():
                 request = json.loads(row.request)
+                values: dict[str, str | None]
                 same = sa.update(tasks).where(tasks.c.id == row.id, tasks.c.worker == row.worker)
                 if request.get("tried"):
                     message = "it stopped the worker twice: try another size or network"
