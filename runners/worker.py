@@ -70,6 +70,7 @@ class Worker:
         """Take work, from now on."""
         self._device.warm()
         self._jobs.start()
+        self._database.release_tasks(self.name)  # a process of the same name died with them
         for thread in self._periodic:
             thread.start()
         event("worker_started", worker=self.name, device=self._device.name, version=self._jobs.version)

@@ -113,6 +113,19 @@ def test_a_name_belongs_to_one_network(tmp_path: Path) -> None:
         registry.add(storage, converted("r64", tmp_path, called="bay"))
 
 
+def test_a_network_has_one_name_until_it_is_removed(tmp_path: Path) -> None:
+    storage = open_storage((tmp_path / "storage").as_uri())
+    bay = registry.add(storage, converted("t64", tmp_path, called="bay"))
+    shutil.rmtree(tmp_path / "bay")
+    cove = converted("t64", tmp_path, called="cove")
+    with pytest.raises(RequestError, match="here already, as bay: use that name, or delete it first"):
+        registry.add(storage, cove)
+    assert registry.cards(storage) == [bay]
+    registry.NETWORKS.remove(storage, bay)
+    assert list(storage.list("models/")) == []
+    assert registry.add(storage, cove).name == "cove"
+
+
 def test_an_exported_network_is_imported_elsewhere_and_exported_again(tmp_path: Path) -> None:
     """Without a pickle: safetensors and JSON, to the bit."""
     first, second, home = tmp_path / "first", tmp_path / "second", tmp_path / "elsewhere"

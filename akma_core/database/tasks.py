@@ -12,6 +12,7 @@ from akma_core.database.schema import Row, events, facts, tasks, workers
 
 FRESH = 10.0  # seconds after which a worker that says nothing counts as gone
 MAX_EVENTS = 500  # lines of a render's log that are read, the latest
+SILENT = 30.0  # seconds after which what a worker had in hand is given to another
 KEPT = 3600.0  # seconds that an task is kept
 
 
@@ -56,6 +57,28 @@ class WorkerTasks(Engine):
             mine = sa.update(tasks).where(tasks.c.id == row.id, tasks.c.worker.is_(None)).values(worker=worker)
             taken = connection.execute(mine).rowcount > 0
         return (row.id, row.kind, json.loads(row.request)) if taken else None
+
+    def release_tasks(self, worker: str | None = None) -> int:
+        """Let others take what `worker` had in hand when it died, or what all had that are silent; how many went back.
+
+        Once: what took two workers with it fails.
+        """
+        heard = sa.select(workers.c.id).where(workers.c.seen > self._now() - SILENT)
+        dead = tasks.c.worker.not_in(heard) if worker is None else tasks.c.worker == worker
+        released = 0
+        with self._write() as connection:
+            for row in connection.execute(sa.select(tasks).where(dead, tasks.c.answer.is_(None))).all():
+                request = json.loads(row.request)
+                values: dict[str, str | None]
+                same = sa.update(tasks).where(tasks.c.id == row.id, tasks.c.worker == row.worker)
+                if request.get("tried"):
+                    message = "it stopped the worker twice: try another size or network"
+                    values = {"answer": '{"failure": true}', "error_code": "poisoned", "error_message": message}
+                else:
+                    values = {"worker": None, "request": json.dumps(request | {"tried": True})}
+                    released += 1
+                connection.execute(same.values(values))
+        return released
 
     def answer(self, task: str, answer: Row | None, code: str | None = None, message: str | None = None) -> None:
         """Store the outcome of a task: an answer, or an error."""

@@ -50,7 +50,10 @@ class PlanStore:
         with open_audio(song) as reader:
             settings = RenderSettings.model_validate_json(render.settings)
             planned = self._device.complete(self._device.plan(settings, reader, digest(song)), reader, files=files)
-        made = planned.plan.model_copy(update={"notes": (*planned.plan.notes, *planned.notes)})
+        notes = [*planned.plan.notes, *planned.notes]
+        if settings.device not in ("auto", kind := planned.plan.device.kind):
+            notes.append(f"device {settings.device} was asked for; the worker that was free has {kind}")
+        made = planned.plan.model_copy(update={"notes": tuple(notes)})
         text = made.model_dump_json(by_alias=True, indent=1).encode()
         before = self._database.expected(render.id).get(PLAN)
         if render.chunks and before and before != checksum_of(text):

@@ -318,6 +318,8 @@ class Jobs:
                     # Not resume_workflow: that counts no tries, and takes from whoever was quicker to rescue it.
                     rescued = DBOS._recover_pending_workflows([executor])
                     event("work_rescued", "warning", executor=executor, workflows=len(rescued))
+        if released := self._database.release_tasks():
+            event("tasks_released", "warning", tasks=released)
         spoken = {row["version"] for row in self._database.workers(VERSION_TIMEOUT)} | {"", self.version}
         for render in self._database.waiting():
             if render.version not in spoken and self._database.reassign(render.id, render.version, self.version):

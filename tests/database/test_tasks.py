@@ -45,6 +45,34 @@ def test_errands_are_taken_in_order_and_answered_with_an_error_too(database: Dat
     assert (row["error_code"], row["error_message"], row["worker"]) == ("internal", "a fault", "w")
 
 
+def test_what_a_dead_worker_had_is_tried_again_once(database: Database) -> None:
+    task = database.ask("preview", {"seeds": [1]})
+    for worker, tries in (("w", {}), ("v", {"tried": True})):
+        database.beat(worker, "1", "cpu", "cpu", 0)
+        assert database.claim(worker) == (task, "preview", {"seeds": [1], **tries})
+        assert database.release_tasks() == 0  # it lives
+        assert database.answered(task) is None
+        assert database.release_tasks(worker) == (0 if tries else 1)
+    row = database.answered(task)
+    assert row
+    assert (row["error_code"], row["error_message"]) == (
+        "poisoned", "it stopped the worker twice: try another size or network",
+    )  # fmt: skip
+
+
+def test_what_a_silent_worker_has_is_given_to_another(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = database.ask("preview", {})
+    database.beat("w", "1", "cpu", "cpu", 0)
+    assert database.claim("w")
+    monkeypatch.setattr("akma_core.database.tasks.SILENT", -5.0)
+    assert database.release_tasks() == 1
+    claimed = database.claim("v")
+    assert claimed
+    assert claimed[0] == task
+    database.answer(task, {})
+    assert database.release_tasks() == 0
+
+
 def test_old_errands_go(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     old, now = database.ask("preview", {}), time.time()
     monkeypatch.setattr(time, "time", lambda: now + 3601)

@@ -56,6 +56,12 @@ def test_the_video_is_what_akma_render_makes(hand: Stage, song: Path, tmp_path: 
     assert hand.left() == []
 
 
+def test_a_wish_for_another_device_is_noted(hand: Stage, song: Path) -> None:
+    wish = "device cuda was asked for; the worker that was free has cpu"
+    assert wish in hand.plan(hand.accept(song, device="cuda")).notes
+    assert wish not in hand.plan(hand.accept(song, device="cpu")).notes
+
+
 def test_a_plan_that_is_begun_again_is_the_same(hand: Stage, song: Path) -> None:
     render_id = hand.accept(song)
     first = hand.plan(render_id)

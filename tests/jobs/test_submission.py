@@ -207,6 +207,15 @@ def test_names_are_never_paths(door: Door, field: str, name: str, tmp_path: Path
     assert door.keys == []
 
 
+def test_a_device_that_no_worker_has_is_refused(door: Door) -> None:
+    assert door.submit(device="cuda")[1]  # nobody knows yet
+    door.database.beat("w-0", "1", "cpu", "CPU", 0)
+    assert refusal(door.submit, device="cuda").field == "device"
+    assert door.submit(device="cpu")[1]
+    door.database.beat("w-1", "1", "nvidia-l4", "NVIDIA L4", 0)
+    assert door.submit(device="cuda")[1]
+
+
 def test_webhooks_go_to_allowed_hosts(door: Door) -> None:
     door = door.limited(webhook_secret="0123456789abcdef", webhook_hosts=("hooks.example.com",))
     render, _ = door.submit(webhook_url="https://hooks.example.com/x", key="k")
