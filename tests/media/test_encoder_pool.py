@@ -1,6 +1,8 @@
 """Encoders side by side: the bytes of one after the other, bounded memory, errors of any of them."""
 
+import os
 import threading
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,7 +35,8 @@ def alone(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("encoders", [1, 2, 4])
 def test_segments_are_those_of_one_after_the_other(tmp_path: Path, encoders: int) -> None:
-    expected, folder, heard = alone(tmp_path / "alone"), tmp_path / "pool", []
+    expected, folder = alone(tmp_path / "alone"), tmp_path / "pool"
+    heard: list[int] = []
     folder.mkdir()
     with EncoderPool(ENCODER, lambda c: folder / f"{c.index}", heard.append, step=2, encoders=encoders) as pool:
         for first in range(0, 4, encoders):
@@ -44,9 +47,18 @@ def test_segments_are_those_of_one_after_the_other(tmp_path: Path, encoders: int
     assert sum(heard) == 40
 
 
+def waiting(goes_on: threading.Event) -> Callable[[int], None]:
+    """What hears of frames, and keeps an encoder until `goes_on`."""
+
+    def hear(_: int) -> None:
+        goes_on.wait()
+
+    return hear
+
+
 def test_room_is_bounded_and_waited_for(tmp_path: Path) -> None:
     goes_on = threading.Event()
-    with EncoderPool(ENCODER, lambda c: tmp_path / f"{c.index}", lambda _: goes_on.wait() and None, encoders=2) as pool:
+    with EncoderPool(ENCODER, lambda c: tmp_path / f"{c.index}", waiting(goes_on), encoders=2) as pool:
         for chunk in CHUNKS[:2]:
             for k in range(encoder_pool.WAITING):
                 assert pool.has_room(chunk)
@@ -63,7 +75,7 @@ def test_room_is_bounded_and_waited_for(tmp_path: Path) -> None:
 def test_large_pictures_wait_in_fewer_batches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(encoder_pool, "ROOM", 2 * encoder_pool.frame_bytes(ENCODER))
     goes_on = threading.Event()
-    with EncoderPool(ENCODER, lambda c: tmp_path / f"{c.index}", lambda _: goes_on.wait() and None, encoders=1) as pool:
+    with EncoderPool(ENCODER, lambda c: tmp_path / f"{c.index}", waiting(goes_on), encoders=1) as pool:
         for k in range(2):
             pool.put(CHUNKS[0], planes(CHUNKS[0], k, k + 1))
         assert not pool.has_room(CHUNKS[0])
@@ -87,9 +99,9 @@ def test_an_error_of_one_ends_all(tmp_path: Path) -> None:
 
 
 def test_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder_pool.os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
     memory = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 64 << 30}
-    monkeypatch.setattr(encoder_pool.os, "sysconf", memory.__getitem__)
+    monkeypatch.setattr(os, "sysconf", memory.__getitem__)
     assert encoders_for(ENCODER) == 9
     large = Encoder(width=3840, height=2160, fps=Fraction(30), crf=16.0)
     assert encoders_for(large) == 9

@@ -20,6 +20,7 @@ from runners.gpu_checks import batches, kernels, memory, nvenc, precision, roofl
 from runners.gpu_checks.bench import Bench
 from runners.gpu_checks.catalog import CHECKS
 from runners.gpu_checks.networks import Shape
+from runners.network import NetworkRunner
 
 CPU = torch.device("cpu")
 triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
@@ -70,9 +71,9 @@ def test_half_precision_that_loses_too_much_is_found(bench: Bench, monkeypatch: 
 
 
 def test_batches_that_differ_are_found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = batches.NetworkRunner.pictures
+    right = NetworkRunner.pictures
     calls = iter(range(10**6))
-    monkeypatch.setattr(batches.NetworkRunner, "pictures", lambda self, w: right(self, w) + next(calls) % 2)
+    monkeypatch.setattr(NetworkRunner, "pictures", lambda self, w: right(self, w) + next(calls) % 2)
     wrong = {figure.name.partition(" ")[2] for figure in batches.graphs(bench) if not figure.good}
     assert "values other the second time" in wrong
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runners.gpu_checks import catalog, suite
+from runners.gpu_checks import catalog
 from runners.gpu_checks.catalog import CHECKS, GpuCheck
 from runners.gpu_checks.figure import Figure, figure_of
 from runners.gpu_checks.suite import ROOT, Result, Suite
@@ -70,13 +70,13 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             monkeypatch.delitem(table, name, raising=False)
     for name in programs:
         monkeypatch.setitem(CHECKS, name, GpuCheck(name, "card:card", 0.7 if name == "hang" else 20))
-    started = suite.subprocess.Popen
+    started = subprocess.Popen
 
     def start(command: list[str], **options: Any) -> Any:
         name = command[4]
         return started([sys.executable, "-c", programs[name]], **options)
 
-    monkeypatch.setattr(suite.subprocess, "Popen", start)
+    monkeypatch.setattr(subprocess, "Popen", start)
     return programs
 
 
