@@ -131,6 +131,16 @@ def test_notes_of_the_sound(hand: Stage, song: Path, how: str) -> None:
     assert names == ["notes.json", "video.mp4", "manifest.json", "done"]
 
 
+@pytest.mark.parametrize("how", HOW)
+def test_the_track_of_a_chunks_flashes(hand: Stage, song: Path, how: str) -> None:
+    render_id = hand.accept(song)
+    assert hand.everything(render_id).flash
+    made = hand.device.lamp.pictures_made
+    damage(hand, render_id, "chunks/00001.flash", how)
+    assert hand.another("1").finish(render_id)
+    assert hand.device.lamp.pictures_made - made == 6  # one chunk
+
+
 def test_chunks_do_without_the_song(hand: Stage, song: Path) -> None:
     expected = finished(hand, song)
     render_id = hand.accept(song)
