@@ -42,7 +42,7 @@ def faults(when: str) -> float:
         keep_mapped()
 
     def picture(_: int) -> None:
-        held = []
+        held: list[torch.Tensor] = []
         for size, channels in zip(SIZES, CHANNELS, strict=True):
             for side in (size + 2, size):
                 block = torch.empty(side * side * channels)

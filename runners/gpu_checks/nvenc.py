@@ -91,4 +91,4 @@ def write(path: Path, made_by: Encoder, planes: NDArray[np.uint8]) -> None:
 def decoded(path: Path) -> list[NDArray[np.uint8]]:
     """Its planes."""
     with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)]
+        return [frame.to_ndarray(format="yuv420p").astype(np.uint8) for frame in container.decode(video=0)]

@@ -1,5 +1,7 @@
 """Pictures in half precision against those in float32, on the same device."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -50,12 +52,12 @@ def pictures_of(synthesis: torch.nn.Module, w: Tensor, *, half: bool) -> Tensor:
     return torch.cat([to_uint8(synthesis(row[None])) for row in ws])
 
 
-def _compared(bench: Bench, generator: torch.nn.Module, name: str) -> Figures:
+def _compared(bench: Bench, generator: Any, name: str) -> Figures:
     synthesis = generator.synthesis.to(bench.device)
-    w = torch.from_numpy(some_w(PICTURES, int(generator.w_dim))).to(bench.device)  # type: ignore[arg-type]
+    w = torch.from_numpy(some_w(PICTURES, int(generator.w_dim))).to(bench.device)
     if name == "ink":  # a trained network's w is near its mapping's
-        z = torch.from_numpy(some_w(PICTURES, int(generator.z_dim)))  # type: ignore[arg-type]
-        w = generator.mapping(z)[:, 0].to(bench.device)  # type: ignore[operator]
+        z = torch.from_numpy(some_w(PICTURES, int(generator.z_dim)))
+        w = generator.mapping(z)[:, 0].to(bench.device)
     exact = pictures_of(synthesis, w, half=False)
     yield Figure(f"{name} contrast", float(exact.to(torch.float32).std()), "of 255", at_least=LEAST_CONTRAST)
     yield Figure(f"{name} half precision", psnr(exact, pictures_of(synthesis, w, half=True)), "dB", at_least=LIMIT)
