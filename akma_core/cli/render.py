@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.audio.reader import digest, open_audio
     from akma_core.cli.progress import Progress, clock
     from akma_core.modulation.columns import FILE, dump_columns
+    from akma_core.networks.kernels.allocator import keep_mapped
     from akma_core.render.chunk_folder import RenderFolder
     from akma_core.render.curves import complete, replay
     from akma_core.render.manifest import is_done, read_plan
@@ -53,6 +54,7 @@ def run(options: argparse.Namespace) -> None:
     from runners.network import NetworkRunner, choose_device, device_part
     from runners.realesrgan import find_upscaler, finish, upscale_part
 
+    keep_mapped()  # before any thread begins
     asked, old = given(options), None
     if options.manifest:
         if unwanted := asked.keys() - {"device", "encoder", "model", "upscale"}:

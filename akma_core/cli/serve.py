@@ -38,6 +38,8 @@ def run(options: argparse.Namespace) -> None:
     target = "Worker" if environment.role == "worker" else "Akma"
     sys.stdout.flush()
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    # A worker's threads begin before its network: see kernels.allocator.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "1")
     arguments = ["bentoml", "serve", f"service:{target}", "--working-dir", str(SERVICE.parent)]
     arguments += ["--host", options.host, "--port", str(options.port)]
     # A client that stalls does not hold the end up; one that asks again after a few seconds keeps its connection.

@@ -58,7 +58,10 @@ def run(options: argparse.Namespace) -> None:
     settings = settings_of(options)
     videos = list(_videos(options.videos))
 
+    from akma_core.networks.kernels.allocator import keep_mapped
     from akma_core.render.output import make_folder
+
+    keep_mapped()  # before any thread begins
 
     make_folder(options.output)
 
