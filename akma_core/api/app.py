@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from akma_core import __version__
 from akma_core.api import errors, request_metrics
 from akma_core.api.auth import AccessMiddleware
+from akma_core.api.head import HeadMiddleware
 from akma_core.api.openapi import ERRORS
 from akma_core.api.prefix import PrefixMiddleware, prefix
 from akma_core.api.routes import (
@@ -93,6 +94,7 @@ def create_app(environment: Environment) -> FastAPI:
             allow_headers=["Authorization", "X-API-Key", "Idempotency-Key", *RANGES, "Last-Event-ID"],
             expose_headers=["Location", "Retry-After", "ETag", "Content-Range", "Content-Disposition"],
         )
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(request_metrics.RequestMetricsMiddleware)
     app.add_middleware(PrefixMiddleware, root=environment.root_path, trusted=environment.trust_proxy)
     return app
@@ -148,4 +150,5 @@ def _add_docs(app: FastAPI) -> None:
             swagger_js_url=f"{prefix()}{ASSETS}/swagger-ui-bundle.js",
             swagger_css_url=f"{prefix()}{ASSETS}/swagger-ui.css",
             swagger_favicon_url=f"{prefix()}{ASSETS}/favicon-light-32x32.png",
+            swagger_ui_parameters={"validatorUrl": None},  # whose badge would come from another host
         )

@@ -245,7 +245,7 @@ def test_a_phone_shows_all_of_it(browser: Any, service: Service, dark: bool) -> 
 def test_a_reload_loses_nothing_and_a_link_brings_it_elsewhere(browser: Any, page: Page, service: Service) -> None:
     page.take_demo_song()
     page.part("Beats")
-    page.page.get_by_role("button", name="× 2").click()
+    page.page.get_by_role("button", name="Twice as many").click()
     page.wait_settings("s.hits.length > 30")
     document = page.document()
     page.page.reload()

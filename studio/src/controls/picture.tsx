@@ -94,7 +94,7 @@ export function Picture({ path, label, first = false }: { path: string; label: s
     };
   }, [path]);
   return (
-    <span class={`picture ${failed ? 'failed' : ''}`} ref={box}>
+    <span class={`picture ${failed ? 'failed' : url ? '' : 'loading'}`} ref={box}>
       {url && <img src={url} alt={label} draggable={false} />}
     </span>
   );

@@ -47,8 +47,8 @@ export function BeatsPart(): ComponentChild {
         )}
       </div>
       <p class="help">
-        Drag a marker to move it, up and down for its strength. Double click between markers adds one. Keys on the lane: arrows choose,
-        Alt + arrows move, Delete deletes.
+        Drag a marker to move it, up and down for its strength; zoom in with + where they are close. Double click between markers adds one,
+        as tapping does. Keys on the lane: arrows choose, Alt + arrows move, Delete deletes.
       </p>
       <div class="tools">
         <Chosen />
@@ -69,13 +69,13 @@ export function BeatsPart(): ComponentChild {
         <fieldset>
           <legend>All of them</legend>
           <button type="button" onClick={() => set(halve(hits.value), 'Half')}>
-            × ½
+            Every other one
           </button>
           <button type="button" onClick={() => set(double(hits.value, length), 'Double')}>
-            × 2
+            Twice as many
           </button>
-          <button type="button" onClick={() => set(halve(hits.value, 1), 'Next phase')} title="Every other hit, from the second one">
-            Next phase
+          <button type="button" onClick={() => set(halve(hits.value, 1), 'Next phase')} title="Every other one, beginning with the second">
+            The others
           </button>
           <label class="inline">
             <span class="unseen">Shift by milliseconds</span>
@@ -83,7 +83,7 @@ export function BeatsPart(): ComponentChild {
             ms
           </label>
           <button type="button" onClick={() => set(shift(hits.value, shiftBy.value / 1000, length), 'Shifted')}>
-            Shift
+            Shift them
           </button>
           <label class="inline">
             <span>weaker than</span>
@@ -95,7 +95,7 @@ export function BeatsPart(): ComponentChild {
           </button>
         </fieldset>
         <fieldset>
-          <legend>Take along</legend>
+          <legend>Export</legend>
           {FORMATS.map((format) => (
             <button key={format} type="button" onClick={() => void take(format)} disabled={!length}>
               {format.toUpperCase()}
@@ -114,7 +114,7 @@ function Chosen(): ComponentChild {
   const step = (by: number): void => choose(Math.min(hits.value.length - 1, Math.max(0, at + by)));
   return (
     <fieldset>
-      <legend>{hit ? `Hit ${at + 1}` : 'No hit chosen'}</legend>
+      <legend>{hit ? `Hit ${at + 1}${hit.drum ? `, ${hit.drum}` : ''}` : 'No hit chosen'}</legend>
       <button type="button" onClick={() => step(-1)} aria-label="Hit before" disabled={!hits.value.length}>
         ‹
       </button>
@@ -142,7 +142,6 @@ function Chosen(): ComponentChild {
               onInput={(event) => moveChosen(0, Number(event.currentTarget.value) / 100 - hit.strength)}
             />
           </label>
-          <span class="muted">{hit.drum ?? ''}</span>
           <button type="button" onClick={deleteChosen}>
             Delete
           </button>
@@ -155,7 +154,7 @@ function Chosen(): ComponentChild {
 function startTapping(): void {
   tapping.value = !tapping.value;
   if (tapping.value && !playing.value) void play();
-  announce(tapping.value ? 'Tapping: space adds a hit' : 'Tapping is over');
+  announce(tapping.value ? 'Tapping: space adds hits to those that are there' : 'Tapping is over');
 }
 
 async function take(format: string): Promise<void> {

@@ -11,6 +11,7 @@ import { Setting } from '../controls/field';
 import { change, settings } from '../document/store';
 import { bytes, clock, plural, span } from '../format';
 import { fields, models, upscalers } from '../schema';
+import { region } from '../song/player';
 import { song } from '../song/song';
 import { estimate, isOver, remove, renderError, stateOf, submit, watched } from '../renders';
 import { chosenModel } from './look/network';
@@ -76,6 +77,7 @@ export function RenderPart(): ComponentChild {
       </div>
       <div>
         <h2>Render</h2>
+        {found && <Range length={found.duration} />}
         <p class="estimate" role="status">
           {found ? told.value : 'First a song: drop one anywhere.'}
         </p>
@@ -87,6 +89,29 @@ export function RenderPart(): ComponentChild {
         <RendersList />
       </div>
     </div>
+  );
+}
+
+/** Which part of the song will be rendered: a few seconds taken for the whole would be found out late. */
+function Range({ length }: { length: number }): ComponentChild {
+  const start = Number(settings.value['start'] ?? 0);
+  const end = Math.min(length, start + Number(settings.value['duration'] ?? length));
+  const whole = start === 0 && end >= length;
+  const loop = region.value;
+  return (
+    <p class="row">
+      <span>{whole ? `The whole song, ${clock(length)}` : `${clock(start)} to ${clock(end)} of ${clock(length)}`}</span>
+      {!whole && (
+        <button type="button" onClick={() => change({ start: undefined, duration: undefined }, 'whole')}>
+          The whole song
+        </button>
+      )}
+      {loop && (loop.start !== start || loop.end !== end) && (
+        <button type="button" onClick={() => change({ start: loop.start, duration: loop.end - loop.start }, 'loop')}>
+          The loop, {clock(loop.start)} to {clock(loop.end)}
+        </button>
+      )}
+    </p>
   );
 }
 

@@ -68,7 +68,7 @@ function Facts(): ComponentChild {
   if (heard) {
     const { bpm, confidence } = heard.tempo;
     facts.push(['Tempo', bpm ? `${Math.round(bpm * 10) / 10} beats a minute, ${Math.round(confidence * 100)} % sure` : 'no steady beat heard']);
-    facts.push(['Heard', `${plural(hits.value.length, 'hit')}, ${plural(heard.sections.length, 'section')}`]);
+    facts.push(['Heard', `${plural(hits.value.length, 'hit')} (the pins), ${plural(heard.sections.length, 'section')} (the bar above); the line is the curve`]);
   }
   return (
     <>

@@ -48,7 +48,9 @@ export function Wall(): ComponentChild {
           <input type="checkbox" checked={onlyFavourites.value} onChange={(event) => (onlyFavourites.value = event.currentTarget.checked)} />
           favourites only
         </label>
-        <span class="muted wide-only">the other mouse button puts it on the other walk</span>
+        <span class="muted">
+          orange: on the loud walk, blue: on the quiet one; a click takes it off again<span class="wide-only">, the other mouse button is for the other walk</span>
+        </span>
       </div>
       <div class="wall" role="group" aria-label="Seeds: arrows move, F makes one a favourite, Shift with Enter puts it on the other walk" onKeyDown={move}>
         {seeds.map((seed) => (
