@@ -5,7 +5,7 @@ import ipaddress
 import re
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
@@ -52,18 +52,29 @@ class Caller:
 class Authenticator:
     """The rules. With no `keys` only loopback peers that no proxy speaks for are served, as administrator "local"."""
 
-    def __init__(self, keys: Sequence[ApiKey], link_secret: bytes, *, clock: Callable[[], float] = time.time) -> None:
-        """`link_secret` signs links: 16 bytes or more, the same in every process that serves; ValueError if shorter."""
+    def __init__(
+        self,
+        keys: Sequence[ApiKey],
+        link_secret: bytes,
+        *,
+        origins: Collection[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`link_secret` signs links: 16 bytes or more, the same in every process that serves; ValueError if shorter.
+
+        `origins`: sites whose pages may send what changes something where there are no keys.
+        """
         if len(link_secret) < LINK_SECRET:
             raise ValueError(f"link_secret should have {LINK_SECRET} bytes or more")
         self._keys, self._secret, self._clock = tuple(keys), link_secret, clock
+        self._origins = {origin.lower().rstrip("/") for origin in origins}
 
     def caller(self, headers: Headers, peer: str | None, method: str = "GET") -> Caller:
         """Find who sends a request with `headers` from `peer`; RequestError, code unauthorized or forbidden."""
         if not self._keys:
             _check_local(headers, peer)
             if method not in SAFE:
-                _check_same_site(headers)
+                _check_same_site(headers, self._origins)
             return Caller("local", "admin")
         given = secret_digest(_secret(headers))
         found = [key for key in self._keys if hmac.compare_digest(key.digest, given)]  # all, in the same time
@@ -158,9 +169,11 @@ def _check_local(headers: Headers, peer: str | None) -> None:
         raise _forbidden("this server has no API keys and answers to localhost and 127.0.0.1 only: use such a URL")
 
 
-def _check_same_site(headers: Headers) -> None:
-    """RequestError for what a browser sends on behalf of a page from elsewhere."""
+def _check_same_site(headers: Headers, allowed: Collection[str]) -> None:
+    """RequestError for what a browser sends on behalf of a page from elsewhere that is not among `allowed`."""
     origins, sites = headers.getlist("origin"), headers.getlist("sec-fetch-site")
+    if origins and {origin.lower() for origin in origins} <= set(allowed):
+        return
     own = {f"{scheme}://{headers['host']}".lower() for scheme in ("http", "https")}
     if not {origin.lower() for origin in origins} <= own or not set(sites) <= {"same-origin", "none"}:
         raise _forbidden("this server has no API keys and takes nothing from other sites' pages: set AKMA_API_KEYS")

@@ -94,7 +94,7 @@ def open_state(environment: Environment) -> State:
         environment=environment,
         database=database,
         storage=storage,
-        access=Authenticator(keys, secret.encode()),
+        access=Authenticator(keys, secret.encode(), origins=environment.cors_origins),
         probe=probe,
         submission=Submission(environment, database, storage, probe),
         uploads=uploads,

@@ -1,7 +1,9 @@
 """`akma serve`: the render service on this machine, by `bentoml serve`."""
 
 import argparse
+import errno
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -30,6 +32,7 @@ def run(options: argparse.Namespace) -> None:
         raise RequestError(f"{SERVICE} is missing: run akma serve from a clone or a bento", code="no_service")
     if not 1 <= options.port <= 65535:
         raise RequestError(f"port {options.port} is not from 1 to 65535", code="bad_setting", field="port")
+    check_port(options.host, options.port)
     environment = read_environment()
     for name in unknown():
         print(f"note: {name} means nothing to AKMA", file=sys.stderr)
@@ -45,3 +48,17 @@ def run(options: argparse.Namespace) -> None:
     # A client that stalls does not hold the end up; one that asks again after a few seconds keeps its connection.
     arguments += ["--timeout-graceful-shutdown", "20", "--timeout-keep-alive", "75"]
     os.execv(sys.executable, [sys.executable, "-m", *arguments])
+
+
+def check_port(host: str, port: int) -> None:
+    """RequestError in a line where nobody can listen there: BentoML would say it in forty."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        reason = "is taken by another program" if taken else f"cannot be listened at ({error.strerror})"
+        message = f"{host}:{port} {reason}: choose another --port" if taken else f"{host}:{port} {reason}"
+        raise RequestError(message, code="port_taken", field="port") from None

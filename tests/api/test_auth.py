@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from akma_core.api.auth import Caller, is_loopback
+from akma_core.api.auth import Authenticator, Caller, is_loopback
 from akma_core.config import parse_keys
 from akma_core.errors import RequestError
-from tests.support.auth import ADMIN, KEYS, LOCAL, SECRET, keyed, keyless, refused
+from tests.support.auth import ADMIN, KEYS, LINKS, LOCAL, SECRET, keyed, keyless, refused
 
 
 def test_keys_are_read() -> None:
@@ -229,3 +229,12 @@ def test_pages_of_other_sites_change_nothing(headers: dict[str, str], good: bool
         assert keyless().caller(together, "127.0.0.1", method).is_admin
     else:
         assert refused(keyless().caller, together, "127.0.0.1", method).code == "forbidden"
+
+
+def test_a_listed_origin_may_change_things_without_keys() -> None:
+    listed = Authenticator((), LINKS, origins=("https://Art.example/",))
+    page = {**LOCAL, "sec-fetch-site": "cross-site"}
+    assert listed.caller(Headers({**page, "origin": "https://art.example"}), "127.0.0.1", "POST").is_admin
+    for origin in ("https://art.example.evil.com", "http://art.example", "null"):
+        assert refused(listed.caller, Headers({**page, "origin": origin}), "127.0.0.1", "POST").code == "forbidden"
+    assert refused(listed.caller, Headers(page), "127.0.0.1", "POST").code == "forbidden"

@@ -1,11 +1,13 @@
 """Health of the service: does the database answer, the storage, is a worker there."""
 
 import asyncio
+import time
 from functools import partial
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
+from akma_core.api.cache import one
 from akma_core.api.dependencies import StateDep
 from akma_core.api.errors import public_message
 from akma_core.api.schemas import HealthResponse
@@ -13,23 +15,48 @@ from akma_core.api.state import State
 from akma_core.errors import AkmaError
 
 TIMEOUT = 2.0  # until a database or a storage that does not answer counts as gone
+FRESH = 1.0  # seconds that an answer is good for
 CHECK_THREADS = CapacityLimiter(2)  # one that hangs keeps a thread until it is done
 
 router = APIRouter(prefix="/v1", tags=["health"])
 
 
 @router.get("/health", responses={503: {"model": HealthResponse, "description": "Renders wait, or are not accepted"}})
-async def get_health(state: StateDep, response: Response) -> HealthResponse:
-    """200 if database and storage answer and a worker is there, else 503 and the reason. Needs no key."""
-    glance = partial(check_health, state)
-    try:
-        async with asyncio.timeout(TIMEOUT):
-            found = await to_thread.run_sync(glance, limiter=CHECK_THREADS, abandon_on_cancel=True)
-    except TimeoutError:
-        found = _unready("the database or the storage does not answer in time")
+async def get_health(request: Request, state: StateDep, response: Response) -> HealthResponse:
+    """200 if database and storage answer and a worker is there, else 503 and the reason. Needs no key.
+
+    Checked once a second at most, however many ask.
+    """
+    found = await one(request, "health", lambda: HealthCache(state)).get()
     response.status_code = 200 if found.status == "ready" else 503
     response.headers["Cache-Control"] = "no-store"
     return found
+
+
+class HealthCache:
+    """The health as it was found in the last second."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._lock = asyncio.Lock()
+        self._found: HealthResponse | None = None
+        self._at = 0.0
+
+    async def get(self) -> HealthResponse:
+        """Check, or wait for a check that is under way, or give what is fresh."""
+        async with self._lock:
+            if self._found is None or time.monotonic() - self._at >= FRESH:
+                self._found = await self._check()
+                self._at = time.monotonic()
+            return self._found
+
+    async def _check(self) -> HealthResponse:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                glance = partial(check_health, self._state)
+                return await to_thread.run_sync(glance, limiter=CHECK_THREADS, abandon_on_cancel=True)
+        except TimeoutError:
+            return _unready("the database or the storage does not answer in time")
 
 
 def check_health(state: State) -> HealthResponse:
