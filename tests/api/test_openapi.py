@@ -90,5 +90,5 @@ def test_generated_clients_have_good_names_and_keys(served: Service) -> None:
         assert nobody.get("/v1").json()["docs"] == "/v1/docs"
     ids = [route["operationId"] for path in schema["paths"].values() for route in path.values()]
     assert len(set(ids)) == len(ids)
-    assert {"create_render", "list_renders", "get_render", "cancel_render", "follow_render", "get_video"} <= set(ids)
+    assert {"create_render", "list_renders", "get_render", "delete_render", "follow_render", "get_video"} <= set(ids)
     assert schema["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
