@@ -154,6 +154,7 @@ def scale(row: Row, strength: float) -> Row | None:
 
 
 Ability = Literal["layers", "camera", "class", "time"]
+# Words for people.
 ABILITIES: dict[Ability, str] = {
     "layers": "rows of ws",
     "camera": "camera",
@@ -184,13 +185,7 @@ def check_network(modulation: Modulation, abilities: Sequence[Ability], name: st
         elif row.target == "time":
             needed = "time"
         if needed and needed not in abilities:
-            what = {
-                "layers": "rows of ws",
-                "camera": "camera",
-                "class": "classes to blend",
-                "time": "motion of its own",
-            }[needed]
-            raise planning_error(modulation, index, f"network {name} has no {what}")
+            raise planning_error(modulation, index, f"network {name} has no {ABILITIES[needed]}")
         if row.class_index is not None and classes and row.class_index >= classes:
             message = f"class {row.class_index} does not exist: network {name} has {classes}"
             raise planning_error(modulation, index, message)
