@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 MAX_TEXT = 500  # characters of a value
@@ -19,6 +20,11 @@ def configure(style: str, **fixed: Any) -> None:
     global _as_json
     _as_json = style == "json"
     _fixed.update(fixed)
+
+
+def moment(seconds: float) -> str:
+    """Seconds since 1970 as RFC 3339 has them, UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def event(name: str, level: str = "info", **fields: Any) -> None:

@@ -1,6 +1,5 @@
 """Dependencies of the routes: the app's state, the caller, a render that the caller may see."""
 
-import re
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
@@ -12,7 +11,6 @@ from akma_core.errors import RequestError
 
 RenderId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hexadecimal digits")]
 
-SONG_ID = re.compile("[0-9a-f]{64}")
 SongId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 of the song, 64 hexadecimal digits")]
 
 

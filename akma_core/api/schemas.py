@@ -1,7 +1,6 @@
 """Responses of the routes, as OpenAPI shows them."""
 
 import json
-from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, Field
 from akma_core.api.prefix import prefix
 from akma_core.api.state import State
 from akma_core.database import Progress, Render
+from akma_core.log import moment
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.realesrgan.catalog import UpscalerCard
 from akma_core.status import Status
@@ -140,9 +140,9 @@ def render_response(state: State, render: Render, progress: Progress) -> RenderR
         status=render.status,
         stage=render.stage,
         detail="waiting for a device" if not (render.is_over or progress.has_device) else None,
-        created=moment(render.created) or "",
-        started=moment(render.started),
-        finished=moment(render.finished),
+        created=moment(render.created),
+        started=moment_or_none(render.started),
+        finished=moment_or_none(render.finished),
         name=render.name,
         song=render.song,
         settings=settings,
@@ -198,8 +198,6 @@ def _links(state: State, render_id: str) -> Links:
     return Links(self=path, log=f"{path}/log", **opened)
 
 
-def moment(seconds: float | None) -> str | None:
-    """Seconds since 1970 as RFC 3339 has them, UTC."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def moment_or_none(seconds: float | None) -> str | None:
+    """The same of what may not have been yet."""
+    return None if seconds is None else moment(seconds)

@@ -8,12 +8,12 @@ from typing import Any
 from fastapi import Request
 
 from akma_core.api.auth import Caller
-from akma_core.api.dependencies import SONG_ID
 from akma_core.api.json_body import read_object
 from akma_core.api.multipart import Limits
 from akma_core.api.state import State
 from akma_core.api.upload import Received, fields_of, merged, parse_object, receive
 from akma_core.errors import RequestError
+from akma_core.storage.layout import SONG_ID
 
 SONG = "song"
 STEMS = 8  # of a render

@@ -1,14 +1,14 @@
 """Responses about songs, as OpenAPI shows them."""
 
-from datetime import UTC, datetime
-
 from pydantic import BaseModel, Field
 
 from akma_core.api.prefix import prefix
 from akma_core.api.state import State
 from akma_core.database import Song
+from akma_core.log import moment
 
 DAY = 86400.0  # seconds
+LAST = 253402300799.0  # seconds: the end of the year 9999
 
 
 class SongLinks(BaseModel):
@@ -62,13 +62,9 @@ def song_response(state: State, song: Song, *, rendered: bool) -> SongResponse:
         sample_rate=song.sample_rate,
         channels=song.channels,
         bytes=song.bytes,
-        created_at=_moment(song.created),
-        expires_at=None if rendered else _moment(song.used + state.environment.retention_days * DAY),
+        created_at=moment(song.created),
+        expires_at=None if rendered else moment(min(song.used + state.environment.retention_days * DAY, LAST)),
         links=SongLinks(
             self=path, audio=f"{path}/audio?token={token}", peaks=f"{path}/peaks", analysis=f"{path}/analysis"
         ),
     )
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(min(seconds, 253402300799.0), UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -102,13 +102,8 @@ class Deliveries(Engine):
 
     def delivery_page(self, owner: str | None, cursor: tuple[float, str] | None, limit: int) -> list[Delivery]:
         """The newest first, of one owner or all; `cursor` is (created, id) of the last one seen."""
-        query = sa.select(deliveries).order_by(deliveries.c.created.desc(), deliveries.c.id.desc()).limit(limit)
-        if owner is not None:
-            query = query.where(deliveries.c.owner == owner)
-        if cursor is not None:
-            query = query.where(sa.tuple_(deliveries.c.created, deliveries.c.id) < sa.tuple_(*map(sa.literal, cursor)))
         with self._read() as connection:
-            return [_delivery(row) for row in connection.execute(query)]
+            return [_delivery(row) for row in connection.execute(self._newest(deliveries, owner, cursor, limit))]
 
     def forget_deliveries(self) -> None:
         """Remove what is over for long."""

@@ -69,6 +69,16 @@ class Engine:
             return sa.literal(time.time())
         return sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()), sa.Float)
 
+    @staticmethod
+    def _newest(table: sa.Table, owner: str | None, cursor: tuple[float, str] | None, limit: int) -> sa.Select[Any]:
+        """Rows of a table, the newest first, of one owner or all; `cursor` is (created, id) of the last one seen."""
+        query = sa.select(table).order_by(table.c.created.desc(), table.c.id.desc()).limit(limit)
+        if owner is not None:
+            query = query.where(table.c.owner == owner)
+        if cursor is not None:
+            query = query.where(sa.tuple_(table.c.created, table.c.id) < sa.tuple_(*map(sa.literal, cursor)))
+        return query
+
     def _serialize(self, connection: sa.Connection) -> None:
         """One at a time from here to the end of the transaction; SQLite writes so anyway."""
         if not self.is_sqlite:

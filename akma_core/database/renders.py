@@ -78,14 +78,8 @@ class Renders(Engine):
         self, owner: str | None, cursor: tuple[float, str] | None, limit: int, status: str | None = None
     ) -> list[Render]:
         """The newest first, of one owner or all; `cursor` is (created, id) of the last one seen."""
-        query = sa.select(renders).order_by(renders.c.created.desc(), renders.c.id.desc()).limit(limit)
-        if owner is not None:
-            query = query.where(renders.c.owner == owner)
-        if status is not None:
-            query = query.where(renders.c.status == status)
-        if cursor is not None:
-            query = query.where(sa.tuple_(renders.c.created, renders.c.id) < sa.tuple_(*map(sa.literal, cursor)))
-        return self._all(query)
+        query = self._newest(renders, owner, cursor, limit)
+        return self._all(query if status is None else query.where(renders.c.status == status))
 
     def several(self, ids: Iterable[str]) -> dict[str, Render]:
         """Get those of `ids` that are known."""

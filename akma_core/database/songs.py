@@ -52,11 +52,7 @@ class Songs(Engine):
 
     def song_page(self, owner: str | None, cursor: tuple[float, str] | None, limit: int) -> list[Song]:
         """The newest first, of one owner or all; `cursor` is (created, id) of the last one seen."""
-        query = sa.select(songs).order_by(songs.c.created.desc(), songs.c.id.desc(), songs.c.owner).limit(limit)
-        if owner is not None:
-            query = query.where(songs.c.owner == owner)
-        if cursor is not None:
-            query = query.where(sa.tuple_(songs.c.created, songs.c.id) < sa.tuple_(*map(sa.literal, cursor)))
+        query = self._newest(songs, owner, cursor, limit).order_by(songs.c.owner)
         with self._read() as connection:
             return [_song(row) for row in connection.execute(query)]
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from akma_core.database import Database, Render
 from akma_core.log import event
 from akma_core.storage import Storage
+from akma_core.storage.layout import DONE, render_key
 
 DAY = 86400.0  # seconds
 SHORT_LIVED = ("previews/", "imports/")  # what lies there is fetched within minutes
@@ -20,8 +21,8 @@ RENDER_ID = re.compile("[0-9a-f]{32}")
 def delete_render(database: Database, storage: Storage, render_id: str) -> None:
     """Remove every trace of a render that is over; the song stays where it was uploaded by itself."""
     # The marker first: what is left if this stops half-way is no finished render.
-    storage.delete(f"renders/{render_id}/done")
-    storage.delete_prefix(f"renders/{render_id}/")
+    storage.delete(render_key(render_id, DONE))
+    storage.delete_prefix(render_key(render_id, ""))
     database.forget(render_id)
 
 

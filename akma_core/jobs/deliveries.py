@@ -10,14 +10,13 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from akma_core import metrics
 from akma_core.config import Environment
 from akma_core.database import Database, Delivery, Render
-from akma_core.log import event
+from akma_core.log import event, moment
 from akma_core.webhook import WebhookError, send
 
 PLACES = 32  # deliveries under way in a worker
@@ -38,7 +37,7 @@ def render_delivery(render: Render, now: float) -> Delivery:
     data = {
         "id": render.id,
         "type": f"render.{render.status}",
-        "timestamp": _moment(render.finished or now),
+        "timestamp": moment(render.finished or now),
         "status": render.status,
         "name": render.name,
         "error": {"code": render.error_code, "message": render.error_message} if render.error_code else None,
@@ -61,7 +60,7 @@ def render_delivery(render: Render, now: float) -> Delivery:
 def make_test_delivery(owner: str, url: str, now: float) -> Delivery:
     """A delivery that tells nothing, to try a receiver out."""
     delivery = uuid4().hex
-    body = json.dumps({"id": delivery, "type": "test", "timestamp": _moment(now)})
+    body = json.dumps({"id": delivery, "type": "test", "timestamp": moment(now)})
     return Delivery(id=delivery, created=now, owner=owner, url=url, type="test", body=body, due=now)
 
 
@@ -133,7 +132,3 @@ class DeliverySender:
         self._database.end_delivery(delivery, "delivered", "delivered")
         metrics.webhook("delivered")
         event("webhook_sent", **about)
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,17 +1,15 @@
 """Clean-up of songs: those that nobody asked for go after some days, their bytes once nobody needs them."""
 
-import re
 import time
 from datetime import UTC, datetime, timedelta
 
 from akma_core.database import Database
 from akma_core.log import event
 from akma_core.storage import Storage
-from akma_core.storage.layout import SEEDS, SONGS
+from akma_core.storage.layout import SEEDS, SONG_ID, SONGS
 
 DAY = 86400.0  # seconds
 SEED_DAYS = 30.0  # that a picture of a seed is kept; it is made again in a moment
-SONG_ID = re.compile("[0-9a-f]{64}")
 
 
 def clear_song(database: Database, storage: Storage, song_id: str) -> bool:

@@ -1,9 +1,11 @@
 """Keys of the files of renders and songs: see the package."""
 
+import re
 from fractions import Fraction
 
 SONGS = "songs/"
 SEEDS = "seeds/"
+SONG_ID = re.compile("[0-9a-f]{64}")
 PLAN, CURVE, COLUMNS, SOUND_NOTES = "plan.json", "curve.npy", "curves.npz", "sound/notes.json"
 VIDEO, MANIFEST, DONE = "video.mp4", "manifest.json", "done"
 

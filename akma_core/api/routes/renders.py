@@ -1,6 +1,5 @@
 """Renders over HTTP: submit, look, list, cancel, delete."""
 
-import re
 from typing import Annotated
 
 from anyio import CapacityLimiter, to_thread
@@ -9,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from akma_core.api.dependencies import CallerDep, RenderId, StateDep, find_render
 from akma_core.api.openapi import AUDIO, SETTINGS, SONG, STEMS, form, settings_fields
+from akma_core.api.paging import after, page_of
 from akma_core.api.schemas import RenderPage, RenderResponse, render_response
 from akma_core.api.song_input import song_input, stems_of
 from akma_core.errors import RequestError
@@ -16,7 +16,6 @@ from akma_core.jobs import cleanup
 from akma_core.log import event
 from akma_core.status import Status
 
-CURSOR = re.compile(r"([0-9]{1,11}\.[0-9]{1,9})_([0-9a-f]{32})")
 METADATA = {
     "type": "string",
     "contentMediaType": "application/json",
@@ -89,14 +88,9 @@ def list_renders(
     status: Annotated[Status | None, Query(description="only those")] = None,
 ) -> RenderPage:
     """List your renders, the newest first; an administrator sees everyone's."""
-    match = CURSOR.fullmatch(cursor) if cursor else None  # an empty one, as forms send it, is the first page
-    if cursor and not match:
-        raise RequestError("cursor should be what the page before gave", code="bad_cursor", field="cursor")
-    after = (float(match[1]), match[2]) if match else None
-    found = state.database.page(None if caller.is_admin else caller.name, after, limit + 1, status)
-    page = found[:limit]
+    found = state.database.page(None if caller.is_admin else caller.name, after(cursor, 32), limit + 1, status)
+    page, last = page_of(found, limit)
     progress = state.database.progress(render.id for render in page)
-    last = f"{page[-1].created:.9f}_{page[-1].id}" if len(found) > limit else None
     return RenderPage(renders=[render_response(state, render, progress[render.id]) for render in page], cursor=last)
 
 

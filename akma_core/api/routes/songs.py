@@ -1,6 +1,5 @@
 """Songs over HTTP: upload once, list, draw, play, delete."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from akma_core.api.dependencies import CallerDep, SongId, StateDep
 from akma_core.api.multipart import Limits
 from akma_core.api.openapi import AUDIO, form
+from akma_core.api.paging import after, page_of
 from akma_core.api.responses import stored_file
 from akma_core.api.song_schemas import PeaksResponse, SongPage, SongResponse, song_response
 from akma_core.api.upload import receive
@@ -18,7 +18,6 @@ from akma_core.errors import RequestError
 from akma_core.jobs.song_cleanup import clear_song
 from akma_core.log import event
 
-CURSOR = re.compile(r"([0-9]{1,11}\.[0-9]{1,9})_([0-9a-f]{64})")
 POINTS = 20_000  # of peaks at a time
 TYPES = {
     ".aac": "audio/aac", ".flac": "audio/flac", ".m4a": "audio/mp4", ".m4v": "video/mp4", ".mov": "video/mp4",
@@ -66,14 +65,9 @@ def list_songs(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> SongPage:
     """List your songs, the newest first; an administrator sees everyone's."""
-    match = CURSOR.fullmatch(cursor) if cursor else None
-    if cursor and not match:
-        raise RequestError("cursor should be what the page before gave", code="bad_cursor", field="cursor")
-    after = (float(match[1]), match[2]) if match else None
-    found = state.database.song_page(None if caller.is_admin else caller.name, after, limit + 1)
-    page = found[:limit]
+    found = state.database.song_page(None if caller.is_admin else caller.name, after(cursor, 64), limit + 1)
+    page, last = page_of(found, limit)
     rendered = state.database.rendered_songs(song.audio for song in page)
-    last = f"{page[-1].created:.9f}_{page[-1].id}" if len(found) > limit else None
     return SongPage(songs=[song_response(state, song, rendered=song.audio in rendered) for song in page], next=last)
 
 

@@ -1,6 +1,5 @@
 """Webhooks over HTTP: try a receiver out, see what became of deliveries."""
 
-import re
 import time
 from typing import Annotated
 
@@ -8,12 +7,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from akma_core.api.dependencies import CallerDep, StateDep
-from akma_core.api.schemas import moment
+from akma_core.api.paging import after, page_of
+from akma_core.api.schemas import moment_or_none
 from akma_core.database import Delivery
-from akma_core.errors import RequestError
 from akma_core.jobs.deliveries import make_test_delivery
-
-CURSOR = re.compile(r"([0-9]{1,11}\.[0-9]{1,9})_([0-9a-f]{32})")
+from akma_core.log import moment
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
@@ -71,13 +69,8 @@ def list_deliveries(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> DeliveryPage:
     """List your deliveries of the last week, the newest first; an administrator sees everyone's."""
-    match = CURSOR.fullmatch(cursor) if cursor else None
-    if cursor and not match:
-        raise RequestError("cursor should be what the page before gave", code="bad_cursor", field="cursor")
-    after = (float(match[1]), match[2]) if match else None
-    found = state.database.delivery_page(None if caller.is_admin else caller.name, after, limit + 1)
-    page = found[:limit]
-    last = f"{page[-1].created:.9f}_{page[-1].id}" if len(found) > limit else None
+    found = state.database.delivery_page(None if caller.is_admin else caller.name, after(cursor, 32), limit + 1)
+    page, last = page_of(found, limit)
     return DeliveryPage(deliveries=[_response(each) for each in page], cursor=last)
 
 
@@ -89,8 +82,8 @@ def _response(delivery: Delivery) -> DeliveryResponse:
         url=delivery.url,
         status=delivery.status,
         attempts=delivery.attempts,
-        created=moment(delivery.created) or "",
+        created=moment(delivery.created),
         next_attempt=moment(delivery.due) if delivery.status == "pending" else None,
-        finished=moment(delivery.finished),
+        finished=moment_or_none(delivery.finished),
         outcome=delivery.outcome,
     )
