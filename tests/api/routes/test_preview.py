@@ -2,6 +2,7 @@ import base64
 import io
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,15 @@ def test_a_worker_that_fails(served: Service, ann: httpx.Client, song: Path, mon
 # --- health ----------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def each_time() -> Iterator[None]:
+    """The health is checked for whoever asks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(health, "FRESH", 0.0)
+        yield
+
+
+@pytest.mark.usefixtures("each_time")
 def test_health(served: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     with served.client("") as nobody:
         with hand(served):
@@ -233,6 +243,25 @@ def test_health(served: Service, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "no worker" in response.json()["reason"]
 
 
+def test_health_is_checked_once_a_second(served: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[int] = []
+
+    def workers(*_: Any) -> list[Any]:
+        checked.append(1)
+        return []
+
+    monkeypatch.setattr("akma_core.database.Database.workers", workers)
+    time.sleep(health.FRESH)
+    with served.client("") as nobody:
+        for _ in range(5):
+            assert "no worker" in nobody.get("/v1/health").json()["reason"]
+        assert len(checked) == 1
+        time.sleep(health.FRESH)
+        nobody.get("/v1/health")
+    assert len(checked) == 2
+
+
+@pytest.mark.usefixtures("each_time")
 def test_health_when_the_database_is_gone(served: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: Any) -> None:
         raise FailureError("the database does not answer (gone)", code="database_unreachable")
