@@ -3,7 +3,8 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import TypeVar, cast
+from functools import partial
+from typing import Generic, TypeVar, cast
 
 from fastapi import Request
 
@@ -18,13 +19,33 @@ def one(request: Request, name: str, make: Callable[[], T]) -> T:
     return cast(T, getattr(state, name))
 
 
+class SingleFlight(Generic[T]):
+    """Work that many ask for at a time and that is done once. Of one event loop."""
+
+    def __init__(self) -> None:
+        self._under_way: dict[str, asyncio.Task[T]] = {}
+
+    async def __call__(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
+        """What `work` gives, or the work of that name that is under way. Errors come to all who wait."""
+        task = self._under_way.get(name)
+        if task is None:
+            task = self._under_way[name] = asyncio.ensure_future(work())
+            task.add_done_callback(partial(self._ended, name))
+        return await asyncio.shield(task)  # who asked first may go; the others still wait
+
+    def _ended(self, name: str, task: asyncio.Task[T]) -> None:
+        del self._under_way[name]
+        if not task.cancelled():
+            task.exception()  # all who wanted it may be gone: then nobody has looked at its error
+
+
 class SingleFlightCache:
     """Up to `limit` bytes, in memory; those go first that nobody asked for of late. Of one event loop."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._kept: OrderedDict[str, bytes] = OrderedDict()
-        self._making: dict[str, asyncio.Task[bytes]] = {}
+        self._once = SingleFlight[bytes]()
         self.size = 0
         """Bytes that are kept."""
 
@@ -33,26 +54,13 @@ class SingleFlightCache:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        task = self._making.get(key)
-        if task is None:
-            task = self._making[key] = asyncio.create_task(self._make(key, make))
-            task.add_done_callback(_seen)
-        return await asyncio.shield(task)  # who asked first may go; the others still wait
+        return await self._once(key, lambda: self._make(key, make))
 
     async def _make(self, key: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
-        try:
-            data = await make()
-        finally:
-            del self._making[key]
+        data = await make()
         if len(data) <= self._limit:
             self._kept[key] = data
             self.size += len(data)
             while self.size > self._limit:
                 self.size -= len(self._kept.popitem(last=False)[1])
         return data
-
-
-def _seen(task: asyncio.Task[bytes]) -> None:
-    """All who wanted it may be gone: then nobody has looked at its error."""
-    if not task.cancelled():
-        task.exception()

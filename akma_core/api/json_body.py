@@ -41,6 +41,14 @@ def take(fields: dict[str, Any], known: set[str]) -> None:
         raise RequestError(f"unknown field {unknown[:60]!r}", code="unknown_setting", field=unknown[:60])
 
 
+def settings_in(fields: dict[str, Any]) -> dict[str, Any]:
+    """Take the settings, an object, out of `fields`; {} where there are none. RequestError where they are no object."""
+    settings = fields.pop("settings", {})
+    if not isinstance(settings, dict):
+        raise RequestError("settings should be a JSON object", code="bad_setting", field="settings")
+    return settings
+
+
 def settings_schema() -> Schema:
     """Schema of the settings as a JSON object."""
     schema = RenderSettings.model_json_schema(by_alias=True)

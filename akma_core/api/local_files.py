@@ -1,6 +1,5 @@
 """Keys of storage as files on this machine: where they lie, or copies that are kept as long as there is room."""
 
-import asyncio
 import hashlib
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 
+from akma_core.api.cache import SingleFlight
 from akma_core.storage import MissingKeyError, Storage
 
 MOST_BYTES = 8 << 30  # of copies
@@ -21,7 +21,7 @@ class LocalFiles:
         self._storage, self._folder, self._most = storage, folder, most_bytes
         self._copies: OrderedDict[str, int] = OrderedDict()
         self._held: Counter[str] = Counter()
-        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._once = SingleFlight[None]()
 
     @asynccontextmanager
     async def held(self, key: str, make: Callable[[], Awaitable[None]] | None = None) -> AsyncIterator[Path]:
@@ -47,18 +47,6 @@ class LocalFiles:
         finally:
             self._held[key] -= 1
             self._make_room()
-
-    async def _once(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        task = self._under_way.get(name)
-        if task is None:
-            task = self._under_way[name] = asyncio.ensure_future(work())
-            task.add_done_callback(lambda done: self._ended(name, done))
-        await asyncio.shield(task)  # who asked first may go; the others still wait
-
-    def _ended(self, name: str, task: "asyncio.Task[None]") -> None:
-        del self._under_way[name]
-        if not task.cancelled():
-            task.exception()  # all who wanted it may be gone: then nobody has looked at its error
 
     async def _copy(self, key: str) -> None:
         path = self._path(key)

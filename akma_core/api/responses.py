@@ -63,7 +63,7 @@ async def stored_file(request: Request, storage: Storage, render: Render | Song,
         "Accept-Ranges": "bytes",
         "Content-Disposition": disposition(render.name, suffix),
     }
-    if _matches(request.headers.get("if-none-match"), tag):
+    if matches_tag(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     if request.method == "HEAD":
         return Response(headers={**headers, "Content-Length": str(size)}, media_type=media_type)
@@ -138,7 +138,7 @@ def disposition(name: str, suffix: str) -> str:
     return value if plain == stem else f"{value}; filename*=UTF-8''{quote(stem, safe=ATTR)}{suffix}"
 
 
-def _matches(header: str | None, tag: str) -> bool:
+def matches_tag(header: str | None, tag: str) -> bool:
     """True where If-None-Match names the tag, weakly or not, or everything."""
     return header is not None and (header.strip() == "*" or tag in re.findall(r'"[^"]*"', header))
 

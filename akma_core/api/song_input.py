@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request
 
 from akma_core.api.auth import Caller
-from akma_core.api.json_body import read_object
+from akma_core.api.json_body import read_object, settings_in
 from akma_core.api.multipart import Limits
 from akma_core.api.state import State
 from akma_core.api.upload import Received, fields_of, merged, parse_object, receive
@@ -28,9 +28,7 @@ async def song_input(request: Request, state: State, caller: Caller) -> AsyncIte
     """
     if is_json(request):
         fields = await read_object(request)
-        settings = fields.pop("settings", {})
-        if not isinstance(settings, dict):
-            raise RequestError("settings should be a JSON object", code="bad_setting", field="settings")
+        settings = settings_in(fields)
         async with kept_song(state, caller, fields.pop(SONG, None)) as song:
             yield song, merged(fields, settings)
         return

@@ -149,6 +149,15 @@ class SongLibrary:
             raise RequestError(message, code="too_many", field="audio")
 
 
+def end_of(song: Song, start: float, end: float | None) -> float:
+    """Last second of a part of a song; RequestError where the part is empty, or behind the song."""
+    stop = song.duration if end is None else min(end, song.duration)
+    if start >= stop:
+        message = f"start should be before end and before the song's end ({song.duration:.3f} seconds)"
+        raise RequestError(message, code="bad_setting", field="start")
+    return stop
+
+
 def _features_key(song: Song, settings: RenderSettings) -> str:
     return features_key(song.id, settings.channels, features_version(_rows(settings)))
 

@@ -50,11 +50,7 @@ async def look_of(state: State, settings: RenderSettings) -> Look:
     card, upscale = await run_in_threadpool(state.submission.networks, settings)
     part = UpscalePart.model_validate(upscale) if upscale else None
     any_size = bool(kinds.of(card).ANY_SIZE) and part is None and settings.shape is None
-    if settings.shape is None:
-        card = sized(card, settings, part)
-    else:
-        canvas = canvas_of(settings.shape, card)
-        card = card.model_copy(update={"width": canvas.width, "height": canvas.height})
+    card = sized(card, settings, part, None if settings.shape is None else canvas_of(settings.shape, card))
     (width, height), _ = video_size(settings, card, part)
     return Look(card, part, width, height, any_size)
 

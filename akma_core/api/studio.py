@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
 from akma_core.api.prefix import prefix
+from akma_core.api.responses import matches_tag
 
 FOLDER = Path(__file__).with_name("static")
 PAGE = "/studio/"
@@ -75,7 +76,7 @@ def _file(folder: Path, name: str, request: Request) -> Response:
         return FileResponse(path, headers=headers, media_type=BINARY[path.suffix])
     plain, packed, tag = _text(path, path.stat().st_mtime_ns)
     headers |= {"ETag": tag, "Vary": "Accept-Encoding"}
-    if tag in request.headers.get("if-none-match", ""):
+    if matches_tag(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     data = plain
     if re.search(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", request.headers.get("accept-encoding", "")):

@@ -49,13 +49,10 @@ def make_plan(
     """
     info, fps = reader.info, settings.fps
     reader.mixed(settings.channels)  # refuses now what it would refuse later
-    own, card = card, sized(card, settings, upscale, chosen)
+    own, card = card, sized(card, settings, upscale, chosen.canvas if chosen else None)
     total = frame_count(info.samples, info.sample_rate, fps)
     first, frames = crop(settings.start, settings.duration, fps, total, info.duration)
-    if settings.class_index >= max(card.classes, 1):
-        message = f"class {settings.class_index} does not exist: network {card.name} has {card.classes or 'no'} classes"
-        raise RequestError(message, code="bad_setting", field="class")
-
+    check_class(settings.class_index, card)
     if settings.truncation_psi != 1 and card.config.get("has_w_avg") is False:
         message = f"network {card.name} has no average w, and so no truncation: leave truncation_psi at 1"
         raise RequestError(message, code="bad_setting", field="truncation_psi")
@@ -139,6 +136,13 @@ def canvas_part(card: NetworkCard, chosen: ChosenCanvas | None) -> CanvasPart | 
     return CanvasPart(way=chosen.way, columns=columns, rows=rows)
 
 
+def check_class(index: int, card: NetworkCard) -> None:
+    """RequestError where the network has no class of that number."""
+    if index >= max(card.classes, 1):
+        message = f"class {index} does not exist: network {card.name} has {card.classes or 'no'} classes"
+        raise RequestError(message, code="bad_setting", field="class")
+
+
 def check_noise(settings: RenderSettings, card: NetworkCard) -> None:
     """RequestError where noise is asked for of a network of a kind without."""
     if settings.noise != "const" and not kinds.of(card).NOISE:
@@ -147,11 +151,11 @@ def check_noise(settings: RenderSettings, card: NetworkCard) -> None:
 
 
 def sized(
-    card: NetworkCard, settings: RenderSettings, upscale: UpscalePart | None, chosen: ChosenCanvas | None = None
+    card: NetworkCard, settings: RenderSettings, upscale: UpscalePart | None, canvas: Canvas | None = None
 ) -> NetworkCard:
     """The card with the size that is drawn: the canvas's, or any where its network can and no upscaler follows."""
-    if chosen:
-        return card.model_copy(update={"width": chosen.canvas.width, "height": chosen.canvas.height})
+    if canvas:
+        return card.model_copy(update={"width": canvas.width, "height": canvas.height})
     if not (settings.size and kinds.of(card).ANY_SIZE) or upscale:
         return card
     width, height = map(int, settings.size.split("x"))

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from akma_core.api.dependencies import CallerDep, SongId, StateDep
 from akma_core.api.json_body import body, read_object
 from akma_core.api.responses import disposition
-from akma_core.errors import RequestError
+from akma_core.api.songs import end_of
 from akma_core.jobs.submission import parse
 from akma_core.modulation.analysis_json import POINTS
 from akma_core.modulation.hit_export import TYPES
@@ -51,10 +51,7 @@ async def analyse_song(
     """
     settings = parse(await read_object(request))
     song = await state.songs.find(caller, song_id)
-    stop = song.duration if end is None else min(end, song.duration)
-    if start >= stop:
-        message = f"start should be before end and before the song's end ({song.duration:.3f} seconds)"
-        raise RequestError(message, code="bad_setting", field="start")
+    stop = end_of(song, start, end)
     data = await state.songs.analysis(song, settings, caller.name, (start, stop), points)
     return Response(data, media_type="application/json", headers={"Cache-Control": "no-store"})
 

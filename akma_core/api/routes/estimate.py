@@ -4,11 +4,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from akma_core.api.dependencies import CallerDep, StateDep
-from akma_core.api.json_body import body, read_object, settings_schema, take
+from akma_core.api.json_body import body, read_object, settings_in, settings_schema, take
 from akma_core.api.openapi import SONG
 from akma_core.api.song_input import song_id_of
 from akma_core.api.speed import look_of, speed_of
-from akma_core.errors import RequestError
 from akma_core.jobs.submission import parse
 from akma_core.timeline import crop, frame_count
 
@@ -36,10 +35,7 @@ async def estimate_render(request: Request, state: StateDep, caller: CallerDep) 
     """
     fields = await read_object(request)
     take(fields, {"song", "settings"})
-    wish = fields.get("settings", {})
-    if not isinstance(wish, dict):
-        raise RequestError("settings should be a JSON object", code="bad_setting", field="settings")
-    settings = parse(wish)
+    settings = parse(settings_in(fields))
     song = await state.songs.find(caller, song_id_of(fields.get("song")))
     total = frame_count(round(song.duration * song.sample_rate), song.sample_rate, settings.fps)
     _, frames = crop(settings.start, settings.duration, settings.fps, total, song.duration)

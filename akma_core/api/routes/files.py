@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from akma_core.api.cache import SingleFlightCache, one
 from akma_core.api.dependencies import CallerDep, RenderId, StateDep
 from akma_core.api.poster import poster_of
-from akma_core.api.responses import KEEP, no_file, stored_file
+from akma_core.api.responses import KEEP, matches_tag, no_file, stored_file
 from akma_core.api.watch import snapshot_of
 from akma_core.database import Render
 from akma_core.errors import RequestError
@@ -102,7 +102,7 @@ async def get_poster(request: Request, render_id: RenderId, state: StateDep, cal
     index = finished // 2
     tag = f'"{render.id}-{index}"'
     headers = {"ETag": tag, **(KEEP if render.is_over else {"Cache-Control": "private, no-cache"})}
-    if tag in request.headers.get("if-none-match", ""):
+    if matches_tag(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
 
     async def make() -> bytes:

@@ -7,8 +7,10 @@ from starlette.responses import Response
 
 from akma_core.api.cache import one
 from akma_core.api.dependencies import CallerDep, StateDep
+from akma_core.api.responses import matches_tag
 from akma_core.api.seed_pictures import SeedLook, SeedPictures
 from akma_core.errors import RequestError
+from akma_core.render.planner import check_class
 
 FOR_EVER, ASK = "private, max-age=31536000, immutable", "private, no-cache"
 DIGEST = 16  # characters of a network's digest that stand for it
@@ -39,15 +41,13 @@ async def get_seed(
     """
     pictures = one(request, "seeds", lambda: SeedPictures(state))
     card = await pictures.card(name)
-    if class_index >= max(card.classes, 1):
-        message = f"class {class_index} does not exist: network {card.name} has {card.classes or 'no'} classes"
-        raise RequestError(message, code="bad_setting", field="class")
+    check_class(class_index, card)
     if v is not None and (len(v) < DIGEST or not card.digest.startswith(v)):
         raise RequestError(f"network {card.name} is another one by now: ask for it again", code="not_found", field="v")
     look = SeedLook(name, class_index, round(truncation_psi, 2), size)
     tag = f'"{card.digest[:DIGEST]}-{look.name}-{seed}"'
     headers = {"ETag": tag, "Cache-Control": FOR_EVER if v else ASK}
-    if tag in request.headers.get("if-none-match", ""):
+    if matches_tag(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     data = await pictures.get(card.digest, look, seed)
     return Response(data, media_type="image/jpeg", headers=headers)

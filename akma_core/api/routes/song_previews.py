@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from akma_core.api.auth import Caller
 from akma_core.api.dependencies import CallerDep, SongId, StateDep
-from akma_core.api.json_body import body, read_object, settings_schema, take
+from akma_core.api.json_body import body, read_object, settings_in, settings_schema, take
 from akma_core.api.speed import Look, fitted, look_of, speed_of
 from akma_core.api.state import State
 from akma_core.database import Song
@@ -51,7 +51,7 @@ async def render_stills(request: Request, song_id: SongId, state: StateDep, call
     """
     fields = await read_object(request)
     take(fields, {"settings", "times", "size"})
-    settings = _settings(fields)
+    settings = parse(settings_in(fields))
     side = _number(fields.get("size", 256), "size", 16, 1024)
     song = await state.songs.find(caller, song_id)
     times = fields.get("times")
@@ -94,7 +94,7 @@ async def render_clip(request: Request, song_id: SongId, state: StateDep, caller
     """
     fields = await read_object(request)
     take(fields, {"settings", "start", "duration", "fps", "size", "estimate"})
-    settings, song = _settings(fields), await state.songs.find(caller, song_id)
+    settings, song = parse(settings_in(fields)), await state.songs.find(caller, song_id)
     start = _number(fields.get("start", 0), "start", 0, song.duration)
     duration = _number(fields.get("duration", 4), "duration", 0.1, CLIP_SECONDS)
     look = await look_of(state, settings)
@@ -182,13 +182,6 @@ class _Preview:
     async def __aexit__(self, *_: object) -> None:
         self._state.previews.release()
         await run_in_threadpool(self._state.storage.delete_prefix, f"previews/{self._id}/")
-
-
-def _settings(fields: dict[str, Any]) -> RenderSettings:
-    settings = fields.get("settings", {})
-    if not isinstance(settings, dict):
-        raise RequestError("settings should be a JSON object", code="bad_setting", field="settings")
-    return parse(settings)
 
 
 def _number(value: Any, name: str, low: float, high: float) -> float:

@@ -12,6 +12,7 @@ from akma_core.api.openapi import AUDIO, form
 from akma_core.api.paging import after, page_of
 from akma_core.api.responses import stored_file
 from akma_core.api.song_schemas import PeaksResponse, SongPage, SongResponse, song_response
+from akma_core.api.songs import end_of
 from akma_core.api.upload import receive
 from akma_core.audio.peaks import FULL_SCALE, PEAK_RATE, reduced
 from akma_core.errors import RequestError
@@ -99,10 +100,7 @@ async def get_peaks(
 ) -> PeaksResponse:
     """Get the outline of the waveform, to draw it."""
     song = await state.songs.find(caller, song_id)
-    stop = song.duration if end is None else min(end, song.duration)
-    if start >= stop:
-        message = f"start should be before end and before the song's end ({song.duration:.3f} seconds)"
-        raise RequestError(message, code="bad_setting", field="start")
+    stop = end_of(song, start, end)
     peaks = await state.songs.peaks(song, caller.name)
     first = min(int(start * PEAK_RATE), len(peaks) - 1)
     part = reduced(peaks, first, max(first + 1, round(stop * PEAK_RATE)), points) / FULL_SCALE
