@@ -41,6 +41,14 @@ def check_name(name: str) -> str:
     return name
 
 
+def matches(card: NetworkCard | UpscalerCard, wish: str) -> bool:
+    """True where `wish` is its name, its `name:digest`, or its digest; of a digest 12 characters or more."""
+    name, colon, digest = wish.partition(":")
+    if colon:
+        return name == card.name and len(digest) >= SHORT and card.digest.startswith(digest)
+    return name == card.name or (len(name) >= SHORT and card.digest.startswith(name))
+
+
 @dataclass(frozen=True)
 class Registry(Generic[Card]):
     """The imported ones of a kind, in storage."""
@@ -91,11 +99,8 @@ class Registry(Generic[Card]):
     def find(self, storage: Storage, wish: str) -> Card:
         """One by name, by `name:digest` (a tag) or by digest, 12 characters or more of it; RequestError otherwise."""
         known: list[Card] = self.cards(storage)
-        name, colon, digest = wish.partition(":")
         for card in known:
-            if name == card.name and (not colon or (len(digest) >= SHORT and card.digest.startswith(digest))):
-                return card
-            if not colon and len(name) >= SHORT and card.digest.startswith(name):
+            if matches(card, wish):
                 return card
         names = ", ".join([*self.built_in, *(card.name for card in known)])
         message = f"unknown {self.word} {wish[:80]!r}: give a name ({names}), {self.also}"
@@ -133,7 +138,7 @@ cards, find, fetch = NETWORKS.cards, NETWORKS.find, NETWORKS.fetch
 
 
 def add(storage: Storage, folder: Path) -> NetworkCard:
-    """Keep the network in `folder`: see Shelf.add."""
+    """Keep the network in `folder`: see Registry.add."""
     return NETWORKS.add(storage, folder, read_card(folder))
 
 

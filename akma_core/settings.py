@@ -230,7 +230,7 @@ class RenderSettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _given(cls, fields: Any) -> Any:
-        """What shapes the curve stands in for a preset's loudness, also where it is what it would be by default."""
+        """Note that the curve is shaped by hand where a setting of OWN_CURVE is given, also with its default."""
         if isinstance(fields, dict) and "own_curve" not in fields and any(name in fields for name in OWN_CURVE):
             return {**fields, "own_curve": True}
         return fields

@@ -1,4 +1,4 @@
-"""How well presets land on the hits of songs whose truth is known, and whether what they make flashes.
+"""Accuracy with which presets land on the hits of songs whose truth is known, and whether what they make flashes.
 
     python -m benchmarks.on_the_beat --tool hits.py SONG.json ... [--presets pulse akma] [--fps 30]
         [--passages 4] [--seconds 12] [--set key=value ...] [--hits found|truth] [--quarter] [--hold]
@@ -101,13 +101,13 @@ def held(pictures: NDArray[np.uint8], fps: Fraction) -> NDArray[np.uint8]:
 
 
 def starts(length: float, passages: int, seconds: float) -> list[float]:
-    """Where passages begin, s: spread evenly, on whole seconds."""
+    """Starts of passages, s: spread evenly, on whole seconds."""
     last = max(0.0, length - seconds)
     return sorted({float(np.floor(last * (k + 0.5) / passages)) for k in range(passages)})
 
 
 def measured(tool: ModuleType, song: Song, start: float, options: argparse.Namespace) -> dict[str, float]:
-    """What the tool and the flash meter say of one passage."""
+    """Figures of the tool and of the flash meter for one passage."""
     pictures, fps = song.pictures(start, options.seconds), float(song.plan.fps)
     if options.hold:
         pictures = held(pictures, song.plan.fps)

@@ -1,4 +1,4 @@
-"""What reading healthy files costs: CPU seconds and peak memory of a song to its curve, of a video upscaled.
+"""Cost of reading healthy files: CPU seconds and peak memory of a song to its curve, of a video upscaled.
 
 python benchmarks/reading.py make DIR                 song.wav, song.mp3 (an hour) and video.mp4 (a minute)
 python benchmarks/reading.py measure DIR --tree PATH  with the akma_core of another checkout, to compare

@@ -51,7 +51,7 @@ def choose(shape: str | None, card: NetworkCard, folder: Path) -> Chosen | None:
 
 @functools.cache
 def _even(folder: Path, *, across: bool) -> bool:
-    """Whether pictures of some seeds are everywhere alike along one side: contrast, detail and brightness by thirds."""
+    """True if pictures of some seeds are everywhere alike along one side: contrast, detail and brightness by thirds."""
     generator = kinds.load(folder)
     z = torch.from_numpy(np.stack([latent(seed, generator.z_dim) for seed in range(LOOKED_AT)]))
     c = torch.eye(max(generator.c_dim, 1))[[0] * LOOKED_AT, : generator.c_dim]
@@ -63,7 +63,7 @@ def _even(folder: Path, *, across: bool) -> bool:
 
 
 def even(pictures: NDArray[np.uint8], *, across: bool) -> bool:
-    """Whether the outer thirds of pictures [n, H, W, 3] look like their middle; by columns, or by rows."""
+    """True if the outer thirds of pictures [n, H, W, 3] look like their middle; by columns, or by rows."""
     grey = pictures.astype(np.float64).mean(3)
     parts = np.array_split(grey if across else grey.transpose(0, 2, 1), 3, axis=2)
     contrast = np.array([part.std((1, 2)).mean() for part in parts])

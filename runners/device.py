@@ -114,25 +114,25 @@ class Device(PriorityLock):
 
     def frames(self, plan: RenderPlan, columns: Columns, frames: Sequence[int]) -> list[NDArray[np.uint8]]:
         """Single frames of a plan, [H, W, 3] each, between the batches of whatever renders."""
-        # One at a time, in a network of its own where that has another batch: its next batch may be under way.
-        alone = plan.model_copy(update={"device": plan.device.model_copy(update={"batch": 1})})
-        with self.acquire(urgent=True):
-            pictures = self.pictures(alone)
-            trajectory = Trajectory(alone, columns, pictures)
+        pictures, trajectory = self._alone(plan, columns)
         return [self._one(pictures, trajectory(frame, frame + 1)) for frame in frames]
 
     def every(self, plan: RenderPlan, columns: Columns, frames: range) -> Iterator[NDArray[np.uint8]]:
         """Frames of a plan at even steps, [n, H, W, 3] as many as are computed at once, between a render's batches."""
-        alone = plan.model_copy(update={"device": plan.device.model_copy(update={"batch": 1})})
-        with self.acquire(urgent=True):
-            pictures = self.pictures(alone)
-            trajectory = Trajectory(alone, columns, pictures)
+        pictures, trajectory = self._alone(plan, columns)
         for k in range(0, len(frames), pictures.step):
             part = frames[k : k + pictures.step]
             inputs = trajectory(part[0], part[-1] + 1)[:: frames.step]
             with self.acquire(urgent=True):
                 found = pictures.pictures(inputs).cpu().numpy()
             yield found
+
+    def _alone(self, plan: RenderPlan, columns: Columns) -> tuple[NetworkRunner, Trajectory]:
+        """Pictures of a plan one at a time, in a network of its own where that has another batch: it may be at work."""
+        alone = plan.model_copy(update={"device": plan.device.model_copy(update={"batch": 1})})
+        with self.acquire(urgent=True):
+            pictures = self.pictures(alone)
+            return pictures, Trajectory(alone, columns, pictures)
 
     def seconds_a_picture(self, settings: RenderSettings) -> tuple[float, float]:
         """Seconds that the network takes for a picture, and the upscaler for a pixel of it, measured now."""

@@ -13,6 +13,7 @@ import torch
 
 from akma_core.doctor.finding import CheckContext, CheckResult, bad, failed, ok, summary, warn
 from akma_core.errors import RequestError
+from akma_core.machine import cores, memory
 from akma_core.networks.kernels import compiled as kernels
 from akma_core.networks.realesrgan import catalog as upscaling
 from akma_core.render.plan import NetworkPart
@@ -63,14 +64,13 @@ def _obstacle() -> tuple[str, str]:
 
 
 def _processor() -> CheckResult:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    count, size = cores(), memory()
     limit = Path("/sys/fs/cgroup/memory.max")  # of a container
     if limit.is_file() and (text := limit.read_text().strip()).isdigit():
-        memory = min(memory, int(text))
+        size = min(size, int(text))
     instructions = torch.backends.cpu.get_cpu_capability().replace("AVX", "AVX-").replace("AVX-2", "AVX2")
-    text = f"CPU, {cores} core{'s' * (cores != 1)}, {memory / GB:.0f} GB, {instructions}"
-    return warn(text, "networks of 1024 pixels want 4 GB of memory") if memory < MEMORY else ok(text)
+    text = f"CPU, {count} core{'s' * (count != 1)}, {size / GB:.0f} GB, {instructions}"
+    return warn(text, "networks of 1024 pixels want 4 GB of memory") if size < MEMORY else ok(text)
 
 
 def _gpu(indices: Sequence[int]) -> CheckResult:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from akma_core.audio.features.analysis_file import load_analysis
@@ -22,6 +21,7 @@ from akma_core.media.encoder import Encoder
 from akma_core.media.mux import AudioTrack, finish
 from akma_core.media.resize import fill
 from akma_core.media.segment import SegmentWriter
+from akma_core.media.still import jpeg, png
 from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.modulation.song import Heard
 from akma_core.modulation.types import Columns
@@ -35,7 +35,6 @@ from runners.device import Device
 KEPT = 4  # songs, and plans, that are at hand
 MAX_FEATURES = 1 << 30  # bytes
 CLIP_CRF = 24.0
-QUALITY = 85  # of JPEGs
 Request = dict[str, Any]
 
 
@@ -50,7 +49,7 @@ class _Song:
 
 
 class Previews:
-    """What a worker makes for the API, on its device; one thread at a time."""
+    """Pictures and clips that a worker makes for the API, on its device; one thread at a time."""
 
     def __init__(self, storage: Storage, device: Device, folder: Path) -> None:
         """`folder`: this worker's own, made when something is put there."""
@@ -68,7 +67,7 @@ class Previews:
         for index, (frame, picture) in enumerate(zip(frames, self._device.frames(plan, columns, frames), strict=True)):
             key = f"previews/{request['id']}/{index:02d}.png"
             shown = fill(torch.from_numpy(picture)[None], height, width)[0].numpy()
-            self._storage.put_bytes(key, _packed(shown, "PNG"))
+            self._storage.put_bytes(key, png(Image.fromarray(shown)))
             stills.append({"time": float(frame / plan.fps), "frame": frame, "key": key})
         return {"stills": stills}
 
@@ -103,14 +102,12 @@ class Previews:
         """A JPEG of each seed, of `size` pixels on its longest side; where they are put the request says by `look`."""
         settings, size = RenderSettings.parse(request["settings"]), request["size"]
         for seed, picture in zip(request["seeds"], self._device.stills(settings, request["seeds"]), strict=True):
-            image = Image.fromarray(picture)
-            image.thumbnail((size, size), Image.Resampling.LANCZOS)
             key = seed_key(request["digest"], request["look"], seed)
-            self._storage.put_bytes(key, _packed(np.asarray(image), "JPEG", quality=QUALITY))
+            self._storage.put_bytes(key, jpeg(Image.fromarray(picture), size))
         return {}
 
     def measure(self, request: Request) -> Request:
-        """How long this device takes for a picture and for an upscaled pixel."""
+        """Time that this device takes for a picture and for an upscaled pixel."""
         picture, pixel = self._device.seconds_a_picture(RenderSettings.parse(request["settings"]))
         return {"picture": picture, "pixel": pixel, "device": self._device.name}
 
@@ -162,9 +159,3 @@ def clip_frames(plan: RenderPlan, start: float, duration: float, fps: Fraction) 
     first = min(max(plan.first_frame, round(start * plan.fps)), end - 1)
     stop = min(max(first + 1, round((start + duration) * plan.fps)), end)
     return range(first, stop, step)
-
-
-def _packed(picture: NDArray[np.uint8], form: str, **options: Any) -> bytes:
-    packed = io.BytesIO()
-    Image.fromarray(picture).save(packed, format=form, **options)
-    return packed.getvalue()

@@ -1,6 +1,5 @@
 """Worker tasks: stills before a render, networks to import."""
 
-import io
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +13,7 @@ from akma_core.database import Database
 from akma_core.errors import AkmaError, RequestError
 from akma_core.log import event
 from akma_core.media.contact_sheet import contact_sheet
+from akma_core.media.still import png
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
 from runners.device import Device
@@ -46,19 +46,19 @@ class WorkerTasks:
             work = partial(known[kind], is_wanted=partial(self._database.is_wanted, task))
         try:
             if work is None:
-                raise RequestError(f"unknown task {kind[:40]!r}", code="bad_errand")
+                raise RequestError(f"unknown task {kind[:40]!r}", code="bad_task")
             self._database.answer(task, work(request))
-            event("errand_done", task=task, kind=kind)
+            event("task_done", task=task, kind=kind)
         except AkmaError as error:
             answer = {"failure": error.exit_code == 1, "field": error.field}
             self._database.answer(task, answer, error.code, error.message)
-            event("errand_refused", "warning", task=task, kind=kind, error=error.message)
+            event("task_refused", "warning", task=task, kind=kind, error=error.message)
         except WithdrawnError:
-            event("errand_withdrawn", task=task, kind=kind)
+            event("task_withdrawn", task=task, kind=kind)
         except Exception as error:
             message = f"a fault in AKMA itself ({type(error).__name__})"
             self._database.answer(task, {"failure": True}, "internal", message)
-            event("errand_failed", "error", task=task, kind=kind, error=repr(error))
+            event("task_failed", "error", task=task, kind=kind, error=repr(error))
         return True
 
     def preview(self, request: Answer) -> Answer:
@@ -76,8 +76,8 @@ class WorkerTasks:
         prefix = f"previews/{request['id']}"
         for index, (picture, still) in enumerate(zip(pictures, stills, strict=True)):
             still["key"] = f"{prefix}/{index:02d}.png"
-            self._storage.put_bytes(still["key"], _png(Image.fromarray(picture)))
-        self._storage.put_bytes(f"{prefix}/sheet.png", _png(contact_sheet(pictures, labels)))
+            self._storage.put_bytes(still["key"], png(Image.fromarray(picture)))
+        self._storage.put_bytes(f"{prefix}/sheet.png", png(contact_sheet(pictures, labels)))
         return {"sheet": f"{prefix}/sheet.png", "stills": stills}
 
     def _of_song(self, settings: RenderSettings, key: str, times: list[float]) -> tuple[list[Any], list[Answer]]:
@@ -102,9 +102,3 @@ class WorkerTasks:
             words = request.get("licence") or "", request.get("note") or ""
             card = import_network(self._storage, pkl, request["name"], *words, self._device.stills_of)
         return {**card.model_dump(mode="json"), "digest": card.digest}
-
-
-def _png(picture: Image.Image) -> bytes:
-    packed = io.BytesIO()
-    picture.save(packed, format="PNG")
-    return packed.getvalue()

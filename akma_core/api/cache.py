@@ -26,7 +26,7 @@ class SingleFlight(Generic[T]):
         self._under_way: dict[str, asyncio.Task[T]] = {}
 
     async def __call__(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
-        """What `work` gives, or the work of that name that is under way. Errors come to all who wait."""
+        """Result of `work`, or the work of that name that is under way. Errors come to all who wait."""
         task = self._under_way.get(name)
         if task is None:
             task = self._under_way[name] = asyncio.ensure_future(work())

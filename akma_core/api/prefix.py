@@ -16,7 +16,7 @@ def prefix() -> str:
 
 
 def is_prefix(text: str) -> bool:
-    """Whether it is a path that links may begin with: never "//host", never with "..", without a slash at its end."""
+    """True if it is a path that links may begin with: never "//host", never with "..", without a slash at its end."""
     return PREFIX.fullmatch(text) is not None and not {".", ".."} & set(text.split("/"))
 
 

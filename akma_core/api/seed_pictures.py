@@ -24,7 +24,7 @@ KNOWN = 5.0  # seconds that a name stands for the same network
 
 @dataclass(frozen=True)
 class SeedLook:
-    """How a picture of a seed looks."""
+    """Look of a picture of a seed."""
 
     model: str
     class_index: int

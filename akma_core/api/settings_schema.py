@@ -10,7 +10,7 @@ Group = Literal["curve", "beats", "look", "motion", "output"]
 
 @dataclass(frozen=True)
 class Knob:
-    """How a setting is shown; `low` and `high` are the useful range, where what is allowed is wider."""
+    """Form in which a setting is shown; `low` and `high` are the useful range, where what is allowed is wider."""
 
     group: Group
     title: str

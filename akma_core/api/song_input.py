@@ -44,7 +44,7 @@ async def song_input(request: Request, state: State, caller: Caller) -> AsyncIte
 
 
 def is_json(request: Request) -> bool:
-    """Whether the request says that its body is JSON."""
+    """True if the request says that its body is JSON."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 

@@ -1,4 +1,4 @@
-"""How long a render would take on this service: its workers measure their network once, the rest is counted."""
+"""Estimate of a render's time on this service: its workers measure their network once, the rest is counted."""
 
 import json
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Look:
-    """What the settings say about the pictures."""
+    """Facts of the pictures that the settings ask for."""
 
     card: NetworkCard
     upscale: UpscalePart | None

@@ -44,7 +44,7 @@ FOR_EVER, ASK = "public, max-age=31536000, immutable", "no-cache"
 
 
 def is_open(path: str) -> bool:
-    """Whether a request's path is the page's; it needs no key."""
+    """True if a request's path is the page's; it needs no key."""
     return path in ("/", PAGE[:-1]) or path.startswith(PAGE)
 
 

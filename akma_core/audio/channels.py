@@ -12,7 +12,7 @@ Channels = Literal["mean", "left", "right", "mid", "side", "loudest"]
 
 
 def mix_of(path: Path, channels: Channels, count: int) -> Callable[[Block], Block]:
-    """How a block [n, count] becomes [n, 1], of its own type; RequestError where the song is mono and has no side.
+    """Mix of a block [n, count] to [n, 1], of its own type; RequestError where the song is mono and has no side.
 
     left, right: the first and the second; a mono song is both. mid, side: half of their
     sum and of their difference. loudest: at each sample the channel that is farthest from 0.

@@ -79,7 +79,7 @@ def _ffmpeg(path: Path, longest: float | None, notes: list[str], promised: int =
 
 
 def _holds_more(path: Path, info: AudioInfo) -> bool:
-    """Whether the packets hold more than libsndfile found, beyond what a codec pads."""
+    """True if the packets hold more than libsndfile found, beyond what a codec pads."""
     from akma_core.audio.ffmpeg import packet_samples
 
     total, longest = packet_samples(path)
@@ -98,7 +98,7 @@ class _Libsndfile:
         self.container, self.codec = sound.format, sound.subtype
         self.exact = self.codec in _SEEKS_EXACTLY
         self.unread = False
-        """Whether bytes follow those of which it made the samples."""
+        """True if bytes follow those of which it made the samples."""
         check(path, self.rate, self.channels)
 
     @classmethod

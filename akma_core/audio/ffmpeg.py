@@ -61,7 +61,7 @@ class _Track:
     name: str
     """Container and codec."""
     gaps: bool
-    """Whether its times are exact, so that a gap in them is damage."""
+    """True if its times are exact, so that a gap in them is damage."""
     notes: list[str]
     shape: tuple[int, int] | None = None
     """Hz and channels."""
@@ -93,7 +93,7 @@ class _Track:
             silence = 0
 
     def end(self) -> Iterator[_Frame]:
-        """What the resampler still holds, and the note on what was passed over."""
+        """Rest that the resampler still holds, and the note on what was passed over."""
         if self._packed and self.shape != self._now:
             for whole in self._packed.resample(None):
                 yield from self._give(whole)
@@ -282,7 +282,7 @@ def _told(container: InputContainer, stream: AudioStream) -> float:
 
 
 def _is_header(data: bytes, codec: str) -> bool:
-    """Whether a packet that gives no sound never had any: headers of a further link, a tag behind the last frame."""
+    """True if a packet that gives no sound never had any: headers of a further link, a tag behind the last frame."""
     if codec == "flac":
         return data[:1] != b"\xff"
     return data[:3] in (b"TAG", b"ID3", b"APE") or data[1:7] == b"vorbis" or data[:4] == b"Opus" or not any(data)
@@ -308,7 +308,7 @@ def _container(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
 
 
 def _padding(file: BufferedReader) -> int:
-    """Where the sound begins, behind zeros that a tag's size does not count; 0 where there are none."""
+    """Place where the sound begins, behind zeros that a tag's size does not count; 0 where there are none."""
     head, position = file.read(10), 0
     while head[:3] == b"ID3" and len(head) == 10:
         size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))

@@ -97,7 +97,7 @@ class Patched(io.RawIOBase):
 
 
 def has_frame_count(path: Path) -> bool:
-    """Whether an MP3 tells how many frames it has, which encoders write into a first frame without sound."""
+    """True if an MP3 tells how many frames it has, which encoders write into a first frame without sound."""
     with opened(path) as file:
         head = file.read(10)
         if head[:3] == b"ID3" and len(head) == 10:
@@ -134,7 +134,7 @@ def _granules(data: bytes) -> list[int]:
 
 
 def ogg_ends(path: Path) -> bool:
-    """Whether an Ogg file's last page says that it is the last."""
+    """True if an Ogg file's last page says that it is the last."""
     with opened(path) as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - 2 * PAGE))
         tail = file.read()

@@ -40,7 +40,7 @@ class AudioReader:
     info: AudioInfo
     _decode: Decode
     notes: list[str] = field(default_factory=list)
-    """What a listener should know, one sentence each; damage in mid-file is added when it is first read."""
+    """Notes a listener should know, one sentence each; damage in mid-file is added when it is first read."""
 
     def __enter__(self) -> "AudioReader":
         return self

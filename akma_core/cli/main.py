@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _flush() -> None:
-    """What is still to be printed goes out now; nobody may be there to read it: a daemon has no stdout."""
+    """Print what is still held; nobody may be there to read it: a daemon has no stdout."""
     try:
         if sys.stdout is not None and not sys.stdout.closed:
             sys.stdout.flush()

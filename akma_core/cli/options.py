@@ -94,7 +94,7 @@ def given(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _read(name: str, path: str) -> str:
-    """What a file of a setting holds, as the setting's text."""
+    """Content of a setting's file, as the setting's text."""
     from akma_core.modulation.edited_hits import plain
     from akma_core.modulation.hit_files import read_hits
 

@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _named(error: Exception, video: Path) -> AkmaError:
-    """What went wrong with a video, in one line with its name; an error of ours says that it is one."""
+    """Error of a video, in one line with its name; an error of ours says that it is one."""
     if isinstance(error, MemoryError):
         return FailureError(f"{video.name}: out of memory: close other programs, or choose a smaller upscaler")
     if not isinstance(error, AkmaError):

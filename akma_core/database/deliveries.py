@@ -38,7 +38,7 @@ class Delivery:
     """Moment of the next try; while it is under way, of the moment that somebody else may try."""
     finished: float | None = None
     outcome: str | None = None
-    """What the last try came to."""
+    """Outcome of the last try."""
 
 
 class Deliveries(Engine):

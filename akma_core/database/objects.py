@@ -1,4 +1,4 @@
-"""What storage should hold of each render: size and SHA-256 of every object, written before the object is put."""
+"""Checksums of each render's objects, size and SHA-256, written before the object is put."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ SONG = "song"
 
 @dataclass(frozen=True)
 class Checksum:
-    """What an object's bytes should be."""
+    """Size and digest that an object's bytes should have."""
 
     bytes: int
     sha256: str
@@ -42,10 +42,17 @@ class Objects(Engine):
         return True
 
     def expected(self, render_id: str) -> dict[str, Checksum]:
-        """What each of its objects should be, by name."""
+        """Checksums of its objects, by name."""
         query = sa.select(objects).where(objects.c.render == render_id)
         with self._read() as connection:
             return {row.name: Checksum(row.bytes, row.sha256) for row in connection.execute(query)}
+
+    def checksum(self, render_id: str, name: str) -> Checksum | None:
+        """Checksum of one of its objects; None where nothing was put, or an AKMA of before put it."""
+        query = sa.select(objects).where(objects.c.render == render_id, objects.c.name == name)
+        with self._read() as connection:
+            row = connection.execute(query).first()
+        return Checksum(row.bytes, row.sha256) if row else None
 
     def expect_nothing(self, render_id: str) -> None:
         """Forget what its objects should be, the song too."""

@@ -213,7 +213,7 @@ class Song:
     """SHA-256 of its bytes, hexadecimal."""
     created: float
     used: float
-    """When it was last asked for, to the hour."""
+    """Time it was last asked for, to the hour."""
     name: str
     """As the client called it; never a path."""
     audio: str

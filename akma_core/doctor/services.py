@@ -201,43 +201,43 @@ def models(wish: CheckContext) -> CheckResult:
     """
     opened = open_storage(wish.environment.storage_url, deadline=DEADLINE)
     found, troubles = [], []
-    for shelf in (registry.NETWORKS, registry.UPSCALERS):
+    for kind in (registry.NETWORKS, registry.UPSCALERS):
         folders: dict[str, dict[str, int]] = {}
-        for entry in opened.list(f"{shelf.prefix}/"):
+        for entry in opened.list(f"{kind.prefix}/"):
             _, digest, *name = entry.key.split("/")
             folders.setdefault(digest, {})["/".join(name)] = entry.size
         for digest, sizes in folders.items():
-            if shelf.card not in sizes:
-                message = f"{shelf.prefix}/{digest[:12]} was imported by half"
+            if kind.card not in sizes:
+                message = f"{kind.prefix}/{digest[:12]} was imported by half"
                 troubles.append(warn(message, "import it again, or remove what is there"))
-            elif reason := _damage(opened, shelf, digest, sizes):
-                message = f"{shelf.prefix}/{digest[:12]} is damaged: {reason}"
+            elif reason := _damage(opened, kind, digest, sizes):
+                message = f"{kind.prefix}/{digest[:12]} is damaged: {reason}"
                 troubles.append(bad(message, "import it again (akma models import)"))
-        found.append(f"{len(folders)} imported {shelf.prefix}")
+        found.append(f"{len(folders)} imported {kind.prefix}")
     return summary(f"{' and '.join(found)}, all whole", troubles)
 
 
-def _damage(opened: Storage, shelf: registry.Registry[Any], digest: str, sizes: dict[str, int]) -> str:
+def _damage(opened: Storage, kind: registry.Registry[Any], digest: str, sizes: dict[str, int]) -> str:
     """Describe what is wrong with an imported network; "" where nothing is."""
-    prefix = f"{shelf.prefix}/{digest}"
+    prefix = f"{kind.prefix}/{digest}"
     try:
-        card = shelf.kind.model_validate_json(opened.get_bytes(f"{prefix}/{shelf.card}", registry.MAX_CARD))
+        card = kind.kind.model_validate_json(opened.get_bytes(f"{prefix}/{kind.card}", registry.MAX_CARD))
     except ValidationError:
-        return f"{shelf.card} cannot be read"
+        return f"{kind.card} cannot be read"
     if card.digest != digest:
-        return f"{shelf.card} is another network's"
-    size = sizes.get(shelf.weights)
+        return f"{kind.card} is another network's"
+    size = sizes.get(kind.weights)
     if size is None:
-        return f"{shelf.weights} is missing"
+        return f"{kind.weights} is missing"
     # A safetensors file: the length of its header, the header, in which every tensor says where it ends.
-    length = int.from_bytes(_bytes(opened, f"{prefix}/{shelf.weights}", 0, 8), "little")
+    length = int.from_bytes(_bytes(opened, f"{prefix}/{kind.weights}", 0, 8), "little")
     try:
-        header = json.loads(_bytes(opened, f"{prefix}/{shelf.weights}", 8, 8 + min(length, MAX_HEADER)))
+        header = json.loads(_bytes(opened, f"{prefix}/{kind.weights}", 8, 8 + min(length, MAX_HEADER)))
         ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        return f"{shelf.weights} cannot be read"
+        return f"{kind.weights} cannot be read"
     whole = 8 + length + max(ends, default=0)
-    return "" if size == whole else f"{shelf.weights} has {size} of {whole} bytes"
+    return "" if size == whole else f"{kind.weights} has {size} of {whole} bytes"
 
 
 def _bytes(opened: Storage, key: str, start: int, stop: int) -> bytes:

@@ -47,7 +47,7 @@ class RenderObjects:
 
     def get_song(self, render: Render, path: Path) -> None:
         """Make the file at `path`; RequestError, code song_lost, where it is not what was uploaded."""
-        known = self._database.expected(render.id).get(SONG)
+        known = self._database.checksum(render.id, SONG)
         with suppress(MissingKeyError):
             self._storage.get_file(render.audio, path)
             if known in (None, checksum_of_file(path)):
@@ -67,7 +67,7 @@ class RenderObjects:
         """Make the file at `path`; DamagedError, and no file, where the object is not what was put."""
         with _gone(render_id, name):
             self._storage.get_file(render_key(render_id, name), path)
-        known = self._database.expected(render_id).get(name)
+        known = self._database.checksum(render_id, name)
         if known and known != checksum_of_file(path):
             path.unlink()
             raise _damaged(render_id, name)
@@ -76,14 +76,14 @@ class RenderObjects:
         """As get_file; beyond `limit` bytes it is damaged."""
         with _gone(render_id, name):
             data = self._storage.get_bytes(render_key(render_id, name), limit)
-        known = self._database.expected(render_id).get(name)
+        known = self._database.checksum(render_id, name)
         if known and known != checksum_of(data):
             raise _damaged(render_id, name)
         return data
 
     def is_sound(self, render_id: str, name: str) -> bool:
         """True where it is there as it was put, read to its end; False as well where nobody knows what was put."""
-        key, known = render_key(render_id, name), self._database.expected(render_id).get(name)
+        key, known = render_key(render_id, name), self._database.checksum(render_id, name)
         if known is None or self._storage.size(key) != known.bytes:
             return False
         digest = hashlib.sha256()
@@ -95,7 +95,7 @@ class RenderObjects:
 
 @contextmanager
 def _gone(render_id: str, name: str) -> Iterator[None]:
-    """What is not there, or is larger than it can be, is damaged like what is there otherwise."""
+    """Report what is not there, or is larger than it can be, as damaged."""
     try:
         yield
     except RequestError as error:

@@ -55,7 +55,7 @@ class PlanStore:
             notes.append(f"device {settings.device} was asked for; the worker that was free has {kind}")
         made = planned.plan.model_copy(update={"notes": tuple(notes)})
         text = made.model_dump_json(by_alias=True, indent=1).encode()
-        before = self._database.expected(render.id).get(PLAN)
+        before = self._database.checksum(render.id, PLAN)
         if render.chunks and before and before != checksum_of(text):
             self._database.reassign(render.id, self._version, self._version)
             raise RenderStoppedError

@@ -5,7 +5,6 @@ there is the same each time. So a process may be killed anywhere in here. What s
 """
 
 import json
-import os
 import shutil
 import threading
 import time
@@ -23,6 +22,7 @@ from akma_core.jobs.objects import DamagedError, RenderObjects, RenderStoppedErr
 from akma_core.jobs.plan_store import Job, PlanStore
 from akma_core.jobs.progress import ProgressTracker
 from akma_core.log import event
+from akma_core.machine import cores
 from akma_core.media.audio_segments import AudioSegments, encode
 from akma_core.media.mux import AudioTrack, finish
 from akma_core.render.flashes import manifest_part, meter_of, note_of, track_of, track_path
@@ -72,8 +72,7 @@ class Stages:
     @property
     def chunks_at_once(self) -> int:
         """Chunks to have in work: one is computed and one encoded; on a GPU as many are encoded as the cores carry."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return 2 if self._device.profile == "cpu" else max(2, min(MOST_CHUNKS, cores // 2 + 1))
+        return 2 if self._device.profile == "cpu" else max(2, min(MOST_CHUNKS, cores() // 2 + 1))
 
     def clean(self) -> None:
         """Remove what a process of the same name left, once it is sure that it has ended."""
@@ -189,12 +188,8 @@ class Stages:
         with self._device.acquire(order):
             self.check(render_id)
             pictures = self._device.pictures(job.plan)
-        trajectory = Trajectory(
-            job.plan,
-            job.columns,
-            pictures,
-            # Not cached: it references the network, which could then never be evicted
-        )
+        # Not cached: it references the network, which could then never be evicted.
+        trajectory = Trajectory(job.plan, job.columns, pictures)
         before = len(pictures.notes)
         waited = render_chunks(
             job.plan, [chunk], trajectory, pictures, lambda _: path, on_frames, acquire=acquire, between=between

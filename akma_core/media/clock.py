@@ -17,7 +17,7 @@ class _Track:
     epoch: int = 0
     shift: Fraction = Fraction(0)
     end: Fraction | None = None
-    """Where the next packet should begin, in the file's own seconds."""
+    """Time at which the next packet should begin, in the file's own seconds."""
 
 
 class Clock:

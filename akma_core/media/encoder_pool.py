@@ -4,7 +4,6 @@ Chunks are independent, so that as many are encoded at once as the cores carry. 
 whoever computes asks for room first, and waits only where no encoder has any.
 """
 
-import os
 import threading
 import time
 from collections import deque
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from akma_core.machine import cores, memory
 from akma_core.media.encoder import NVENC, Encoder
 from akma_core.media.segment import SegmentWriter
 from akma_core.timeline import Chunk
@@ -29,9 +29,7 @@ def encoders_for(encoder: Encoder) -> int:
     """Encoders to run at once on this machine: half as many as cores, for each has two threads, and one that ends."""
     if encoder.codec == NVENC:
         return SESSIONS
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(cores // 2 + 1, int(memory * SHARE / (HELD * frame_bytes(encoder)))))
+    return max(1, min(cores() // 2 + 1, int(memory() * SHARE / (HELD * frame_bytes(encoder)))))
 
 
 def frame_bytes(encoder: Encoder) -> int:

@@ -1,4 +1,4 @@
-"""When the pictures of a file show: by its packets where a packet is a picture, else by what the decoder gives."""
+"""Times of a file's pictures: by its packets where a packet is a picture, else by what the decoder gives."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class PictureTimes:
     """Times of a file's pictures."""
 
     times: NDArray[np.int64]
-    """When each picture shows, rising, in units of `unit`; int64 [frames]."""
+    """Times at which pictures show, rising, in units of `unit`; int64 [frames]."""
     keys: NDArray[np.int64]
     """Times from which decoding can start; empty where it can only start at the beginning."""
     last: int
@@ -90,7 +90,7 @@ def interleaved(container: InputContainer, stream: VideoStream, *, all_of_them: 
 
 
 def joins(container: InputContainer) -> bool:
-    """Whether it is of a kind that people join by putting files behind one another."""
+    """True if it is of a kind that people join by putting files behind one another."""
     return container.format.name in clocks.CONTAINERS
 
 
@@ -205,7 +205,7 @@ def _noting(packets: Iterable[AnyPacket], stream: VideoStream, decoded: list[int
 
 
 def _is_hidden(codec: str, packet: AnyPacket) -> bool:
-    """Whether a packet of VP8 or VP9 only helps to decode others."""
+    """True if a packet of VP8 or VP9 only helps to decode others."""
     if codec not in ("vp8", "vp9"):
         return False
     data = bytes(packet)
@@ -240,7 +240,7 @@ def _on_a_cut(container: InputContainer, ends: dict[int, Fraction], seen: int | 
 
 
 def _breaks_off(container: InputContainer) -> bool:
-    """Whether a transport stream ends within one of its packets."""
+    """True if a transport stream ends within one of its packets."""
     return container.format.name == "mpegts" and all(container.size % size for size in TS_PACKETS)
 
 

@@ -97,7 +97,7 @@ def _display(frame: VideoFrame) -> tuple[int, ...] | None:
 
 
 def has_captions(frame: VideoFrame) -> bool:
-    """Whether closed captions (CEA-608, CEA-708) lie in a frame."""
+    """True if closed captions (CEA-608, CEA-708) lie in a frame."""
     return frame.side_data.get("A53_CC") is not None
 
 

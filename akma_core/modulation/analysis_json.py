@@ -1,4 +1,4 @@
-"""What was heard in a song, as JSON for a page that draws it: quickly, for every turn of a knob asks for it."""
+"""Analysis of a song as JSON, for a page that draws it: quickly, for every turn of a knob asks for it."""
 
 import json
 from fractions import Fraction
@@ -22,7 +22,7 @@ DIGITS = [f"{level / LEVELS:g}" for level in range(LEVELS + 1)]
 
 
 def song_json(heard: Analysis) -> tuple[str, str]:
-    """What no setting changes, two pieces of JSON: members of an object without its braces, and the hits found."""
+    """Part that no setting changes, two pieces of JSON: members of an object without its braces, and the hits found."""
     told = {
         "duration": heard.duration,
         "beats": _beats(heard),

@@ -22,7 +22,7 @@ from .types import Columns, Floats
 
 @dataclass(frozen=True, eq=False)
 class Overview:
-    """What the rows of a request use of a song, beside AKMA's curve."""
+    """Parts of a song that the rows of a request use, beside AKMA's curve."""
 
     columns: Columns
     """Curves 0..1 [frames] and events [n, 2] (s, strength), by the words of the rows that use them."""

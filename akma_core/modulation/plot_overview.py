@@ -1,4 +1,4 @@
-"""What moves a picture, drawn under the song's curve: sections and beats, hits, and a row for each used curve."""
+"""Drawing of what moves a picture, under the song's curve: sections and beats, hits, and a row for each used curve."""
 
 from __future__ import annotations
 

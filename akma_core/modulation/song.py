@@ -34,7 +34,7 @@ RMS_BAND = (20.0, 16_000.0)  # Hz
 
 @dataclass(frozen=True)
 class Heard:
-    """What was found in a song before, so that it need not be read again."""
+    """Findings of a song kept from before, so that it need not be read again."""
 
     analysis: analysis.Analysis
     """Of all of analysis.WANTED, and of `bands_of`."""

@@ -51,7 +51,7 @@ class NetworkCard(BaseModel):
     seeds_bottom: tuple[Seed, ...] = ()
     """Seeds chosen by eye for the quiet walk; empty: any."""
     canvas: Literal["wide", "square"] | None = None
-    """What lies beyond its square: more of the same (wide), or nothing, as with faces (square); None: unknown."""
+    """Its pictures beyond the square: more of the same (wide), or nothing, as with faces (square); None: unknown."""
     licence: str = ""
     note: str = ""
 

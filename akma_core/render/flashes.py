@@ -1,4 +1,4 @@
-"""What is known of a render's flashes: a track beside each segment, and the verdict on all of them together."""
+"""Flashes of a render: a track beside each segment, and the verdict on all of them together."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +22,7 @@ with those of the fields' means.
 
 
 def grid_of(plan: RenderPlan) -> Grid:
-    """How the pictures of a plan are made small."""
+    """Reduction of a plan's pictures to the meter's grid."""
     return Grid.coarse(plan.width, plan.height)
 
 
@@ -41,7 +41,7 @@ def track_of(plan: RenderPlan, segment: Path) -> bytes:
 
 
 def hold_of(plan: RenderPlan, chunk: Chunk) -> Hold | None:
-    """What a chunk's frames go through before the encoder; None for plans made before flashes were counted."""
+    """Hold that a chunk's frames go through before the encoder; None for plans made before flashes were counted."""
     if plan.flash is None:
         return None
     return Hold(grid_of(plan), float(plan.fps), chunk.frames, limit=plan.flash.limit)
@@ -60,7 +60,7 @@ def manifest_part(plan: RenderPlan, meter: FlashMeter) -> dict[str, Any]:
 
 
 def safe(verdicts: dict[Any, Verdict]) -> bool:
-    """Whether general and red flashes stay within what the standards of GATE allow."""
+    """True if general and red flashes stay within what the standards of GATE allow."""
     return all(verdicts[name].passed for name in GATE)
 
 

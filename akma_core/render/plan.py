@@ -44,7 +44,7 @@ class AudioPart(PlanPart):
 
 
 class CanvasPart(PlanPart):
-    """How a network fills a canvas of another shape than its own picture's; see networks.canvas."""
+    """Way a network fills a canvas of another shape than its own picture's; see networks.canvas."""
 
     way: Way
     columns: Annotated[int, Field(ge=2, le=128)]
@@ -53,7 +53,7 @@ class CanvasPart(PlanPart):
 
 
 class FlashPart(PlanPart):
-    """What is done about flashes; see media.flash."""
+    """Treatment of flashes; see media.flash."""
 
     limit: bool
     """Brightness is held where the picture would flash too often."""
@@ -72,7 +72,7 @@ class NetworkPart(PlanPart):
     """Noise inputs: the network's own, none, or drawn for each frame from noise_seed."""
     noise_seed: Seed = 0
     canvas: CanvasPart | None = None
-    """Where width and height are not the network's own."""
+    """Size asked for, where it is not the network's own."""
 
 
 class UpscalePart(PlanPart):

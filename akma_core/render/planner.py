@@ -118,7 +118,7 @@ def make_plan(
 
 
 class ChosenCanvas(Protocol):
-    """How a network fills a shape: see runners.canvas."""
+    """Way a network fills a shape: see runners.canvas."""
 
     @property
     def way(self) -> Way: ...

@@ -37,7 +37,7 @@ _heard: OrderedDict[tuple[str, str], tuple[Heard, tuple[str, str], int]] = Order
 
 
 def look(song: Path, name: str, longest: float) -> Answer:
-    """What a song is, and its peaks where they are found in time; RequestError where it cannot be read."""
+    """Facts of a song, and its peaks where they are found in time; RequestError where it cannot be read."""
     reader = open_audio(song, longest)
     info = reader.info
     if info.duration > longest:
@@ -100,7 +100,7 @@ def _modulation(settings: RenderSettings) -> Modulation:
 
 
 def _recalled(features: Path, loud: Path) -> tuple[Heard, tuple[str, str]]:
-    """What was found before, and see song_json; from memory where this process had it of late."""
+    """Result found before, see song_json; from memory where this process had it of late."""
     key = str(features), str(loud)
     if key not in _heard:
         values = np.load(loud, allow_pickle=False)

@@ -1,4 +1,4 @@
-"""What a container takes: tried with real packets, a header and a trailer, before any work."""
+"""Trial of what a container takes: with real packets, a header and a trailer, before any work."""
 
 import io
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def samples_of(source: InputContainer, tracks: Sequence[Stream]) -> Samples:
 
 
 def holds(suffix: str, clip: VideoFile, tracks: Sequence[Stream], samples: Samples, options: dict[str, str]) -> bool:
-    """Whether a container takes the tracks as they are, beside pictures."""
+    """True if a container takes the tracks as they are, beside pictures."""
     # A file that is not there cannot be read again, as an index in front would need.
     options = {key: value.replace("+faststart", "") for key, value in options.items() if value != "+faststart"}
     try:

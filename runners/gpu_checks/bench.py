@@ -1,4 +1,4 @@
-"""What a check works with: the device, a folder of its own, and a clock that waits for the device."""
+"""Bench that a check works with: the device, a folder of its own, and a clock that waits for the device."""
 
 import os
 import resource
@@ -29,7 +29,7 @@ class Bench:
 
     @property
     def dtype_name(self) -> Literal["float32", "float16"]:
-        """What pictures are computed in."""
+        """Type that pictures are computed in."""
         return "float32" if self.small else "float16"
 
     @property

@@ -38,7 +38,7 @@ class Figure:
 
     @property
     def strain(self) -> float:
-        """How near the limit is: 1 at the limit, more beyond it, 0 without one."""
+        """Nearness of the limit: 1 at the limit, more beyond it, 0 without one."""
         if not math.isfinite(self.value):
             return math.inf
         if self.at_least is not None:

@@ -78,7 +78,7 @@ def _start(
 
 
 def _finish(process: "subprocess.Popen[str]") -> str:
-    """What it said, once it has ended well; RuntimeError otherwise."""
+    """Output of the process, once it has ended well; RuntimeError otherwise."""
     said = process.communicate(timeout=PATIENCE)[1]
     if process.returncode:
         raise RuntimeError(f"akma render ended with {process.returncode}: {said.strip()[-300:]}")

@@ -30,7 +30,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Roofline:
-    """What the device does in a second."""
+    """Operations and bytes of the device in a second."""
 
     operations: float
     """Of a matrix product in the precision of pictures."""

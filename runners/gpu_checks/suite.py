@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found."""
+    """Result of a check."""
 
     name: str
     figures: tuple[Figure, ...] = ()
@@ -78,7 +78,7 @@ class Suite:
 
     @property
     def machine(self) -> dict[str, str]:
-        """What results belong to: on another card, or with another AKMA, they are made again."""
+        """Card and AKMA that results belong to: on another card, or with another AKMA, they are made again."""
         device = torch.device(self.device)
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
         return {"akma": __version__, "torch": str(torch.__version__), "device": name}

@@ -1,4 +1,4 @@
-"""Errands, log lines and facts: one taker each, however many ask."""
+"""Tasks, log lines and facts: one taker each, however many ask."""
 
 import time
 from collections import Counter
@@ -12,7 +12,7 @@ from tests.support.rows import accept
 MANY = 6
 
 
-def test_every_errand_has_one_taker(url: str) -> None:
+def test_every_task_has_one_taker(url: str) -> None:
     ledgers = [Database(url) for _ in range(MANY)]
     ids = [ledgers[0].ask("preview", {"number": number}) for number in range(20)]
 
@@ -35,7 +35,7 @@ def test_every_errand_has_one_taker(url: str) -> None:
         database.close()
 
 
-def test_errands_are_taken_in_order_and_answered_with_an_error_too(database: Database) -> None:
+def test_tasks_are_taken_in_order_and_answered_with_an_error_too(database: Database) -> None:
     first, second = database.ask("preview", {}), database.ask("import", {})
     assert database.answered(first) is None
     assert [claimed[0] for _ in range(3) if (claimed := database.claim("w"))] == [first, second]

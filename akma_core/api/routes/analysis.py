@@ -1,4 +1,4 @@
-"""What is heard in a song, over HTTP: curves, hits, beats and sections as the settings have them."""
+"""Analysis of a song, over HTTP: curves, hits, beats and sections as the settings have them."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -41,7 +41,7 @@ async def analyse_song(
     start: Annotated[float, Query(ge=0, le=1e6, description="seconds: of the curves alone")] = 0.0,
     end: Annotated[float | None, Query(gt=0, le=1e6, description="seconds (default: the song's end)")] = None,
 ) -> Response:
-    """What moves the picture under these settings: curves, hits, beats, tempo, sections and rows.
+    """Get what moves the picture under these settings: curves, hits, beats, tempo, sections and rows.
 
     The song is listened to once; then a changed setting is answered in some 20 milliseconds.
 

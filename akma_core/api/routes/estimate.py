@@ -1,4 +1,4 @@
-"""What a render would take on this service."""
+"""Estimate what a render takes on this service."""
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field

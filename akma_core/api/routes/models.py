@@ -13,6 +13,7 @@ from akma_core.api.multipart import Limits
 from akma_core.api.openapi import form
 from akma_core.api.prefix import prefix
 from akma_core.api.schemas import ModelList, ModelResponse, UpscalerResponse, model_response, upscaler_response
+from akma_core.api.state import State
 from akma_core.api.upload import receive
 from akma_core.errors import RequestError
 from akma_core.jobs.submission import new_id
@@ -97,21 +98,23 @@ def delete_model(
 ) -> ModelResponse | UpscalerResponse:
     """Remove an imported network; 409 while a render that waits or runs is of it. Administrators only."""
     caller.check_admin()
-    models, larger = _known(state.storage)
-    known: list[ModelResponse | UpscalerResponse] = [*models, *larger]
-    found = next((each for each in known if each.name == name), None)
-    if found is None:
-        raise RequestError(f"there is no network {name[:80]!r}: GET /v1/models lists them", code="not_found")
+    found = get_model(name, state)
     if found.built_in:
         raise RequestError(f"{name} is built in, and cannot be removed", code="bad_name", field="name")
-    field, kind = ("model", registry.NETWORKS) if found in models else ("upscale", registry.UPSCALERS)
-    for render in state.database.waiting():
-        wish, _, tag = str(json.loads(render.settings).get(field, "")).partition(":")
-        if wish == name or (len(tag or wish) >= registry.SHORT and found.digest.startswith(tag or wish)):
-            raise RequestError(f"{name} is in use by a render that is {render.status}: try again later", code="in_use")
-    kind.remove(state.storage, kind.find(state.storage, name))  # type: ignore[arg-type]
+    if isinstance(found, ModelResponse):
+        _delete(registry.NETWORKS, found.name, state)
+    else:
+        _delete(registry.UPSCALERS, found.name, state)
     event("model_deleted", by=caller.name, model=name, digest=found.digest)
     return found
+
+
+def _delete(kind: registry.Registry[registry.Card], name: str, state: State) -> None:
+    card = kind.find(state.storage, name)
+    for render in state.database.waiting():
+        if registry.matches(card, str(json.loads(render.settings).get(kind.field, ""))):
+            raise RequestError(f"{name} is in use by a render that is {render.status}: try again later", code="in_use")
+    kind.remove(state.storage, card)
 
 
 def _wish(fields: dict[str, str], file_name: str) -> dict[str, str]:

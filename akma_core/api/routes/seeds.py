@@ -35,7 +35,7 @@ async def get_seed(
     class_index: Annotated[int, Query(alias="class", ge=0, le=99_999)] = 0,
     v: Annotated[str | None, Query(max_length=64, description="of the network's digest, 16 characters or more")] = None,
 ) -> Response:
-    """What a network makes of a seed, between the batches of whatever renders; kept from then on.
+    """Picture that a network makes of a seed, between the batches of whatever renders; kept from then on.
 
     With `v` the address says which network it is, and the picture never changes.
     """

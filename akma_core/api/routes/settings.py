@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1/settings", tags=["settings"])
 
 
 class FeatureResponse(BaseModel):
-    """What may stand at the left of a row."""
+    """Word that may stand at the left of a row."""
 
     name: str
     kind: str = Field(description="curve or events")
@@ -27,7 +27,7 @@ class FeatureResponse(BaseModel):
 
 
 class TargetResponse(BaseModel):
-    """What may stand at the right of a row."""
+    """Word that may stand at the right of a row."""
 
     name: str
     amount: float = Field(description="where a row does not say")
@@ -45,7 +45,7 @@ class WhoResponse(BaseModel):
 
 
 class LimitsResponse(BaseModel):
-    """What this service takes."""
+    """Settings that this service takes."""
 
     upload_bytes: int
     audio_seconds: float

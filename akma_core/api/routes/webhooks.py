@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 
 class TestRequest(BaseModel):
-    """Where to send a test."""
+    """Receiver of a test."""
 
     __test__ = False
     url: str = Field(max_length=2048, description="on a host that the service allows")

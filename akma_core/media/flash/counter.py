@@ -49,7 +49,7 @@ class _LastSecond:
 
     @property
     def begins(self) -> float:
-        """When the first of them was counted."""
+        """Time of the first that was counted."""
         return self.counted[0][0]
 
 
@@ -79,7 +79,7 @@ class AreaCounter:
             self.worst = Worst(self.worst.transitions + 1, self._last.begins, self._field.pixels(place))
 
     def since(self, time: float) -> NDArray[np.int16]:
-        """How often each cell was counted from `time` on, which is at most a second ago."""
+        """Counts of each cell from `time` on, which is at most a second ago."""
         counts = self._last.counts.copy()
         for counted, cells in self._last.counted:
             if counted < time:
@@ -87,7 +87,7 @@ class AreaCounter:
         return counts
 
     def exceeds(self, counts: NDArray[np.int16], most: int) -> bool:
-        """Whether there is a place in which cells enough were counted more than `most` times."""
+        """True if there is a place in which cells enough were counted more than `most` times."""
         flags = counts > most
         if np.count_nonzero(flags) < self._field.least:
             return False

@@ -30,7 +30,7 @@ def css_pixels(width: int, height: int) -> float:
 
 @dataclass(frozen=True)
 class Grid:
-    """How pictures of `width` x `height` pixels are divided into `rows` x `columns` cells."""
+    """Division of pictures of `width` x `height` pixels into `rows` x `columns` cells."""
 
     width: int
     height: int

@@ -32,7 +32,7 @@ Planes = NDArray[np.uint8]
 
 
 class _State:
-    """What was counted so far of one chunk, for the standard of the smallest area that is held to."""
+    """Counts so far of one chunk, for the standard of the smallest area that is held to."""
 
     def __init__(self, grid: Grid, fps: float) -> None:
         field, cells = Field(grid, None), grid.rows * grid.columns
@@ -74,7 +74,7 @@ class Hold:
 
     @property
     def done(self) -> bool:
-        """Whether all of the chunk was here."""
+        """True if all of the chunk was here."""
         return len(self._small) >= self._frames
 
     def __call__(self, planes: Planes) -> Planes:

@@ -1,4 +1,4 @@
-"""What keeps a render from flashing: fewer full hits at planning, and a lock on exposure while rendering.
+"""Means that keep a render from flashing: fewer full hits at planning, and a lock on exposure while rendering.
 
 Both are functions of the plan and of one picture alone, so that chunks stay independent. In the order of use:
 

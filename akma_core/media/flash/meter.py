@@ -17,7 +17,7 @@ PROLONGED = 5.0  # s; ITU-R BT.1702: flashing for longer may be a risk though it
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a standard says of a video; two transitions are a flash."""
+    """Verdict of a standard on a video; two transitions are a flash."""
 
     standard: Name
     general: Worst

@@ -1,4 +1,4 @@
-"""What the meter found, for people and for programs."""
+"""Report of the meter's findings, for people and for programs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from akma_core.media.flash.meter import Verdict
 
 
 def passed(verdicts: Mapping[Any, Verdict]) -> bool:
-    """Whether every standard passes."""
+    """True if every standard passes."""
     return all(verdict.passed for verdict in verdicts.values())
 
 

@@ -1,4 +1,4 @@
-"""What each photosensitivity guideline calls a failure, as numbers.
+"""Limits beyond which each photosensitivity guideline calls a failure, as numbers.
 
 Lengths are CSS pixels on a screen of 1920 x 1080 that the picture fills; a picture of another shape touches two sides.
 """
@@ -29,7 +29,7 @@ Name = Literal["trace24", "wcag2_2", "ofcom2017", "itu_r1702_4", "iso"]
 
 @dataclass(frozen=True)
 class Area:
-    """How much of the picture must flash at once: more than `limit` CSS pixels inside a `width` x `height` field."""
+    """Part of the picture that must flash at once: more than `limit` CSS pixels inside a `width` x `height` field."""
 
     width: int
     height: int

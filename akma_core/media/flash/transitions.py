@@ -33,7 +33,7 @@ class Luminance:
         self._rising = np.zeros(cells, np.int8)  # the last transition: 1 up, -1 down, 0 none yet
 
     def add(self, now: Values) -> tuple[Flags, Flags]:
-        """Which cells have gone up, and which down, with this picture; now: relative luminances, float32 [cells]."""
+        """Cells that have gone up, and down, with this picture; now: relative luminances, float32 [cells]."""
         # Since the last transition only one of them matters; the other begins anew at the next.
         np.minimum(self._low, now, out=self._low)
         np.maximum(self._high, now, out=self._high)
@@ -75,7 +75,7 @@ class Redness:
         self._tried = np.zeros(cells, np.float32)  # share of the red that came last and was too near to change sides
 
     def add(self, rgb: NDArray[np.uint8]) -> tuple[Flags, Flags]:
-        """Which cells have turned saturated red, and which have left it; rgb: uint8 [cells, 3]."""
+        """Cells that have turned saturated red, and that have left it; rgb: uint8 [cells, 3]."""
         red, green, blue = (np.take(LINEAR, rgb[:, i]) for i in range(3))
         share = red / np.maximum(red + green + blue, _BLACK)
         saturated = (share >= RED_SHARE) & (red - green - blue > RED_LIGHT)
@@ -93,7 +93,7 @@ class Redness:
         return to_red, from_red
 
     def _changed(self, rgb: NDArray[np.uint8], share: Values, saturated: Flags) -> Flags:
-        """Which cells change sides; only those that are red now or were before can."""
+        """Cells that change sides; only those that are red now or were before can."""
         changed = np.zeros_like(saturated)
         self._tried[~saturated] = 0
         cells = np.flatnonzero(saturated | self._red)

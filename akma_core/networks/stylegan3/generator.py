@@ -111,7 +111,7 @@ class SynthesisInput(nn.Module):
         return x.permute(0, 3, 1, 2)
 
     def _places(self, sixteenths: int, device: torch.device) -> Tensor:
-        """Where the grid's samples lie along one side, in picture widths from the middle."""
+        """Places of the grid's samples along one side, in picture widths from the middle."""
         size = self.size + round(self.rate * (sixteenths - 16) / 16)
         return (torch.arange(size, device=device, dtype=torch.float32) + 0.5 - size / 2) / self.rate
 
