@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 STUDIO := akma_core/api/static/index.html
 
-.PHONY: help demo serve studio gpu test coverage lint lint-deploy lock clean
+.PHONY: help demo serve studio dist gpu test coverage lint lint-deploy lock clean
 
 help:
 	@echo "make demo    start the service, have it render the demo song, fetch the video, stop"
 	@echo "make serve   start the service at http://127.0.0.1:3000 (the studio; the API: /v1/docs) until Ctrl-C"
 	@echo "make studio  build the page alone"
+	@echo "make dist    build the wheel and the sdist into dist/"
 	@echo "make test    run the tests"
 	@echo "make gpu     check and time the GPU path, 8 minutes at most; GPU_ARGS=--dry-run lists the checks"
 	@echo "make lint    ruff and mypy; make lint-deploy what deploy/ holds"
@@ -42,6 +43,9 @@ demo: $(VENV)/.installed $(STUDIO)
 	@echo "Open $(DEMO)/song.mp4 in a browser. Watch: deep blue in the quiet opening; at 2.5 s the drums come in and every"
 	@echo "hit pushes the picture; at 7.5 s it rests in the blue, at 10 s it blazes, and from 13 s on it rings out."
 	@echo "$(DEMO)/curve.png shows the curve that moves it."
+
+dist: $(VENV)/.installed $(STUDIO)
+	@$(BIN)/python -m build --no-isolation
 
 serve: $(VENV)/.installed $(STUDIO)
 	@$(BIN)/akma serve

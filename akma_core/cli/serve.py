@@ -5,12 +5,12 @@ import errno
 import os
 import socket
 import sys
-from pathlib import Path
 
+from akma_core.cli import SERVED
 from akma_core.cli.options import Commands
 from akma_core.errors import RequestError
 
-SERVICE = Path(__file__).parents[2] / "service.py"
+SERVICE = SERVED / "service.py"
 
 
 def add(commands: Commands) -> None:
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.config import read_environment, unknown
 
     if not SERVICE.is_file():
-        raise RequestError(f"{SERVICE} is missing: run akma serve from a clone or a bento", code="no_service")
+        raise RequestError(f"{SERVICE} is missing: install AKMA again", code="no_service")
     if not 1 <= options.port <= 65535:
         raise RequestError(f"port {options.port} is not from 1 to 65535", code="bad_setting", field="port")
     check_port(options.host, options.port)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ READY = 90.0  # seconds
 
 class Service:
     """A service on a free port; `environ` on top of this process' environment."""
+
+    command: Sequence[str] = (sys.executable, "-m", "akma_core.cli")
+    folder: Path | None = None
+    """Where it is started; None: where this process is."""
 
     def __init__(self, home: Path, **environ: str) -> None:
         self.home = home
@@ -39,9 +43,11 @@ class Service:
 
     def start(self, *, wait: bool = True) -> None:
         self.home.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "akma_core.cli", "serve", "--port", str(self.port)]
+        command = [*self.command, "serve", "--port", str(self.port)]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, env=self.environ, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, env=self.environ, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
         if wait:
             self.wait_ready()
 
