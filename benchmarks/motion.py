@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 from make_song import SECTIONS
 
 EDGE = 0.25  # seconds
-COLUMNS, SIDE = 14, 92  # of the strip, pictures across and their pixels
+COLUMNS, SIDE = 8, 160  # of the strip, pictures across and their pixels
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Make the demo song: 14 seconds in A minor whose passages are quiet and loud by turns, all of it computed.
+"""Make the demo song: 8 seconds in A minor whose passages are quiet and loud by turns, all of it computed.
 
 A calm opening (pad and bells), a drop (drums, bass, arpeggio), a sudden breakdown, a louder finale and its ring-out.
 Nothing is sampled, so nothing needs a licence but this file's own.
@@ -21,7 +21,7 @@ Sound = NDArray[np.float64]  # [n] mono or [n, 2] stereo, full scale is 1
 
 SEED = 5  # of every noise; each drum has its own offset from it
 RATE = 44_100  # samples a second
-BEAT = 60 / 96  # seconds; 96 beats a minute, so that a bar of four lasts 2.5 s
+BEAT = 60 / 120  # seconds; 120 beats a minute: a bar of four lasts 2 s
 PEAK = 10 ** (-1 / 20)  # -1 dBFS, room for what a lossy encoder adds
 KNEE = 0.5  # of the limiter, -6 dBFS: below it nothing is changed
 SUBSONIC = 25.0  # Hz; what is below is cut at the end, DC too; well under the lowest bass note (F1, 43.7 Hz)
@@ -41,21 +41,22 @@ G_MAJOR = (31, 55, 59, 62, 69)  # VII, with the ninth
 CHORD_BEATS = 2  # so that i-VI-III-VII takes two bars
 CHORDS = (
     *(A_MINOR, F_MAJOR),  # opening
-    *(A_MINOR, F_MAJOR, C_MAJOR, G_MAJOR),  # drop
-    *(A_MINOR, F_MAJOR),  # breakdown
+    *(C_MAJOR, G_MAJOR),  # drop
+    F_MAJOR,  # breakdown
     *(C_MAJOR, G_MAJOR, A_MINOR),  # finale, which closes the loop on its last hit
 )
-LAST_HIT = CHORD_BEATS * (len(CHORDS) - 1)  # beat 20
+LAST_HIT = CHORD_BEATS * (len(CHORDS) - 1)  # beat 14
 
 # Beats; the drums of the two loud passages, and (beat, MIDI note) of the bells.
-KICKS = (4, 5.5, 6, 7.5, 8, 9.5, 10, 11, 16, 17, 18, 19, 19.5, LAST_HIT)
-SNARES = (5, 7, 9, 11, 11.5, 11.75, 17, 19, 19.75)
-CRASHES = (4, 16, LAST_HIT)
+KICKS = (4, 5.5, 6, 7, 10, 11, 12, 13, 13.5, LAST_HIT)
+SNARES = (5, 7, 7.5, 7.75, 11, 13, 13.75)
+CRASHES = (4, 10, LAST_HIT)
+FINALE = 10  # the beat from which all is louder
 OPENING_BELLS = ((0, 76), (1, 81), (1.5, 83), (2, 84), (3, 81))
-BREAKDOWN_BELL = ((12.5, 88),)
+BREAKDOWN_BELL = ((8.5, 88),)
 FINALE_BELLS = (
-    *((16, 79), (16.5, 84), (17, 88), (17.5, 84), (18, 86), (18.5, 83), (19, 79), (19.5, 83)),
-    *((20, 81), (20, 93)),  # the last hit
+    *((10, 79), (10.5, 84), (11, 88), (11.5, 84), (12, 86), (12.5, 83), (13, 79), (13.5, 83)),
+    *((14, 81), (14, 93)),  # the last hit
 )
 ARPEGGIO = (1, 2, 3, 4, 3, 2, 4, 3)  # indices into the chord, eight sixteenths to its two beats
 
@@ -71,10 +72,10 @@ class Section(NamedTuple):
 
 SECTIONS: tuple[Section, ...] = (
     Section("opening", 0 * BEAT, 4 * BEAT, loud=False),
-    Section("drop", 4 * BEAT, 12 * BEAT, loud=True),
-    Section("breakdown", 12 * BEAT, 16 * BEAT, loud=False),
-    Section("finale", 16 * BEAT, 21 * BEAT, loud=True),  # with the last hit
-    Section("ring-out", 21 * BEAT, 23 * BEAT, loud=False),
+    Section("drop", 4 * BEAT, 8 * BEAT, loud=True),
+    Section("breakdown", 8 * BEAT, 10 * BEAT, loud=False),
+    Section("finale", 10 * BEAT, 14.5 * BEAT, loud=True),  # with the last hit
+    Section("ring-out", 14.5 * BEAT, 16 * BEAT, loud=False),
 )
 SAMPLES = round(SECTIONS[-1].stop * RATE)
 
@@ -224,9 +225,9 @@ def play_drums() -> Sound:
     """Kicks, snares, hats and cymbals: float64[SAMPLES, 2]."""
     track = np.zeros((SAMPLES, 2))
     for beat in KICKS:
-        place(track, kick(), beat, 0.65 if beat < 16 else 0.95)
+        place(track, kick(), beat, 0.65 if beat < FINALE else 0.95)
     for beat in SNARES:
-        place(track, snare(), beat, 0.42 if beat < 16 else 0.6, 0.1)
+        place(track, snare(), beat, 0.42 if beat < FINALE else 0.6, 0.1)
     for half in range(2 * LAST_HIT):
         if is_loud(half / 2):
             place(track, hat(), half / 2, 0.3 if half % 2 else 0.2, -0.3)
@@ -245,7 +246,7 @@ def play_pads() -> Sound:
         brightness, gain = (0.6, 0.05) if is_loud(beat) else (0.25, 0.013)
         release = 2 * BEAT if beat == LAST_HIT else 0.15
         held = pad(notes, CHORD_BEATS * BEAT + release / 2, brightness, release)
-        place(track, held, beat, gain * (1.15 if beat >= 16 else 1))
+        place(track, held, beat, gain * (1.15 if beat >= FINALE else 1))
     return track
 
 
@@ -256,7 +257,7 @@ def play_bass() -> Sound:
         for eighth in range(2 * CHORD_BEATS):
             beat = index * CHORD_BEATS + eighth / 2
             if is_loud(beat):
-                place(track, bass(root + (12 if eighth == 3 else 0), 0.45 * BEAT), beat, 0.3 if beat < 16 else 0.4)
+                place(track, bass(root + (12 if eighth == 3 else 0), 0.45 * BEAT), beat, 0.3 if beat < FINALE else 0.4)
     place(track, bass(CHORDS[-1][0], 1.2 * BEAT), LAST_HIT, 0.4)
     return track
 
@@ -268,7 +269,7 @@ def play_arpeggio() -> Sound:
         for step, degree in enumerate(ARPEGGIO):
             beat = index * CHORD_BEATS + step / 4
             if is_loud(beat):
-                place(track, pluck(chord[degree] + 12, 0.4), beat, 0.16 if beat < 16 else 0.22, (-1) ** step * 0.5)
+                place(track, pluck(chord[degree] + 12, 0.4), beat, 0.16 if beat < FINALE else 0.22, (-1) ** step * 0.5)
     return track
 
 
