@@ -56,7 +56,7 @@ gpu: $(VENV)/.installed
 
 test: $(VENV)/.installed $(STUDIO)
 	@echo "== tests =="
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 coverage: $(VENV)/.installed
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --ignore tests/e2e --cov --cov-report=term:skip-covered

@@ -1,5 +1,6 @@
 """Whatever is killed, whenever: every accepted render ends, with the frames that it would have had."""
 
+import os
 import random
 import time
 from collections import Counter
@@ -12,9 +13,10 @@ from tests.support.postgres import cluster
 from tests.support.serving import Service, serving
 from tests.support.songs import write_song
 
-RENDERS = 32
+SCALE = int(os.environ.get("AKMA_TEST_SCALE", "1"))
+RENDERS = 12 * SCALE
 VARIANTS = 4  # distinct requests among them
-KILLS = 9
+KILLS = 6 * SCALE
 SECONDS = 420
 
 

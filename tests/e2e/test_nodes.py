@@ -16,7 +16,7 @@ from tests.support.postgres import cluster
 from tests.support.serving import Service
 from tests.support.songs import write_song
 
-RENDERS = 50
+RENDERS = 20 * int(os.environ.get("AKMA_TEST_SCALE", "1"))
 VARIANTS = 4
 SECONDS = 300
 
