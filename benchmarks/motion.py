@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 from make_song import SECTIONS
 
 EDGE = 0.25  # seconds
-COLUMNS, SIDE = 8, 160  # of the strip, pictures across and their pixels
+COLUMNS, SIDE = 8, 160  # of the strip: pictures across, and pixels across each
 
 
 def main() -> None:
@@ -35,7 +35,8 @@ def main() -> None:
             if last is not None:
                 change.append(np.abs(picture - last).mean())
             if index % round(fps / 2) == 0:
-                thumbs.append(Image.fromarray(picture.astype(np.uint8)).resize((SIDE, SIDE)))
+                height = round(SIDE * picture.shape[0] / picture.shape[1])
+                thumbs.append(Image.fromarray(picture.astype(np.uint8)).resize((SIDE, height)))
             last = picture
     trajectory: dict[bool, list[float]] = {True: [], False: []}
     for section in SECTIONS:
@@ -47,9 +48,9 @@ def main() -> None:
     print(f"loud {loud:.1f}, quiet {quiet:.1f}: {loud / quiet:.1f} times")
     if options.strip:
         thumbs = thumbs[: len(thumbs) // COLUMNS * COLUMNS]
-        strip = Image.new("RGB", (COLUMNS * SIDE, len(thumbs) // COLUMNS * SIDE))
+        strip = Image.new("RGB", (COLUMNS * SIDE, len(thumbs) // COLUMNS * thumbs[0].height))
         for k, thumb in enumerate(thumbs):
-            strip.paste(thumb, (k % COLUMNS * SIDE, k // COLUMNS * SIDE))
+            strip.paste(thumb, (k % COLUMNS * SIDE, k // COLUMNS * thumb.height))
         strip.save(options.strip, quality=88)
 
 

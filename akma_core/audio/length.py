@@ -4,11 +4,13 @@ import io
 import os
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from akma_core.audio.file import opened
 
+BEYOND = 0xFFFFFFFF  # a size that RF64 keeps elsewhere
 UNKNOWN = 0x7FFFF000  # from here on recorders and pipes mean "not known"
 HEAD = 1 << 16  # bytes in which the chunks before the samples are looked for
 PAGE = 65307  # bytes of the largest Ogg page
@@ -16,55 +18,70 @@ SOON = 200_000  # samples in which the first page of a song ends
 END_OF_STREAM = 4  # flag of an Ogg page
 
 
-def shortfall(path: Path) -> float:
-    """Share of the samples, 0 to 1, that a WAV's or AIFF's header tells of and that are not there; 0: or unknown."""
-    with opened(path) as file:
-        head, size = file.read(HEAD), os.fstat(file.fileno()).st_size
-    form, order, name = head[:4], "<", b"data"
-    if form == b"FORM":
+@dataclass(frozen=True)
+class _Samples:
+    """The chunk of a WAV or AIFF that has the samples: struct's byte order, place in the file, declared bytes."""
+
+    order: str
+    place: int
+    length: int
+    ds64: int | None
+    """Place of the chunk that has the sizes beyond 4 GiB."""
+
+
+def _samples(head: bytes) -> _Samples | None:
+    """The samples' chunk of a file that begins with `head`; None where it is another kind of file, or not found."""
+    if head[:4] == b"FORM":
         order, name = ">", b"SSND"
-    elif form not in (b"RIFF", b"RF64", b"BW64"):
-        return 0.0
-    place, large = 12, 0
+    elif head[:4] in (b"RIFF", b"RF64", b"BW64"):
+        order, name = "<", b"data"
+    else:
+        return None
+    place, ds64 = 12, None
     while place + 8 <= len(head):
         length: int = struct.unpack(order + "I", head[place + 4 : place + 8])[0]
         if head[place : place + 4] == b"ds64" and place + 24 <= len(head):
-            large = struct.unpack("<Q", head[place + 16 : place + 24])[0]
+            ds64 = place
         elif head[place : place + 4] == name:
-            if form in (b"RF64", b"BW64") and length == 0xFFFFFFFF:
-                length = large if large < 1 << 62 else 0
-            elif length >= UNKNOWN:
-                return 0.0
-            missing = place + 8 + length - size
-            return missing / length if length and missing > 1 else 0.0
+            return _Samples(order, place, length, ds64)
         place += 8 + length + length % 2
-    return 0.0
+    return None
+
+
+def shortfall(path: Path) -> float:
+    """Share of the samples, 0 to 1, that a WAV's or AIFF's header tells of and that are not there; 0: or unknown."""
+    head, size = _head(path)
+    if (found := _samples(head)) is None:
+        return 0.0
+    length = found.length
+    if head[:4] in (b"RF64", b"BW64") and length == BEYOND:
+        large: int = struct.unpack("<Q", head[found.ds64 + 16 : found.ds64 + 24])[0] if found.ds64 is not None else 0
+        length = large if large < 1 << 62 else 0
+    elif length >= UNKNOWN:
+        return 0.0
+    missing = found.place + 8 + length - size
+    return missing / length if length and missing > 1 else 0.0
 
 
 def unfilled(path: Path) -> dict[int, bytes]:
     """Bytes that a WAV's or AIFF's header should have where its size of the samples was never filled in, by place."""
-    with opened(path) as file:
-        head, size = file.read(HEAD), os.fstat(file.fileno()).st_size
-    form, order, name, empty = head[:4], "<", b"data", 0
-    if form == b"FORM":
-        order, name, empty = ">", b"SSND", 8
-    elif form not in (b"RIFF", b"RF64", b"BW64"):
+    head, size = _head(path)
+    if (found := _samples(head)) is None:
         return {}
-    place, ds64 = 12, None
-    while place + 8 <= len(head):
-        length: int = struct.unpack(order + "I", head[place + 4 : place + 8])[0]
-        there = size - place - 8
-        if head[place : place + 4] == b"ds64":
-            ds64 = place
-        elif head[place : place + 4] == name:
-            if ds64 is not None and length == 0xFFFFFFFF and not any(head[ds64 + 16 : ds64 + 24]):
-                return {ds64 + 8: struct.pack("<QQ", size - 8, there)}
-            if length > empty or there <= empty:
-                return {}
-            filled = struct.pack(order + "I", min(there, UNKNOWN - 1))
-            return {4: struct.pack(order + "I", min(size - 8, UNKNOWN - 1)), place + 4: filled}
-        place += 8 + length + length % 2
-    return {}
+    there, ds64 = size - found.place - 8, found.ds64
+    if ds64 is not None and found.length == BEYOND and not any(head[ds64 + 16 : ds64 + 24]):
+        return {ds64 + 8: struct.pack("<QQ", size - 8, there)}
+    empty = 8 if found.order == ">" else 0  # an AIFF's chunk begins with 8 bytes that are no samples
+    if found.length > empty or there <= empty:
+        return {}
+    filled = struct.pack(found.order + "I", min(there, UNKNOWN - 1))
+    return {4: struct.pack(found.order + "I", min(size - 8, UNKNOWN - 1)), found.place + 4: filled}
+
+
+def _head(path: Path) -> tuple[bytes, int]:
+    """The first HEAD bytes of a file, and its size."""
+    with opened(path) as file:
+        return file.read(HEAD), os.fstat(file.fileno()).st_size
 
 
 class Patched(io.RawIOBase):
