@@ -43,7 +43,7 @@ demo: $(VENV)/.installed $(STUDIO)
 	@echo "Open $(DEMO)/song.mp4 in a browser. Watch: deep blue in the quiet opening; at 2 s the drums come in and every"
 	@echo "hit pushes the picture; at 4 s it rests in the dark, at 5 s it blazes, and from 7 s on it rings out."
 	@echo "$(DEMO)/curve.png shows the curve that moves it. The same song at sea, calm where it is quiet, a storm where it is loud:"
-	@echo "    $(BIN)/akma render $(DEMO)/song.wav -o $(DEMO)/sea.mp4 --model sea --size 512x288 --fps 24"
+	@echo "    $(BIN)/akma render $(DEMO)/song.wav -o $(DEMO)/sea.mp4 --model sea --size 512x288 --fps 24 --seed 8"
 
 dist: $(VENV)/.installed $(STUDIO)
 	@$(BIN)/python -m build --no-isolation
