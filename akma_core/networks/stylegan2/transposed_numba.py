@@ -27,17 +27,17 @@ MADE = 2 * STEP  # samples of the result a tile and axis
 TAPS = 4
 CARRY = TAPS - 1  # rows that two bands share
 BLOCK = 64  # tiles at most, but at least a row of them
-GROUP = 4  # panels of the result whose products are made together
-G = np.array([[0, 0, 1], [0.5, 0, 0.5], [-0.5, 0, 0.5], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 1, 0]])
+UNIQUE = TILE + 1  # transformed weights an axis: of four points, and of every odd sample
+G = np.array([[0, 0, 1], [0.5, 0, 0.5], [-0.5, 0, 0.5], [1, 0, 0], [0, 1, 0]])
 
 
 def pack(weight: Tensor) -> Tensor:
-    """[C_out, C_in, 3, 3] -> transformed [panels, 49, C_in, 32], as `product` reads it, zeros at the end."""
+    """[C_out, C_in, 3, 3] -> transformed [25, panels, C_in, COLUMNS], as `product` reads it, zeros at the end."""
     out_channels, in_channels = weight.shape[:2]
     g = torch.from_numpy(G)
-    packed = torch.zeros(-(-out_channels // COLUMNS), POINTS, in_channels, COLUMNS)
-    for panel, part in zip(packed, weight.split(COLUMNS), strict=True):  # one by one: all at once would take memory
-        panel[..., : len(part)] = torch.einsum("ai,ocij,bj->abco", g, part.double(), g).flatten(0, 1)
+    packed = torch.zeros(UNIQUE * UNIQUE, -(-out_channels // COLUMNS), in_channels, COLUMNS)
+    for k, part in enumerate(weight.split(COLUMNS)):  # one by one: all at once would take memory
+        packed[:, k, :, : len(part)] = torch.einsum("ai,ocij,bj->abco", g, part.double(), g).flatten(0, 1)
     return packed
 
 
@@ -57,7 +57,7 @@ def upsample3x3(
     rows = -(-down // bands)
     u, filter_taps = weight.reshape(-1).numpy(), np.array(taps[::-1], F32) * 2
     pictures = [(flat(a), flat(o)) for a, o in zip(x, out, strict=True)]
-    finishes = [finish_of(epilogue, k, len(weight) * COLUMNS) for k in range(batch)]
+    finishes = [finish_of(epilogue, k, weight.shape[1] * COLUMNS) for k in range(batch)]
     noise = None if epilogue.noise is None else epilogue.noise.contiguous().numpy()
 
     def work(task: tuple[int, int, int]) -> None:
@@ -82,7 +82,7 @@ def _bands(source, u, style, finish, noise, taps, result, first, last, rows):
     step = -(-source.channels // LANES) * LANES + LANES
     room = -(-rows * across // ROWS) * ROWS
     plane, plane_out = room * step + LANES, room * COLUMNS + LANES
-    v, m = np.empty(POINTS * plane, F32), np.empty(min(GROUP, panels) * POINTS * plane_out, F32)
+    v, m = np.empty(POINTS * plane, F32), np.empty(panels * POINTS * plane_out, F32)
     line = (MADE * across + 1) * COLUMNS
     band = np.zeros((CARRY + MADE * rows) * line, F32)
     carried = np.zeros(panels * CARRY * line, F32)
@@ -91,24 +91,22 @@ def _bands(source, u, style, finish, noise, taps, result, first, last, rows):
         count = 1 if row < first else min(rows, last - row)
         tiles = count * across
         _transform_in(source, style, v, plane, step, row, tiles)
-        for group in range(0, panels, GROUP):
-            together = min(GROUP, panels - group)
-            for p in range(POINTS):
-                for k in range(together):  # while a point's tiles are in the cache
-                    weight = ((group + k) * POINTS + p) * source.channels * COLUMNS
-                    into = (k * POINTS + p) * plane_out
-                    product(v, p * plane, step, tiles, u, weight, source.channels, m, into)
-            for k in range(together):
-                part = m[k * POINTS * plane_out : (k + 1) * POINTS * plane_out]
-                at = (group + k) * CARRY * line
-                band[: CARRY * line] = carried[at : at + CARRY * line]
-                _transform_out(part, plane_out, band, line, across, tiles)
-                carried[at : at + CARRY * line] = band[MADE * count * line : (MADE * count + CARRY) * line]
-                if row >= first:
-                    start, stop = max(MADE * row - 2, 0), min(MADE * (row + count) - 2, result.height)
-                    for y in range(start, stop):
-                        top = y + 2 - MADE * row
-                        _filter_row(band, top, line, taps, finish, noise, result, y, (group + k) * COLUMNS)
+        for p in range(POINTS):
+            unique = min(p // SIDE, TILE) * UNIQUE + min(p % SIDE, TILE)
+            for k in range(panels):  # while a point's tiles are in the cache
+                weight = (unique * panels + k) * source.channels * COLUMNS
+                product(v, p * plane, step, tiles, u, weight, source.channels, m, (k * POINTS + p) * plane_out)
+        for k in range(panels):
+            part = m[k * POINTS * plane_out : (k + 1) * POINTS * plane_out]
+            at = k * CARRY * line
+            band[: CARRY * line] = carried[at : at + CARRY * line]
+            _transform_out(part, plane_out, band, line, across, tiles)
+            carried[at : at + CARRY * line] = band[MADE * count * line : (MADE * count + CARRY) * line]
+            if row >= first:
+                start, stop = max(MADE * row - 2, 0), min(MADE * (row + count) - 2, result.height)
+                for y in range(start, stop):
+                    top = y + 2 - MADE * row
+                    _filter_row(band, top, line, taps, finish, noise, result, y, k * COLUMNS)
         row += count
 
 
@@ -215,7 +213,7 @@ def _down(band, at, line, k0, k1, k2, k3):
 
 @jit()
 def _filter_row(band, top, line, taps, finish, noise, result, y, first):
-    """Row y of the result, at most 32 channels from `first` on <- four rows of `band` from `top` on."""
+    """Row y of the result, at most COLUMNS channels from `first` on <- four rows of `band` from `top` on."""
     out, _, width, channels, pixel = result
     k0, k1, k2, k3 = splat(taps[0]), splat(taps[1]), splat(taps[2]), splat(taps[3])
     narrow = np.zeros(LANES, F32)
