@@ -26,7 +26,7 @@ POINTS = SIDE * SIDE
 MADE = 2 * STEP  # samples of the result a tile and axis
 TAPS = 4
 CARRY = TAPS - 1  # rows that two bands share
-BLOCK = 64  # tiles at most, but at least a row of them
+BLOCK = 90  # tiles at most, but at least a row of them: what suits the caches
 UNIQUE = TILE + 1  # transformed weights an axis: of four points, and of every odd sample
 G = np.array([[0, 0, 1], [0.5, 0, 0.5], [-0.5, 0, 0.5], [1, 0, 0], [0, 1, 0]])
 
