@@ -14,12 +14,12 @@ from torch.nn import functional as F
 from akma_core.networks.kernels import winograd
 from akma_core.networks.kernels.epilogue import Epilogue
 
-from . import filters
+from . import filters, transposed
 
 SMALL = 8  # pixels a side of the input, at most: matrix products with the weights as they are
 
 TRITON = importlib.util.find_spec("triton") is not None  # comes with torch where torch has CUDA
-FUSED_TAPS = 4  # of every published network's filter; others take the library's convolution
+FUSED_TAPS = 4  # of every published network's filter; others take plain torch
 
 
 class Convolution(nn.Module):
@@ -86,16 +86,12 @@ class Convolution(nn.Module):
         return winograd.conv3x3(x, self._arranged, len(self.weight), 1, self.compiled, epilogue, style=style)
 
     def _upsampled(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
-        out_channels = len(self.weight)
-        if len(self.taps) != FUSED_TAPS:
-            return epilogue(self.convolve(x * style[:, :, None, None]))
-        if self.compiled:
+        if self.compiled and len(self.taps) == FUSED_TAPS:
             from . import transposed_numba
 
             if self._arranged is None:
                 self._arranged = transposed_numba.pack(self.weight)
-            return transposed_numba.upsample3x3(x, self._arranged, out_channels, self.taps, style, epilogue)
+            return transposed_numba.upsample3x3(x, self._arranged, len(self.weight), self.taps, style, epilogue)
         if self._arranged is None:
-            self._arranged = winograd.transform_weight(filters.phases(self.weight, self.taps), False)
-        y = winograd.conv3x3(x, self._arranged, 4 * out_channels, 1, False, style=style)
-        return epilogue(filters.interleave(y))
+            self._arranged = transposed.arranged(self.weight)
+        return transposed.upsample3x3(x, self._arranged, self.taps, style, epilogue)

@@ -169,11 +169,11 @@ class ToRGB(Modulated):
         return y if below is None else filters.upsample(below, self.taps).add_(y)
 
     def _colours(self, x: Tensor, weights: Tensor) -> Tensor:
-        pixels = x.flatten(2)
+        pixels = x.permute(0, 2, 3, 1).flatten(1, 2)
         if x.dtype == torch.float16:  # their products fit, whatever the style
             most = weights.abs().amax([1, 2], keepdim=True).clamp_min(1e-20) * math.sqrt(self.in_channels)
-            y = (weights / most).to(torch.float16) @ pixels
+            y = pixels @ (weights / most).to(torch.float16).mT
             y = y.to(torch.float32) * most
         else:
-            y = weights @ pixels
-        return y.view(len(x), -1, *x.shape[2:])
+            y = pixels @ weights.mT
+        return y.mT.reshape(len(x), -1, *x.shape[2:])
