@@ -25,7 +25,9 @@ class Tiles:
         """
         tiles = picture.unfold(0, self.side, self.step).unfold(1, self.side, self.step)
         across, channels = tiles.shape[1:3]
-        for rows in tiles.split(-(-TOGETHER // across)):
+        together = -(-TOGETHER // across)
+        for top in range(0, len(tiles), together):
+            rows = tiles[top : top + together]
             v = torch.empty(len(self.into), len(rows), across, channels)
             for k, row in enumerate(rows):
                 torch.mm(self.into, row.permute(2, 3, 0, 1).reshape(self.side**2, -1), out=v[:, k].flatten(1))

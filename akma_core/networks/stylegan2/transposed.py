@@ -42,7 +42,7 @@ def upsample3x3(x: Tensor, weight: Tensor, taps: Sequence[float], style: Tensor,
     before = (length + 1) // 2 - 1
     size = [max(before + 2 * side + 2, 2 * side + length - 1) for side in (height, width)]
     spread = torch.zeros(1, *size, out_channels)  # what the filter reads, zeros around it
-    inner = spread[0, before:, before:][: 2 * height + 2, : 2 * across].unflatten(1, (-1, 2)).unflatten(0, (-1, 2))
+    inner = spread[0, before : before + 2 * height + 2, before : before + 2 * across]
     axis = torch.tensor(taps[::-1]) * 2
     kernel = torch.outer(axis, axis).expand(out_channels, 1, length, length)
     rows = -(-PIXELS // across)
@@ -53,7 +53,7 @@ def upsample3x3(x: Tensor, weight: Tensor, taps: Sequence[float], style: Tensor,
         done = 0
         for top in range(0, height + 1, rows):
             stop = min(top + rows, height + 1)
-            inner[top:stop] = _results(grid, weight, across, top, stop)
+            inner[2 * top : 2 * stop] = _results(grid, weight, across, top, stop)
             ready = 2 * height if stop > height else max(done, before + 2 * stop - length + 1)
             if ready == done:
                 continue
@@ -66,7 +66,7 @@ def upsample3x3(x: Tensor, weight: Tensor, taps: Sequence[float], style: Tensor,
 
 
 def _results(grid: Tensor, weight: Tensor, across: int, top: int, stop: int) -> Tensor:
-    """[stop - top, 2, across, 2, C_out]: even and odd rows, even and odd columns."""
+    """[2 (stop - top), 2 across, C_out] of the transposed convolution."""
     here, above, left, both = (grid[at + top * across : at + stop * across] for at in (across + 1, 1, across, 0))
     n = weight.shape[1] // 9
     y = here @ weight[:, : 4 * n]
@@ -74,4 +74,5 @@ def _results(grid: Tensor, weight: Tensor, across: int, top: int, stop: int) -> 
     y[:, n : 3 * n].addmm_(left, weight[:, 6 * n : 8 * n])
     y[:, n : 2 * n].addmm_(both, weight[:, 8 * n :])
     even_odd, even, odd_even, odd = y.view(stop - top, across, 4, n).unbind(2)
-    return torch.stack([torch.stack([even, even_odd], 2), torch.stack([odd_even, odd], 2)], 1)
+    by_turns = torch.stack([torch.stack([even, even_odd], 2), torch.stack([odd_even, odd], 2)], 1)
+    return by_turns.view(2 * (stop - top), 2 * across, n)
