@@ -103,3 +103,12 @@ def _avx512() -> bool:
 
 
 product, ROWS, COLUMNS = (wide, 8, 32) if _avx512() else (narrow, 6, 16)
+
+
+def at_once(tiles: int, channels: int) -> int:
+    """Rows of a product of so many tiles by so many channels that are best made at once, a multiple of ROWS.
+
+    Many channels have weights that should be read seldom; with few, what is between the transforms stays in the cache.
+    """
+    most = 66 if channels > 256 else 36
+    return -(-tiles // (-(-tiles // most) * ROWS)) * ROWS

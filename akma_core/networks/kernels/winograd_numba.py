@@ -11,13 +11,12 @@ from torch import Tensor
 
 from .epilogue import Epilogue
 from .epilogue_numba import activated, finish_of, flat, noise_of, vectors
-from .matmul import COLUMNS, ROWS, product
+from .matmul import COLUMNS, ROWS, at_once, product
 from .parallel import run
 from .simd import LANES, fma, jit, load, splat, spread, store
 from .winograd_tiles import POINTS, STEP, TILE, transformed
 
 F32 = np.float32
-BLOCK = 64  # tiles at most: what suits the caches
 
 
 def pack(weight: Tensor) -> Tensor:
@@ -35,7 +34,7 @@ def conv3x3(x: Tensor, weight: Tensor, padding: int, style: Tensor | None, epilo
         x = x.contiguous(memory_format=torch.channels_last)
     batch, _, high, wide = out.shape
     tiles = -(-high // STEP) * -(-wide // STEP)
-    size = -(-tiles // (-(-tiles // BLOCK) * ROWS)) * ROWS
+    size = at_once(tiles, x.shape[1])
     u = weight.reshape(-1).numpy()
     pictures = [(flat(a), flat(o)) for a, o in zip(x, out, strict=True)]
     styles = [None if style is None else vectors(style[k]) for k in range(batch)]

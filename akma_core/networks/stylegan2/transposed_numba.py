@@ -15,7 +15,7 @@ from torch import Tensor
 
 from akma_core.networks.kernels.epilogue import Epilogue
 from akma_core.networks.kernels.epilogue_numba import activated, finish_of, flat, vectors
-from akma_core.networks.kernels.matmul import COLUMNS, ROWS, product
+from akma_core.networks.kernels.matmul import COLUMNS, ROWS, at_once, product
 from akma_core.networks.kernels.parallel import run
 from akma_core.networks.kernels.simd import LANES, fma, jit, load, splat, spread, store
 
@@ -26,7 +26,7 @@ POINTS = SIDE * SIDE
 MADE = 2 * STEP  # samples of the result a tile and axis
 TAPS = 4
 CARRY = TAPS - 1  # rows that two bands share
-BLOCK = 66  # tiles at most, but at least a row of them: what suits the caches
+BLOCK = 66  # tiles of a band at most, but at least a row of them
 UNIQUE = TILE + 1  # transformed weights an axis: of four points, and of every odd sample
 G = np.array([[0, 0, 1], [0.5, 0, 0.5], [-0.5, 0, 0.5], [1, 0, 0], [0, 1, 0]])
 
@@ -55,7 +55,7 @@ def upsample3x3(
     down, across = height // STEP + 1, width // STEP + 1
     bands = -(-down // max(1, BLOCK // across))
     rows = -(-down // bands)
-    size = -(-rows * across // (-(-rows * across // BLOCK) * ROWS)) * ROWS
+    size = at_once(rows * across, x.shape[1])
     u, filter_taps = weight.reshape(-1).numpy(), np.array(taps[::-1], F32) * 2
     pictures = [(flat(a), flat(o)) for a, o in zip(x, out, strict=True)]
     finishes = [finish_of(epilogue, k, weight.shape[1] * COLUMNS) for k in range(batch)]
