@@ -37,18 +37,20 @@ def upsample3x3(x: Tensor, weight: Tensor, taps: Sequence[float], style: Tensor,
     out = torch.empty((batch, out_channels, 2 * height, 2 * width), memory_format=torch.channels_last)
     # A row and a column of zeros after the picture, and as much before it: neighbours are so many pixels away.
     across, lead = width + 1, width + 2
-    grid = torch.zeros(lead + (height + 1) * across, channels)
-    inside = grid[lead:].view(height + 1, across, channels)[:height, :width]
+    grid = torch.empty(lead + (height + 1) * across, channels)
+    square = grid[lead:].view(height + 1, across, channels)
+    grid[:lead], square[height], square[:, width] = 0, 0, 0
     before = (length + 1) // 2 - 1
     size = [max(before + 2 * side + 2, 2 * side + length - 1) for side in (height, width)]
-    spread = torch.zeros(1, *size, out_channels)  # what the filter reads, zeros around it
+    spread = torch.empty(1, *size, out_channels)  # what the filter reads, zeros around it
+    spread[:, :before], spread[:, before + 2 * height + 2 :] = 0, 0
+    spread[:, :, :before], spread[:, :, before + 2 * across :] = 0, 0
     inner = spread[0, before : before + 2 * height + 2, before : before + 2 * across]
     axis = torch.tensor(taps[::-1]) * 2
     kernel = torch.outer(axis, axis).expand(out_channels, 1, length, length)
     rows = -(-PIXELS // across)
     for k in range(batch):
-        inside[:] = x[k].permute(1, 2, 0)
-        inside *= style[k]
+        torch.mul(x[k].permute(1, 2, 0), style[k], out=square[:height, :width])
         scaled = kernel if epilogue.scale is None else kernel * epilogue.scale[k, :, None, None, None]
         done = 0
         for top in range(0, height + 1, rows):
