@@ -86,7 +86,7 @@ class NetworkRunner:
         kind = kinds.of(card)
         self._size = (size or (card.width, card.height)) if kind.ANY_SIZE else None
         self._moves = kind.MOVES
-        self._noise: dict[str, str] = {"noise_mode": noise} if kind.NOISE else {}
+        self._noise: dict[str, str] = {"noise_mode": noise} if kind.has_noise(card.config) else {}
         self._shaped = None if canvas is None else Shaper(canvas, size or (card.width, card.height))
         self._canvas = {} if canvas is None or canvas.way != "wide" else {"canvas": (canvas.columns, canvas.rows)}
         if dtype == "float16" and hasattr(self._synthesis, "use_fp16"):

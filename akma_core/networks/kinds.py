@@ -38,8 +38,9 @@ class Kind(Protocol):
     """True where `synthesis` takes `canvas`, columns and rows in sixteenths of its picture: see canvas.py."""
     MOVES: bool
     """True where the picture moves by itself: `synthesis` takes the time of each frame."""
-    NOISE: bool
-    """True where `synthesis` takes a noise_mode (const, none, random) and noise_seeds."""
+
+    def has_noise(self, config: dict[str, Any]) -> bool:
+        """True where `synthesis` takes a noise_mode (const, none, random) and noise_seeds."""
 
     def largest_layer(self, config: dict[str, Any]) -> int:
         """Bytes of one picture's largest layer on a GPU: what a batch is reckoned by."""

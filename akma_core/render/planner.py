@@ -144,8 +144,8 @@ def check_class(index: int, card: NetworkCard) -> None:
 
 
 def check_noise(settings: RenderSettings, card: NetworkCard) -> None:
-    """RequestError where noise is asked for of a network of a kind without."""
-    if settings.noise != "const" and not kinds.of(card).NOISE:
+    """RequestError where noise is asked for of a network without."""
+    if settings.noise != "const" and not kinds.of(card).has_noise(card.config):
         message = f"network {card.name} has no noise inputs: leave noise at const"
         raise RequestError(message, code="bad_setting", field="noise")
 

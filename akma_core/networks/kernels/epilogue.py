@@ -1,6 +1,6 @@
 """The epilogue of a convolution, computed in the same pass: scale, noise, bias, leaky ReLU and clamp."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -33,3 +33,9 @@ class Epilogue:
         elif self.slope is not None:
             y.copy_(F.prelu(y, self.slope))
         return y if self.clamp is None else y.clamp_(-self.clamp, self.clamp)
+
+    def part(self, picture: int, first: int, last: int) -> "Epilogue":
+        """Of rows first..last of one picture."""
+        scale = None if self.scale is None else self.scale[picture : picture + 1]
+        noise = None if self.noise is None else self.noise[picture % len(self.noise)][None, first:last]
+        return replace(self, scale=scale, noise=noise)

@@ -1,6 +1,7 @@
 """Matrix products on one thread, compiled by Numba.
 
-As fast as the library's, which rearranges the weights at every call; these are arranged once, when a network is loaded.
+As fast as the library's, which rearranges the weights at every call; these are arranged once, when a network is loaded:
+in panels of COLUMNS columns, one after the other as they are read. ROWS by COLUMNS numbers are held in registers.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-decorators, allow-untyped-calls
@@ -8,9 +9,8 @@ As fast as the library's, which rearranges the weights at every call; these are 
 import numpy as np
 from llvmlite import binding
 
-from .simd import fma, jit, load, splat, spread, store
+from .simd import fma, jit, load, prefetch, splat, spread, store
 
-ROWS, COLUMNS = 8, 32  # of the piece of the result that is held in registers
 F32 = np.float32
 
 
@@ -21,7 +21,7 @@ def wide(a, at, step, rows, b, bt, depth, c, ct):
     All are flat float32 arrays. Eight rows are done at once: a and c must have room for a multiple of eight. For 32
     registers of sixteen numbers.
     """
-    for top in range(0, rows, ROWS):
+    for top in range(0, rows, 8):
         r0 = at + top * step
         r1, r2, r3, r4, r5, r6, r7 = (
             r0 + step, r0 + 2 * step, r0 + 3 * step, r0 + 4 * step, r0 + 5 * step, r0 + 6 * step, r0 + 7 * step
@@ -29,7 +29,7 @@ def wide(a, at, step, rows, b, bt, depth, c, ct):
         s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = splat(F32(0))
         t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = splat(F32(0))
         for k in range(depth):
-            x, y = load(b, bt + k * COLUMNS), load(b, bt + k * COLUMNS + 16)
+            x, y = load(b, bt + k * 32), load(b, bt + k * 32 + 16)
             z = spread(a, r0 + k)
             s0, t0 = fma(z, x, s0), fma(z, y, t0)
             z = spread(a, r1 + k)
@@ -46,7 +46,7 @@ def wide(a, at, step, rows, b, bt, depth, c, ct):
             s6, t6 = fma(z, x, s6), fma(z, y, t6)
             z = spread(a, r7 + k)
             s7, t7 = fma(z, x, s7), fma(z, y, t7)
-        into = ct + top * COLUMNS
+        into = ct + top * 32
         store(c, into, s0)
         store(c, into + 16, t0)
         store(c, into + 32, s1)
@@ -67,23 +67,32 @@ def wide(a, at, step, rows, b, bt, depth, c, ct):
 
 @jit()
 def narrow(a, at, step, rows, b, bt, depth, c, ct):
-    """As `wide`, for the registers of other machines: four rows and half the columns at once."""
-    for top in range(0, rows, 4):
+    """As `wide`, for sixteen registers of eight numbers: six rows at once, and panels of 16 columns.
+
+    What follows the panel in b, the next one, is brought nearer meanwhile: it may come from the machine's memory.
+    """
+    ahead, share = bt + depth * 16, 6 * 16 // rows + 1
+    for top in range(0, rows, 6):
         r0 = at + top * step
-        r1, r2, r3 = r0 + step, r0 + 2 * step, r0 + 3 * step
-        for left in range(0, COLUMNS, 16):
-            s0 = s1 = s2 = s3 = splat(F32(0))
-            for k in range(depth):
-                x = load(b, bt + k * COLUMNS + left)
-                s0 = fma(spread(a, r0 + k), x, s0)
-                s1 = fma(spread(a, r1 + k), x, s1)
-                s2 = fma(spread(a, r2 + k), x, s2)
-                s3 = fma(spread(a, r3 + k), x, s3)
-            into = ct + top * COLUMNS + left
-            store(c, into, s0)
-            store(c, into + COLUMNS, s1)
-            store(c, into + 2 * COLUMNS, s2)
-            store(c, into + 3 * COLUMNS, s3)
+        r1, r2, r3, r4, r5 = r0 + step, r0 + 2 * step, r0 + 3 * step, r0 + 4 * step, r0 + 5 * step
+        s0 = s1 = s2 = s3 = s4 = s5 = splat(F32(0))
+        for k in range(depth):
+            x = load(b, bt + k * 16)
+            prefetch(b, ahead + k * share)
+            s0 = fma(spread(a, r0 + k), x, s0)
+            s1 = fma(spread(a, r1 + k), x, s1)
+            s2 = fma(spread(a, r2 + k), x, s2)
+            s3 = fma(spread(a, r3 + k), x, s3)
+            s4 = fma(spread(a, r4 + k), x, s4)
+            s5 = fma(spread(a, r5 + k), x, s5)
+        ahead += depth * share
+        into = ct + top * 16
+        store(c, into, s0)
+        store(c, into + 16, s1)
+        store(c, into + 32, s2)
+        store(c, into + 48, s3)
+        store(c, into + 64, s4)
+        store(c, into + 80, s5)
 
 
 def _avx512() -> bool:
@@ -93,4 +102,13 @@ def _avx512() -> bool:
         return False
 
 
-product = wide if _avx512() else narrow
+product, ROWS, COLUMNS = (wide, 8, 32) if _avx512() else (narrow, 6, 16)
+
+
+def at_once(tiles: int, channels: int) -> int:
+    """Rows of a product of so many tiles by so many channels that are best made at once, a multiple of ROWS.
+
+    Many channels have weights that should be read seldom; with few, what is between the transforms stays in the cache.
+    """
+    most = 66 if channels > 256 else 36
+    return -(-tiles // (-(-tiles // most) * ROWS)) * ROWS

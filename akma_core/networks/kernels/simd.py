@@ -128,6 +128,20 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
     return vector_type(vector_type, vector_type, vector_type), generate
 
 
+@intrinsic
+def added(typing: Any, value: Any) -> Any:
+    """The sum of all lanes, in an order that a machine keeps."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        total = arguments[0]
+        for half in (8, 4, 2, 1):
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [(k + half) % LANES for k in range(LANES)])
+            total = builder.fadd(total, builder.shuffle_vector(total, total, mask))
+        return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
+
+    return types.float32(vector_type), generate
+
+
 def _binary(emit: Any) -> Any:
     @intrinsic
     def operation(typing: Any, a: Any, b: Any) -> Any:

@@ -10,12 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .compiled import mkldnn
 from .epilogue import Epilogue
-from .winograd_tiles import POINTS, STEP, TILE, transformed
+from .tiles import Tiles
+from .winograd_tiles import STEP, transformed
 
 LANES = 16  # channels at least: what the compiled form works on at once
-BLOCK = 512  # tiles that plain torch transforms together
 
 B = np.array(
     [
@@ -40,7 +39,7 @@ A = np.array(
     ]
 )  # of the result
 
-
+TILES = Tiles(STEP, B, A)
 NOTHING = Epilogue()
 
 
@@ -50,17 +49,7 @@ def transform_weight(weight: Tensor, compiled: bool) -> Tensor:
         from . import winograd_numba
 
         return winograd_numba.pack(weight)
-    return transformed(weight).reshape(-1, weight.shape[1], 1, 1)
-
-
-def products(v: Tensor, weight: Tensor) -> Tensor:
-    """The 64 matrix products of a block of tiles, [T, 64, C_in] -> [T, 64, C_out], as one grouped 1x1 convolution."""
-    x = v.reshape(1, len(v), 1, -1).permute(0, 3, 1, 2)
-    if mkldnn():
-        y: Tensor = torch.mkldnn_convolution(x, weight, None, [0, 0], [1, 1], [1, 1], POINTS)
-    else:
-        y = F.conv2d(x, weight, groups=POINTS)
-    return y.permute(0, 2, 3, 1).reshape(len(v), POINTS, -1)
+    return transformed(weight).transpose(1, 2).contiguous()
 
 
 def conv3x3(
@@ -80,7 +69,7 @@ def conv3x3(
     multiplies the input, and `epilogue` is applied to the result. Each picture is computed by itself. `compiled` is
     faster; otherwise plain torch does it, the transforms being matrix products too, 64x64 and 36x64.
     """
-    batch, channels, height, width = x.shape
+    batch, _, height, width = x.shape
     high, wide = height + 2 * padding - 2, width + 2 * padding - 2
     if out is None:
         out = torch.empty((batch, out_channels, high, wide), memory_format=torch.channels_last)
@@ -88,19 +77,14 @@ def conv3x3(
         from . import winograd_numba
 
         return winograd_numba.conv3x3(x, weight, padding, style, epilogue, out)
-    if style is not None:
-        x = x * style[:, :, None, None]
     down, across = -(-high // STEP), -(-wide // STEP)
     beyond = (across * STEP + 2 - width - padding, down * STEP + 2 - height - padding)
-    padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, padding, beyond[0], padding, beyond[1]))
-    tiles = padded.unfold(1, TILE, STEP).unfold(2, TILE, STEP)  # [B, down, across, C, 8, 8], a view
-    into, back = (torch.from_numpy(np.kron(m, m)).float() for m in (B, A))
-    rows = max(1, BLOCK // across)
-    for picture, result in zip(tiles, out, strict=True):
-        for top in range(0, down, rows):
-            part = picture[top : top + rows]
-            v = into @ part.permute(0, 1, 3, 4, 2).reshape(-1, POINTS, channels)
-            y = (back @ products(v, weight)).reshape(len(part), across, STEP, STEP, out_channels)
-            y = y.permute(4, 0, 2, 1, 3).reshape(out_channels, -1, across * STEP)[:, : high - top * STEP, :wide]
-            result[:, top * STEP : top * STEP + y.shape[1]] = y
-    return epilogue(out)
+    for k, result in enumerate(out.permute(0, 2, 3, 1)):
+        picture = x[k] if style is None else x[k] * style[k, :, None, None]
+        padded = F.pad(picture.permute(1, 2, 0), (0, 0, padding, beyond[0], padding, beyond[1]))
+        for row, y in enumerate(TILES.multiplied(padded, weight)):
+            first, last = row * STEP, min(row * STEP + STEP, high)
+            part = result[first:last]
+            part[:] = y.reshape(STEP, -1, out_channels)[: last - first, :wide]
+            epilogue.part(k, first, last)(part.permute(2, 0, 1)[None])
+    return out

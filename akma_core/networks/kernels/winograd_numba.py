@@ -11,22 +11,20 @@ from torch import Tensor
 
 from .epilogue import Epilogue
 from .epilogue_numba import activated, finish_of, flat, noise_of, vectors
-from .matmul import COLUMNS, ROWS, product
+from .matmul import COLUMNS, ROWS, at_once, product
 from .parallel import run
 from .simd import LANES, fma, jit, load, splat, spread, store
 from .winograd_tiles import POINTS, STEP, TILE, transformed
 
 F32 = np.float32
-BLOCK = 64  # tiles at most: what suits the caches
-GROUP = 4  # panels of the result whose products are made together
 
 
 def pack(weight: Tensor) -> Tensor:
-    """[C_out, C_in, 3, 3] -> transformed [panels, 64, C_in, 32], as `product` reads it, zeros at the end."""
+    """[C_out, C_in, 3, 3] -> transformed [64, panels, C_in, COLUMNS], as `product` reads it, zeros at the end."""
     out_channels, in_channels = weight.shape[:2]
-    packed = torch.zeros(-(-out_channels // COLUMNS), POINTS, in_channels, COLUMNS)
-    for panel, part in zip(packed, weight.split(COLUMNS), strict=True):  # one by one: all at once would take memory
-        panel[..., : len(part)] = transformed(part).transpose(1, 2)
+    packed = torch.zeros(POINTS, -(-out_channels // COLUMNS), in_channels, COLUMNS)
+    for k, part in enumerate(weight.split(COLUMNS)):  # one by one: all at once would take memory
+        packed[:, k, :, : len(part)] = transformed(part).transpose(1, 2)
     return packed
 
 
@@ -36,11 +34,11 @@ def conv3x3(x: Tensor, weight: Tensor, padding: int, style: Tensor | None, epilo
         x = x.contiguous(memory_format=torch.channels_last)
     batch, _, high, wide = out.shape
     tiles = -(-high // STEP) * -(-wide // STEP)
-    size = -(-tiles // (-(-tiles // BLOCK) * ROWS)) * ROWS
+    size = at_once(tiles, x.shape[1])
     u = weight.reshape(-1).numpy()
     pictures = [(flat(a), flat(o)) for a, o in zip(x, out, strict=True)]
     styles = [None if style is None else vectors(style[k]) for k in range(batch)]
-    finishes = [finish_of(epilogue, k, len(weight) * COLUMNS) for k in range(batch)]
+    finishes = [finish_of(epilogue, k, weight.shape[1] * COLUMNS) for k in range(batch)]
     fields = [noise_of(epilogue, k, STEP) for k in range(batch)]
 
     def work(task: tuple[int, int]) -> None:
@@ -100,21 +98,17 @@ def _block(source, u, style, finish, noise, result, padding, start, stop):
     # A line more in a row of v, in a plane of v and in one of m: else their vectors would share places in the cache.
     step = -(-filled // LANES) * LANES + LANES
     plane, plane_out = rows * step + LANES, rows * COLUMNS + LANES
-    v = np.empty(POINTS * plane, F32)
     panels = -(-result.channels // COLUMNS)
-    m = np.empty(min(GROUP, panels) * POINTS * plane_out, F32)
+    v, m = np.empty(POINTS * plane, F32), np.empty(panels * POINTS * plane_out, F32)
     across = -(-result.width // STEP)
     _transform_in(source, style, v, plane, filled, step, across, padding, start, stop)
-    for group in range(0, panels, GROUP):
-        count = min(GROUP, panels - group)
-        for p in range(POINTS):
-            for k in range(count):  # while a point's tiles are in the cache
-                weight = ((group + k) * POINTS + p) * source.channels * COLUMNS
-                into = (k * POINTS + p) * plane_out
-                product(v, p * plane, step, rows, u, weight, source.channels, m, into)
-        for k in range(count):
-            part = m[k * POINTS * plane_out : (k + 1) * POINTS * plane_out]
-            _transform_out(part, plane_out, result, (group + k) * COLUMNS, finish, noise, across, start, stop)
+    for p in range(POINTS):
+        for k in range(panels):  # while a point's tiles are in the cache
+            weight = (p * panels + k) * source.channels * COLUMNS
+            product(v, p * plane, step, rows, u, weight, source.channels, m, (k * POINTS + p) * plane_out)
+    for k in range(panels):
+        part = m[k * POINTS * plane_out : (k + 1) * POINTS * plane_out]
+        _transform_out(part, plane_out, result, k * COLUMNS, finish, noise, across, start, stop)
 
 
 @jit()
@@ -178,7 +172,7 @@ def _transform_in(source, style, v, plane, filled, step, across, padding, start,
 
 @jit()
 def _transform_out(m, plane, result, first, finish, noise, across, start, stop):
-    """Tiles start..stop of the result, at most 32 channels from `first` on <- m [64, plane]."""
+    """Tiles start..stop of the result, at most COLUMNS channels from `first` on <- m [64, plane]."""
     out, height, width, channels, pixel = result
     half = np.zeros(STEP * TILE * LANES, F32)
     tile = np.zeros(STEP * STEP * LANES, F32)

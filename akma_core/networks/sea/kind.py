@@ -9,7 +9,11 @@ ANY_SIZE = True
 WIDE = False
 MOVES = True
 """True: it has a time of its own, waves travel while w stands still."""
-NOISE = False
+
+
+def has_noise(_config: dict[str, Any]) -> bool:
+    """False: it has no noise inputs."""
+    return False
 
 
 def largest_layer(_config: dict[str, Any]) -> int:

@@ -6,6 +6,7 @@ pictures, where reading the transformed weights would take longer than the multi
 
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +15,13 @@ from torch.nn import functional as F
 from akma_core.networks.kernels import winograd
 from akma_core.networks.kernels.epilogue import Epilogue
 
-from . import filters
+from . import filters, transposed
 
 SMALL = 8  # pixels a side of the input, at most: matrix products with the weights as they are
+TRANSFORMED = 128  # channels at least for Winograd's form in plain torch: with fewer its transforms cost what it saves
 
 TRITON = importlib.util.find_spec("triton") is not None  # comes with torch where torch has CUDA
-FUSED_TAPS = 4  # of every published network's filter; others take the library's convolution
+FUSED_TAPS = 4  # of every published network's filter; others take plain torch
 
 
 class Convolution(nn.Module):
@@ -81,21 +83,31 @@ class Convolution(nn.Module):
         return filters.blur(spread, self.taps)
 
     def _kept(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
+        if not self.compiled and min(self.weight.shape[:2]) < TRANSFORMED:
+            return self._direct(x, style, epilogue)
         if self._arranged is None:
             self._arranged = winograd.transform_weight(self.weight, self.compiled)
         return winograd.conv3x3(x, self._arranged, len(self.weight), 1, self.compiled, epilogue, style=style)
 
+    def _direct(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
+        """The library's convolution a picture, its few weights being multiplied instead of many pixels."""
+        x = x.contiguous(memory_format=torch.channels_last)
+        pictures = []
+        for k in range(len(x)):
+            weight = self.weight * style[k, :, None, None]
+            if epilogue.scale is not None:
+                weight *= epilogue.scale[k, :, None, None, None]
+            y = F.conv2d(x[k : k + 1], weight.contiguous(memory_format=torch.channels_last), epilogue.bias, padding=1)
+            pictures.append(replace(epilogue.part(k, 0, y.shape[2]), scale=None, bias=None)(y))
+        return torch.cat(pictures) if len(pictures) > 1 else pictures[0]
+
     def _upsampled(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
-        out_channels = len(self.weight)
-        if len(self.taps) != FUSED_TAPS:
-            return epilogue(self.convolve(x * style[:, :, None, None]))
-        if self.compiled:
+        if self.compiled and len(self.taps) == FUSED_TAPS:
             from . import transposed_numba
 
             if self._arranged is None:
                 self._arranged = transposed_numba.pack(self.weight)
-            return transposed_numba.upsample3x3(x, self._arranged, out_channels, self.taps, style, epilogue)
+            return transposed_numba.upsample3x3(x, self._arranged, len(self.weight), self.taps, style, epilogue)
         if self._arranged is None:
-            self._arranged = winograd.transform_weight(filters.phases(self.weight, self.taps), False)
-        y = winograd.conv3x3(x, self._arranged, 4 * out_channels, 1, False, style=style)
-        return epilogue(filters.interleave(y))
+            self._arranged = transposed.arranged(self.weight)
+        return transposed.upsample3x3(x, self._arranged, self.taps, style, epilogue)

@@ -31,31 +31,6 @@ def blur(x: Tensor, taps: Sequence[float]) -> Tensor:
     return x
 
 
-def phases(weight: Tensor, taps: Sequence[float]) -> Tensor:
-    """[C_out, C_in, 3, 3] of a transposed convolution -> [4 C_out, C_in, 3, 3] of an ordinary one, `blur` included.
-
-    Its results are the picture's samples (even, even), (even, odd), (odd, even), (odd, odd) a channel. `taps` are four:
-    other filters need another kernel.
-    """
-    spread = torch.zeros(2, 3, 3, dtype=torch.float64)  # [phase, tap of the result, tap of the weight]
-    for phase in range(2):
-        for m in range(3):
-            for k in range(3):
-                # Output 2q + phase takes T[2q + phase - 1 + at], to which x[q + m - 1] gives W[k]: that fixes `at`.
-                at = k - (phase + 2 - 2 * m) + 1
-                if 0 <= at < 4:
-                    spread[phase, m, k] = 2 * taps[3 - at]
-    whole = torch.einsum("amj,bnk,oijk->aboimn", spread, spread, weight.double())
-    return whole.flatten(0, 2).to(weight.dtype)
-
-
-def interleave(x: Tensor) -> Tensor:
-    """[B, 4 C, H, W], the four phases, -> [B, C, 2H, 2W], channels last."""
-    batch, channels, height, width = x.shape
-    x = x.view(batch, 2, 2, channels // 4, height, width).permute(0, 4, 1, 5, 2, 3)
-    return x.reshape(batch, 2 * height, 2 * width, channels // 4).permute(0, 3, 1, 2)
-
-
 def _upsample_axis(x: Tensor, taps: list[float], dim: int) -> Tensor:
     size, length = x.shape[dim], len(taps)
     before = (length + 1) // 2

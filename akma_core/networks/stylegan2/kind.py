@@ -9,7 +9,11 @@ ABILITIES = ("layers",)
 ANY_SIZE = False
 WIDE = False
 MOVES = False
-NOISE = True
+
+
+def has_noise(config: dict[str, Any]) -> bool:
+    """True unless it was trained without noise inputs."""
+    return GeneratorConfig.checked(config).use_noise
 
 
 def largest_layer(config: dict[str, Any]) -> int:

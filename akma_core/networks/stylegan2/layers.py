@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from akma_core.networks.fully_connected import FullyConnected
 from akma_core.networks.kernels.epilogue import Epilogue
+from akma_core.networks.kernels.winograd import LANES
 
-from . import noise
+from . import filters, noise
 from .convolution import Convolution
 
 SLOPE = 0.2
@@ -128,11 +129,19 @@ class SynthesisLayer(Modulated):
 
 
 class ToRGB(Modulated):
-    """Colours of each pixel: a modulated 1x1 convolution without demodulation."""
+    """Colours of each pixel, a modulated 1x1 convolution without demodulation, on top of a picture half as large."""
 
-    def __init__(self, in_channels: int, img_channels: int, w_dim: int, clamp: float | None) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        img_channels: int,
+        w_dim: int,
+        clamp: float | None,
+        taps: Sequence[float],
+        compiled: bool,
+    ) -> None:
         super().__init__(in_channels, img_channels, 1, w_dim)
-        self.clamp = clamp
+        self.clamp, self.taps, self.compiled = clamp, taps, compiled
         self.fold()
 
     @torch.no_grad()
@@ -144,14 +153,27 @@ class ToRGB(Modulated):
         """[B, w_dim] -> [B, img_channels, C_in], modulated."""
         return self.weight[None, :, :, 0, 0] * F.linear(w, self.matrix, self.offset)[:, None]
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """[B, C, H, W] channels last, [B, w_dim] -> [B, img_channels, H, W], float32."""
-        weights, pixels = self.weights(w), x.flatten(2)
+    def forward(self, x: Tensor, w: Tensor, below: Tensor | None = None) -> Tensor:
+        """[B, C, H, W] channels last, [B, w_dim] -> [B, img_channels, H, W], float32.
+
+        `below` [B, img_channels, H / 2, W / 2] is made twice as large and added.
+        """
+        weights = self.weights(w)
+        if self.compiled and x.device.type == "cpu" and x.dtype == torch.float32:
+            from . import colours_numba
+
+            if len(self.taps) == colours_numba.TAPS and self.in_channels >= LANES:
+                return colours_numba.picture(x, weights, self.bias, self.clamp, below, self.taps)
+        y = self._colours(x, weights).add_(self.bias[:, None, None])
+        y = y if self.clamp is None else y.clamp_(-self.clamp, self.clamp)
+        return y if below is None else filters.upsample(below, self.taps).add_(y)
+
+    def _colours(self, x: Tensor, weights: Tensor) -> Tensor:
+        pixels = x.permute(0, 2, 3, 1).flatten(1, 2)
         if x.dtype == torch.float16:  # their products fit, whatever the style
             most = weights.abs().amax([1, 2], keepdim=True).clamp_min(1e-20) * math.sqrt(self.in_channels)
-            y = (weights / most).to(torch.float16) @ pixels
+            y = pixels @ (weights / most).to(torch.float16).mT
             y = y.to(torch.float32) * most
         else:
-            y = weights @ pixels
-        y = y.view(len(x), -1, *x.shape[2:]).add_(self.bias[:, None, None])
-        return y if self.clamp is None else y.clamp_(-self.clamp, self.clamp)
+            y = pixels @ weights.mT
+        return y.mT.reshape(len(x), -1, *x.shape[2:])

@@ -42,7 +42,7 @@ class SynthesisBlock(nn.Module):
             )
             self.add_module(name, layer)
         if block.has_torgb:
-            self.torgb = ToRGB(block.channels, cfg.img_channels, cfg.w_dim, cfg.conv_clamp)
+            self.torgb = ToRGB(block.channels, cfg.img_channels, cfg.w_dim, cfg.conv_clamp, cfg.taps, compiled)
         if self.residual:
             self.skip = nn.Conv2d(block.in_channels, block.channels, 1, bias=False)
 
@@ -66,8 +66,8 @@ class SynthesisBlock(nn.Module):
         """This block's colours added to the picture of the block below, made twice as large."""
         if not self.geometry.has_torgb:
             return below
-        colours: Tensor = self.torgb(x, ws[:, self.geometry.first_w + len(self.layers)])
-        return colours if below is None else filters.upsample(below, self.taps).add_(colours)
+        picture: Tensor = self.torgb(x, ws[:, self.geometry.first_w + len(self.layers)], below)
+        return picture
 
 
 class SynthesisNetwork(nn.Module):

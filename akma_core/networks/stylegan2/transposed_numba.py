@@ -15,7 +15,7 @@ from torch import Tensor
 
 from akma_core.networks.kernels.epilogue import Epilogue
 from akma_core.networks.kernels.epilogue_numba import activated, finish_of, flat, vectors
-from akma_core.networks.kernels.matmul import COLUMNS, ROWS, product
+from akma_core.networks.kernels.matmul import COLUMNS, ROWS, at_once, product
 from akma_core.networks.kernels.parallel import run
 from akma_core.networks.kernels.simd import LANES, fma, jit, load, splat, spread, store
 
@@ -26,18 +26,18 @@ POINTS = SIDE * SIDE
 MADE = 2 * STEP  # samples of the result a tile and axis
 TAPS = 4
 CARRY = TAPS - 1  # rows that two bands share
-BLOCK = 64  # tiles at most, but at least a row of them
-GROUP = 4  # panels of the result whose products are made together
-G = np.array([[0, 0, 1], [0.5, 0, 0.5], [-0.5, 0, 0.5], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 1, 0]])
+BLOCK = 66  # tiles of a band at most, but at least a row of them
+UNIQUE = TILE + 1  # transformed weights an axis: of four points, and of every odd sample
+G = np.array([[0, 0, 1], [0.5, 0, 0.5], [-0.5, 0, 0.5], [1, 0, 0], [0, 1, 0]])
 
 
 def pack(weight: Tensor) -> Tensor:
-    """[C_out, C_in, 3, 3] -> transformed [panels, 49, C_in, 32], as `product` reads it, zeros at the end."""
+    """[C_out, C_in, 3, 3] -> transformed [25, panels, C_in, COLUMNS], as `product` reads it, zeros at the end."""
     out_channels, in_channels = weight.shape[:2]
     g = torch.from_numpy(G)
-    packed = torch.zeros(-(-out_channels // COLUMNS), POINTS, in_channels, COLUMNS)
-    for panel, part in zip(packed, weight.split(COLUMNS), strict=True):  # one by one: all at once would take memory
-        panel[..., : len(part)] = torch.einsum("ai,ocij,bj->abco", g, part.double(), g).flatten(0, 1)
+    packed = torch.zeros(UNIQUE * UNIQUE, -(-out_channels // COLUMNS), in_channels, COLUMNS)
+    for k, part in enumerate(weight.split(COLUMNS)):  # one by one: all at once would take memory
+        packed[:, k, :, : len(part)] = torch.einsum("ai,ocij,bj->abco", g, part.double(), g).flatten(0, 1)
     return packed
 
 
@@ -55,16 +55,17 @@ def upsample3x3(
     down, across = height // STEP + 1, width // STEP + 1
     bands = -(-down // max(1, BLOCK // across))
     rows = -(-down // bands)
+    size = at_once(rows * across, x.shape[1])
     u, filter_taps = weight.reshape(-1).numpy(), np.array(taps[::-1], F32) * 2
     pictures = [(flat(a), flat(o)) for a, o in zip(x, out, strict=True)]
-    finishes = [finish_of(epilogue, k, len(weight) * COLUMNS) for k in range(batch)]
+    finishes = [finish_of(epilogue, k, weight.shape[1] * COLUMNS) for k in range(batch)]
     noise = None if epilogue.noise is None else epilogue.noise.contiguous().numpy()
 
     def work(task: tuple[int, int, int]) -> None:
         k, first, last = task
         field = None if noise is None else noise[k % len(noise)]
         source, result = pictures[k]
-        _bands(source, u, vectors(style[k]), finishes[k], field, filter_taps, result, first, last, rows)
+        _bands(source, u, vectors(style[k]), finishes[k], field, filter_taps, result, first, last, rows, size)
 
     threads = torch.get_num_threads()
     strips = max(1, min(threads // batch, down // 4))  # each repeats a row of tiles
@@ -74,41 +75,39 @@ def upsample3x3(
 
 
 @jit()
-def _bands(source, u, style, finish, noise, taps, result, first, last, rows):
-    """Rows of `result` that rows first..last of tiles finish, at most `rows` of them at once."""
+def _bands(source, u, style, finish, noise, taps, result, first, last, rows, size):
+    """Rows of `result` that rows first..last of tiles finish, at most `rows` of them and `size` tiles at once."""
     across = source.width // STEP + 1
     panels = -(-result.channels // COLUMNS)
     # A line more in a row of v, in a plane of v and in one of m: else their vectors would share places in the cache.
     step = -(-source.channels // LANES) * LANES + LANES
-    room = -(-rows * across // ROWS) * ROWS
+    room = -(-size // ROWS) * ROWS
     plane, plane_out = room * step + LANES, room * COLUMNS + LANES
-    v, m = np.empty(POINTS * plane, F32), np.empty(min(GROUP, panels) * POINTS * plane_out, F32)
+    v, m = np.empty(POINTS * plane, F32), np.empty(panels * POINTS * plane_out, F32)
     line = (MADE * across + 1) * COLUMNS
-    band = np.zeros((CARRY + MADE * rows) * line, F32)
-    carried = np.zeros(panels * CARRY * line, F32)
+    band = np.zeros((panels, (CARRY + MADE * rows) * line), F32)
     row = max(first - 1, 0)
     while row < last:
         count = 1 if row < first else min(rows, last - row)
-        tiles = count * across
-        _transform_in(source, style, v, plane, step, row, tiles)
-        for group in range(0, panels, GROUP):
-            together = min(GROUP, panels - group)
+        end = (row + count) * across
+        for start in range(row * across, end, size):
+            stop = min(start + size, end)
+            _transform_in(source, style, v, plane, step, start, stop)
             for p in range(POINTS):
-                for k in range(together):  # while a point's tiles are in the cache
-                    weight = ((group + k) * POINTS + p) * source.channels * COLUMNS
+                unique = min(p // SIDE, TILE) * UNIQUE + min(p % SIDE, TILE)
+                for k in range(panels):  # while a point's tiles are in the cache
+                    weight = (unique * panels + k) * source.channels * COLUMNS
                     into = (k * POINTS + p) * plane_out
-                    product(v, p * plane, step, tiles, u, weight, source.channels, m, into)
-            for k in range(together):
+                    product(v, p * plane, step, stop - start, u, weight, source.channels, m, into)
+            for k in range(panels):
                 part = m[k * POINTS * plane_out : (k + 1) * POINTS * plane_out]
-                at = (group + k) * CARRY * line
-                band[: CARRY * line] = carried[at : at + CARRY * line]
-                _transform_out(part, plane_out, band, line, across, tiles)
-                carried[at : at + CARRY * line] = band[MADE * count * line : (MADE * count + CARRY) * line]
-                if row >= first:
-                    start, stop = max(MADE * row - 2, 0), min(MADE * (row + count) - 2, result.height)
-                    for y in range(start, stop):
-                        top = y + 2 - MADE * row
-                        _filter_row(band, top, line, taps, finish, noise, result, y, (group + k) * COLUMNS)
+                _transform_out(part, plane_out, band[k], line, across, row, start, stop)
+        for k in range(panels):
+            if row >= first:
+                for y in range(max(MADE * row - 2, 0), min(MADE * (row + count) - 2, result.height)):
+                    top = y + 2 - MADE * row
+                    _filter_row(band[k], top, line, taps, finish, noise, result, y, k * COLUMNS)
+            band[k, : CARRY * line] = band[k, MADE * count * line : (MADE * count + CARRY) * line]
         row += count
 
 
@@ -119,13 +118,13 @@ def _seven(d0, d1, d2, d3):
 
 
 @jit()
-def _transform_in(source, style, v, plane, step, row, tiles):
-    """v [49, plane] <- `tiles` tiles from the row of tiles `row` on, times `style`."""
+def _transform_in(source, style, v, plane, step, start, stop):
+    """v [49, plane] <- tiles start..stop, times `style`."""
     x, height, width, channels, pixel = source
     across = width // STEP + 1
     tile, half = np.zeros(TILE * TILE * LANES, F32), np.zeros(SIDE * TILE * LANES, F32)
-    for t in range(tiles):
-        top, left = (row + t // across) * STEP - 1, (t % across) * STEP - 1
+    for t in range(start, stop):
+        top, left = (t // across) * STEP - 1, (t % across) * STEP - 1
         inside = top >= 0 and left >= 0 and top + TILE <= height and left + TILE <= width
         for block in range(0, channels, LANES):
             c = min(block, channels - LANES)  # the last block overlaps the one before: the same values twice
@@ -155,7 +154,7 @@ def _transform_in(source, style, v, plane, step, row, tiles):
                 h0, h1, h2, h3, h4, h5, h6 = _seven(
                     load(half, at), load(half, at + LANES), load(half, at + 2 * LANES), load(half, at + 3 * LANES)
                 )  # fmt: skip
-                at = i * SIDE * plane + t * step + c
+                at = i * SIDE * plane + (t - start) * step + c
                 store(v, at, h0)
                 store(v, at + plane, h1)
                 store(v, at + 2 * plane, h2)
@@ -173,14 +172,14 @@ def _six(m0, m1, m2, m3, m4, m5, m6):
 
 
 @jit()
-def _transform_out(m, plane, band, line, across, tiles):
-    """Rows of `band` after those carried over, columns after the first <- m [49, plane]."""
+def _transform_out(m, plane, band, line, across, row, start, stop):
+    """Tiles start..stop of `band`, whose first row of tiles is `row`, after what was carried over <- m [49, plane]."""
     half = np.zeros(MADE * SIDE * LANES, F32)
-    for t in range(tiles):
-        into = (CARRY + (t // across) * MADE) * line + (1 + (t % across) * MADE) * COLUMNS
+    for t in range(start, stop):
+        into = (CARRY + (t // across - row) * MADE) * line + (1 + (t % across) * MADE) * COLUMNS
         for c in range(0, COLUMNS, LANES):
             for j in range(SIDE):
-                at, down = t * COLUMNS + c + j * plane, SIDE * plane
+                at, down = (t - start) * COLUMNS + c + j * plane, SIDE * plane
                 o0, o1, o2, o3, o4, o5 = _six(
                     load(m, at), load(m, at + down), load(m, at + 2 * down), load(m, at + 3 * down),
                     load(m, at + 4 * down), load(m, at + 5 * down), load(m, at + 6 * down),
@@ -215,7 +214,7 @@ def _down(band, at, line, k0, k1, k2, k3):
 
 @jit()
 def _filter_row(band, top, line, taps, finish, noise, result, y, first):
-    """Row y of the result, at most 32 channels from `first` on <- four rows of `band` from `top` on."""
+    """Row y of the result, at most COLUMNS channels from `first` on <- four rows of `band` from `top` on."""
     out, _, width, channels, pixel = result
     k0, k1, k2, k3 = splat(taps[0]), splat(taps[1]), splat(taps[2]), splat(taps[3])
     narrow = np.zeros(LANES, F32)

@@ -10,7 +10,11 @@ ANY_SIZE = False
 WIDE = True
 """Its coordinates go on beyond the square."""
 MOVES = False
-NOISE = False
+
+
+def has_noise(_config: dict[str, Any]) -> bool:
+    """False: it has no noise inputs."""
+    return False
 
 
 def largest_layer(config: dict[str, Any]) -> int:

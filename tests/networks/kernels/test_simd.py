@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from akma_core.networks.kernels.simd import LANES, fma, load, maximum, minimum, prefetch, splat, spread, store
+from akma_core.networks.kernels.simd import LANES, added, fma, load, maximum, minimum, prefetch, splat, spread, store
 
 
 @numba.njit
@@ -17,12 +17,13 @@ def work(a, b, out):  # type: ignore[no-untyped-def]
     store(out, 4 * LANES, minimum(x, y))
     store(out, 5 * LANES, x - y)
     store(out, 6 * LANES, spread(b, 2))
+    store(out, 7 * LANES, splat(added(x)))
 
 
 def test_operations() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal(LANES).astype(np.float32), rng.standard_normal(LANES + 3).astype(np.float32)
-    out = np.zeros((7, LANES), np.float32)
+    out = np.zeros((8, LANES), np.float32)
     work(a, b, out.reshape(-1))
     y = b[3:]
     assert (out[0] == a + y).all()
@@ -33,3 +34,4 @@ def test_operations() -> None:
     assert (out[4] == np.minimum(a, y)).all()
     assert (out[5] == a - y).all()
     assert (out[6] == b[2]).all()
+    assert np.abs(out[7] - a.sum()).max() < 1e-5

@@ -1,8 +1,7 @@
-"""The FIR filter and its phases against zeros inserted and convolved."""
+"""The FIR filter against zeros inserted and convolved."""
 
 import pytest
 import torch
-from torch.nn import functional as F
 
 from akma_core.networks.stylegan2 import filters
 from tests.support.stylegan2_oracle import upfirdn
@@ -24,13 +23,3 @@ def test_the_border_darkens() -> None:
     bright = filters.upsample(torch.ones(1, 1, 4, 4), (1 / 8, 3 / 8, 3 / 8, 1 / 8))
     assert bright[0, 0, 0].tolist() == pytest.approx([0.5625, *[0.75] * 6, 0.5625])
     assert bright[0, 0, 3, 3] == 1
-
-
-def test_phases_are_the_transposed_convolution_filtered() -> None:
-    torch.manual_seed(0)
-    taps = [0.1, 0.2, 0.3, 0.4]
-    x, weight = torch.randn(2, 5, 6, 9), torch.randn(7, 5, 3, 3)
-    expected = filters.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), taps)
-    found = filters.interleave(F.conv2d(x, filters.phases(weight, taps), padding=1))
-    assert found.shape == expected.shape == (2, 7, 12, 18)
-    assert (found - expected).abs().max() < 2e-5
