@@ -21,6 +21,7 @@ from akma_core.errors import RequestError
 from akma_core.modulation.edited_hits import Hits
 from akma_core.modulation.grammar import Rows
 from akma_core.modulation.keys import Keys
+from akma_core.modulation.own_curves import Curves
 from akma_core.networks.canvas import SHAPE
 
 MAX_FPS = 240
@@ -36,7 +37,7 @@ CURVE_SETTINGS = (
     "start",
     "duration",
 )  # of a curve alone
-ROW_SETTINGS = ("own_curve", "preset", "strength", "modulation", "hits")  # of what else moves the picture
+ROW_SETTINGS = ("own_curve", "preset", "strength", "modulation", "hits", "curves")  # of what else moves the picture
 # What decimals such as 29.97 mean: 30000/1001. Written as a fraction, 2997/100 stays what it is.
 NTSC = {Fraction(k * 1000 - k, 1000): Fraction(k * 1000, 1001) for k in (24, 30, 48, 60, 120)}
 NTSC |= {Fraction(round(exact, 3)): exact for exact in NTSC.values()}
@@ -157,6 +158,13 @@ class RenderSettings(BaseModel):
         None,
         description="hits in place of those that are found, each a time in seconds, a strength of 0 to 1 and perhaps "
         "a drum; on the command line a CSV or JSON file of them (default: those that are found)",
+    )
+    # Left out where there are none: plans of before keep their bytes.
+    curves: Annotated[Curves, Field(exclude_if=lambda curves: not curves)] = Field(
+        {},
+        description="curves and events of one's own by name, for rows such as 'file:light -> exposure 0.3': each the "
+        "text of a CSV file or label track, a list of times, of [time, strength], or an object of fps and curve "
+        "(default: none)",
     )
     loop: bool = Field(
         False, description="a video that leads back to its start: whole bars of the song from start (default: off)"

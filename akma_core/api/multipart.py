@@ -16,6 +16,7 @@ QUOTED = re.compile(rb'"(?:\\.|[^"\\])*"')
 EXTENDED = re.compile(
     rb";\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[\w-]{0,20}'([\w!#$&+.^`|~%-]+)", re.IGNORECASE | re.ASCII
 )
+CURVE = "curve_"  # begins the fields that hold a curve or events, files or not
 UNFIT = re.compile("[\0\ud800-\udfff]")  # characters that databases and UTF-8 do not take
 
 
@@ -129,8 +130,12 @@ class FormParser:
             if file_name is None and self._kind in (b"", b"text/plain"):
                 raise _no_file(name)
             file_name = file_name or ""
-        elif self._kind == b"application/json" or (file_name == "blob" and self._kind.startswith(b"text/")):
-            file_name = None  # a setting that a browser or Spring sends as a part of its own
+        elif (
+            name.startswith(CURVE)
+            or self._kind == b"application/json"
+            or (file_name == "blob" and self._kind.startswith(b"text/"))
+        ):
+            file_name = None  # a curve, or a setting that a browser or Spring sends as a part of its own
         self._is_file = file_name is not None
         if not self._is_file:
             self._check_field(name)

@@ -38,6 +38,7 @@ TYPED: dict[str, Schema] = {  # as they are written in a form
     "modulation": {"type": "string", "examples": ['["kick -> pull:coarse 0.4 decay=0.25"]']},
     "keys": {"type": "string", "examples": ["seed 12 at 0:31 hold 2, seed 40 at 0:40"]},
     "hits": {"type": "string", "examples": ['[{"time": 1.5, "strength": 0.8, "drum": "kick"}]']},
+    "curves": {"type": "string", "contentMediaType": "application/json", "examples": ['{"marks": [0.5, [1.5, 0.8]]}']},
     "bit_rate": {"type": "string", "pattern": r"^(auto|\d{1,9}[kM]?)$"},
 }
 CHANGED: dict[str, Schema] = {  # what is narrower over HTTP than on the command line
@@ -49,6 +50,10 @@ CHANGED: dict[str, Schema] = {  # what is narrower over HTTP than on the command
     "upscale": {
         "description": "Real-ESRGAN after the network: none, or a name that GET /v1/models lists",
         "maxLength": 80,
+    },
+    "curves": {
+        "description": "curves and events of one's own by name, for rows such as 'file:light -> exposure 0.3': JSON, "
+        "see the settings, or each in a field of its own, curve_light: a CSV, JSON or label file, or its text",
     },
     "device": {"description": "auto, cpu or cuda", "enum": ["auto", "cpu", "cuda"], "pattern": None},
 }
@@ -94,5 +99,5 @@ def _typed(name: str, schema: Schema) -> Schema:
         del plain["default"]
     merged = {**plain, **(kinds[0] if len(kinds) == 1 else {}), **CHANGED.get(name, {})}
     if name in TYPED:
-        merged = {"description": plain["description"], **TYPED[name]}
+        merged = {"description": merged["description"], **TYPED[name]}
     return {key: value for key, value in merged.items() if value is not None}

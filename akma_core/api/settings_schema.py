@@ -30,6 +30,7 @@ KNOBS: dict[str, Knob] = {
     "channels": Knob("curve", "Channels"),
     "original": Knob("curve", "The curve of 2022", advanced=True),
     "hits": Knob("beats", "Hits", "s"),
+    "curves": Knob("motion", "Curves of one's own", advanced=True),
     "loop": Knob("beats", "Loop whole bars"),
     "model": Knob("look", "Network"),
     "class": Knob("look", "Class", "", 1, 0, None, advanced=True),

@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
-from akma_core.api.multipart import UNFIT, FormParser, Limits, too_large
+from akma_core.api.multipart import CURVE, UNFIT, FormParser, Limits, too_large
 from akma_core.errors import FailureError, RequestError
 from akma_core.files import FULL
 
@@ -94,9 +94,13 @@ async def receive(
 def fields_of(received: Received) -> dict[str, Any]:
     """The text fields, with what is in a `settings` field of JSON beside them; RequestError, code bad_setting.
 
-    An empty field is one left out: that is how pages send what nobody filled in.
+    An empty field is one left out: that is how pages send what nobody filled in. Fields curve_NAME are `curves`.
     """
     fields: dict[str, Any] = {name: value for name, value in received.fields.items() if value or name in LISTS}
+    curves = {name: value for name, value in received.fields.items() if name.startswith(CURVE)}
+    if curves:
+        fields = {name: value for name, value in fields.items() if name not in curves}
+        fields = merged(fields, {"curves": {name.removeprefix(CURVE): value for name, value in curves.items()}})
     text = fields.pop("settings", None)
     if text is None:
         return fields

@@ -11,6 +11,7 @@ from akma_core.errors import RequestError
 from akma_core.settings import RenderSettings
 
 FILES = ("hits",)  # given as files
+ELSEWHERE = ("curves",)  # given by options that are no settings
 REPEATED = {"modulation": "--modulate", "keys": "--keyframe"}  # given once for each row or key
 
 Commands = Any  # argparse's collection of subparsers, whose class has no public name
@@ -29,7 +30,7 @@ class Parser(argparse.ArgumentParser):
 def add_settings(parser: Parser, names: Iterable[str] = ()) -> None:
     """Options for fields of RenderSettings (all of them by default), with its own words as help."""
     for name, field in RenderSettings.model_fields.items():
-        if names and name not in names:
+        if name in ELSEWHERE or (names and name not in names):
             continue
         option = field.alias or name
         text = field.description or ""
@@ -57,6 +58,11 @@ def add_files(parser: Parser) -> None:
         metavar="NAME=FILE",
         help="a part of the song by itself, such as drums=drums.wav, for rows such as 'kick@drums -> pull'; repeatable",
     )
+    add_curves(parser)
+
+
+def add_curves(parser: Parser) -> None:
+    """The option for curves of one's own."""
     parser.add_argument(
         "--curve",
         action="append",
@@ -70,7 +76,7 @@ def named_files(options: argparse.Namespace) -> dict[str, Path]:
     """stem:NAME and curve:NAME -> path of what was given; RequestError where one is not NAME=FILE."""
     files: dict[str, Path] = {}
     for kind in ("stem", "curve"):
-        for text in getattr(options, kind):
+        for text in getattr(options, kind, []):
             name, equals, path = text.partition("=")
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", name, re.ASCII) or not equals or not path:
                 message = f"--{kind} should be NAME=FILE, such as {kind}s=song-{kind}.wav, not {text[:60]!r}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from akma_core.cli.options import Commands, add_settings, given
+from akma_core.cli.options import Commands, add_curves, add_settings, given, named_files
 from akma_core.errors import AkmaError, FailureError, RequestError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def add(commands: Commands) -> None:
         "--detach", action="store_true", help="leave the render running when this is interrupted (default: cancel it)"
     )
     add_settings(submit)
+    add_curves(submit)
     submit.set_defaults(run=run)
 
 
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.render.output import check_output
     from akma_core.settings import RenderSettings
 
-    asked = given(options)
+    asked = given(options) | _curves(options)
     settings = RenderSettings.parse(asked)
     output: Path = options.output
     if output.suffix.lower() != ".mp4":
@@ -88,6 +89,16 @@ def run(options: argparse.Namespace) -> None:
     print(f"{output}  {state['width']}x{state['height']}, {frames} frames at {state['fps']} fps")
     print(f"{manifest_path(output)}  the manifest, renders it again")
     print(f"there after {clock(seconds)}, as render {render_id} of {options.server}")
+
+
+def _curves(options: argparse.Namespace) -> dict[str, Any]:
+    """The curves that were given, as the setting of that name, which travels as JSON."""
+    from akma_core.audio.features.curve_files import read_curve_file
+    from akma_core.modulation.own_curves import of_file, plain
+
+    files = named_files(options)
+    found = {key.partition(":")[2]: plain(of_file(read_curve_file(path))) for key, path in files.items()}
+    return {"curves": json.dumps(found)} if found else {}
 
 
 def _submit(client: "Client", audio: Path, fields: dict[str, Any], song: str) -> str:

@@ -201,8 +201,12 @@ def parse(fields: dict[str, Any], stems: Collection[str] = ()) -> RenderSettings
         if row.source != "mix" and row.source not in stems:
             message = f"there is no stem {row.source}: give stems, a song's id by name, to POST /v1/renders"
             raise row_error({"feature": row.feature, "target": row.target}, number, message)
-        if row.feature.startswith("file:") or (row.direction or "").endswith(".npy"):
-            message = "curves and directions in files are for the command line"
+        name = row.feature.removeprefix("file:")
+        if name != row.feature and name not in settings.curves:
+            message = f"there is no curve {name}: give it in curves"
+            raise row_error({"feature": row.feature, "target": row.target}, number, message)
+        if (row.direction or "").endswith(".npy"):
+            message = "directions in files are for the command line"
             raise row_error({"feature": row.feature, "target": row.target}, number, message)
     return settings
 

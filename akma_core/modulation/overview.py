@@ -14,6 +14,7 @@ from akma_core.audio.reader import AudioReader
 
 from .columns import BEATS, CURVE, compute_columns
 from .envelope import Curve
+from .own_curves import OwnCurve
 from .presets import find_preset
 from .resolve import Section, Wishes, resolve
 from .song import SongAnalysis
@@ -44,6 +45,8 @@ class SongWishes(Wishes, Protocol):
     @property
     def fps(self) -> Fraction: ...
     @property
+    def curves(self) -> Mapping[str, OwnCurve]: ...
+    @property
     def channels(self) -> Channels: ...
 
 
@@ -61,7 +64,15 @@ def overview_of(
     """
     preset = find_preset(settings.preset_name, files=presets)
     modulation = resolve(settings, preset, own_curve=settings.own_curve)
-    song = SongAnalysis(reader.mixed(settings.channels), settings.fps, curve.values, files or {}, modulation, grid=True)
+    song = SongAnalysis(
+        reader.mixed(settings.channels),
+        settings.fps,
+        curve.values,
+        files or {},
+        modulation,
+        curves=settings.curves,
+        grid=True,
+    )
     columns, notes = compute_columns(modulation, song, curve.values, settings.fps)
     used = {name: column for name, column in columns.items() if name not in (CURVE, "constant", BEATS)}
     hits = next((column for name, column in used.items() if name.split()[0] == "hit"), np.zeros((0, 2)))

@@ -21,6 +21,7 @@ from akma_core.errors import RequestError
 from . import features
 from .edited_hits import events_of
 from .features import Kind
+from .own_curves import OwnCurve
 from .resolve import Modulation, Section
 from .rows import Row
 from .types import Floats
@@ -53,11 +54,13 @@ class SongAnalysis:
         files: Mapping[str, Path],
         modulation: Modulation,
         *,
+        curves: Mapping[str, OwnCurve] | None = None,
         grid: bool = False,
         heard: Heard | None = None,
     ) -> None:
-        """`curve`: AKMA's, [frames]. `files`: stem:NAME and curve:NAME -> path. `grid`: beats, bars and sections will
-        be asked for. `heard`: what a reader would have to be read for; without one there must be a reader.
+        """`curve`: AKMA's, [frames]. `files`: stem:NAME and curve:NAME -> path; `curves`: the settings', which files
+        of their names replace. `grid`: beats, bars and sections will be asked for. `heard`: what a reader would have
+        to be read for; without one there must be a reader.
 
         RequestError for a bad file.
         """
@@ -65,15 +68,16 @@ class SongAnalysis:
         self._curve = curve
         self._readers: dict[str, AudioReader | None] = {"mix": reader}
         self._heard, self._hits = heard, modulation.hits
-        self._files: dict[str, CurveFile] = {}
+        self._files: dict[str, CurveFile] = {name: each.file for name, each in (curves or {}).items()}
         for key, path in files.items():
             kind, name = key.split(":", 1)
             if kind == "stem":
                 self._readers[name] = open_audio(path)
             else:
                 self._files[name] = read_curve_file(path)
-        self.digests = {name: digest(path) for name, path in sorted(files.items())}
-        """SHA-256 of each file."""
+        own = {f"curve:{name}": each.digest for name, each in (curves or {}).items()}
+        self.digests = dict(sorted((own | {name: digest(path) for name, path in files.items()}).items()))
+        """SHA-256 of each file and curve."""
         self._rows, self._more = modulation.rows, {"tempo", "beats", "downbeats", "sections"} if grid else set()
         if modulation.walk.palettes == "sections":
             self._more.add("sections")

@@ -53,6 +53,7 @@ def complete(
         curve.values,
         files or {},
         modulation,
+        curves=plan.settings.curves,
         grid=plan.settings.loop,
         heard=heard,
     )

@@ -80,7 +80,7 @@ def analysis(
     duration = heard.analysis.duration
     check_hits(wish, duration)
     modulation, curve = _modulation(wish), curve_of(heard.loudness, wish)
-    known = SongAnalysis(None, wish.fps, curve.values, {}, modulation, grid=True, heard=heard)
+    known = SongAnalysis(None, wish.fps, curve.values, {}, modulation, curves=wish.curves, grid=True, heard=heard)
     columns, notes = compute_columns(modulation, known, curve.values, wish.fps)
     part = shown or (0.0, duration)
     return {}, analysis_json(told, modulation, columns, wish.fps, part, points, [*curve.notes, *notes])

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -104,3 +105,51 @@ def test_stems_of_a_render(served: Service, ann: httpx.Client, bob: httpx.Client
     ):
         error(ann.post("/v1/renders", json={**sent, "stems": wrong}), 422, "bad_setting")
     assert bob.get("/v1/songs").status_code == 200
+
+
+def test_curves_of_a_render(served: Service, ann: httpx.Client, song: Path, song_id: str) -> None:
+    text, rows = "time,value\n0,0\n3,1\n", ["file:light -> exposure 0.2", "file:marks -> pull 0.4"]
+    settings = {"fps": "8", "modulation": rows, "curves": {"light": text, "marks": [0.5, [1, 0.25]]}}
+    told = ann.post("/v1/renders", json={"song": song_id, "settings": settings}).json()
+    assert told["settings"]["curves"]["marks"] == {"events": [[0.5, 1.0], [1.0, 0.25]]}
+    as_form: dict[str, Any] = {
+        "audio": (song.name, song.read_bytes()),
+        "curve_light": ("light.csv", text.encode(), "text/csv"),  # as curl -F curve_light=@light.csv sends it
+        "curve_marks": (None, b"[0.5, [1, 0.25]]"),
+    }
+    sent = {"fps": "8", "modulation": json.dumps(rows)}
+    other = ann.post("/v1/renders", files=as_form, data=sent).json()
+    renders = [served.database.get(each["id"]) for each in (told, other)]
+    assert renders[0] is not None
+    assert renders[1] is not None
+    assert renders[0].fingerprint == renders[1].fingerprint
+    told = ann.post(f"/v1/songs/{song_id}/analysis", json=settings).json()
+    assert told["curves"]["file:light"]["values"][:4] == [0, 0.042, 0.083, 0.125]
+    assert told["events"]["file:marks"] == [[0.5, 1.0], [1.0, 0.25]]
+    drawn = ann.post("/v1/waveform", files=as_form, data=sent).json()
+    assert drawn["events"]["file:marks"] == [[0.5, 1.0], [1.0, 0.25]]
+
+
+@pytest.mark.parametrize(
+    ("curve", "words"),
+    [
+        (b"time,value\n0,x\n", "curves light, line 2: strength or value must be a number"),
+        (b"", "curves light: is empty"),
+        (b"\xff\xfe", "curve_light is not UTF-8 text"),
+        (b"[" * 5000, "curves light: is not JSON that can be read"),
+    ],
+)
+def test_wrong_curves_are_one_line(ann: httpx.Client, song_id: str, curve: bytes, words: str) -> None:
+    sent = {**form(song=song_id, modulation="file:light -> exposure"), "curve_light": ("light.csv", curve)}
+    answer = ann.post("/v1/renders", files=sent)  # type: ignore[arg-type]
+    assert answer.status_code in (400, 422)
+    assert words in answer.json()["error"]["message"]
+
+
+def test_a_row_of_no_curve(ann: httpx.Client, song_id: str) -> None:
+    wrong = {"modulation": ["file:light -> exposure"]}
+    for path, sent in (("renders", {"song": song_id, "settings": wrong}), (f"songs/{song_id}/analysis", wrong)):
+        message = error(ann.post(f"/v1/{path}", json=sent), 422, "bad_modulation")
+        assert "row 1 (file:light -> exposure): there is no curve light: give it in curves" in message
+    both = {**form(song=song_id, curves='{"a": [1]}'), "curve_b": (None, "[1]")}
+    assert "curves is given twice" in error(ann.post("/v1/renders", files=both), 422, "bad_setting")

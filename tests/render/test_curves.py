@@ -110,6 +110,25 @@ def test_a_stem_of_another_length_and_rate(beating: Path, tmp_path: Path) -> Non
         complete(plan, open_audio(beating), CARD)
 
 
+def test_curves_of_the_settings_are_as_those_of_files(beating: Path, tmp_path: Path) -> None:
+    files = {"curve:light": tmp_path / "light.csv", "curve:marks": tmp_path / "marks.txt"}
+    files["curve:light"].write_text("time,value\n0,0\n3.3,1\n24,0.25\n")
+    files["curve:marks"].write_text("1.5\t1.5\tdrop\n7\t7\tdrop\n")
+    rows = {"preset": "akma", "modulation": "file:light -> exposure 0.2\nfile:marks -> pull 0.4"}
+    given = {key.removeprefix("curve:"): path.read_text() for key, path in files.items()}
+    of_files = complete(planned(beating, **rows), open_audio(beating), CARD, files)
+    made = complete(planned(beating, **rows, curves=given), open_audio(beating), CARD)
+    assert digests(made.columns) == digests(of_files.columns)
+    assert made.plan.modulation
+    assert made.plan.modulation.files.keys() == files.keys()
+    other = complete(planned(beating, **rows, curves={**given, "light": "0,0.5\n1,0.6"}), open_audio(beating), CARD)
+    assert other.plan.digest != made.plan.digest
+    # What a manifest holds renders again without the files.
+    again = replay(RenderPlan.model_validate_json(made.plan.model_dump_json()), open_audio(beating), CARD)
+    assert again.plan.digest == made.plan.digest
+    assert again.plan.notes == made.plan.notes
+
+
 def test_a_direction_of_ones_own(beating: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "age.npy", np.arange(4.0))
     plan = planned(beating, preset="akma", modulation=f"curve -> direction:{tmp_path}/age.npy 1 raw range=-2,2")

@@ -1,0 +1,98 @@
+"""Flashes of presets on songs, as rendered and without the limit, and what the limit costs of the hits.
+
+    python -m benchmarks.preset_flashes --tool hits.py SONG.json ... [--presets pulse ...] [--seconds 4] [--quarter]
+
+Beside each SONG.json lies SONG.ogg. Of each song the passage with the most hits is drawn at 256 pixels, by default by
+every preset, 30 frames a second. A line for each, first without the limit, then with it: the worst second's transitions
+by trace24, WCAG 2.2 and the broadcast rule (more than 6 fail), those of the mean of trace24's field, and the hit f1 of
+the motion; then how many frames the limit changed. --quarter: only the middle of the picture, half as wide.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from akma_core.media.flash.grid import Grid
+from akma_core.media.flash.meter import FlashMeter, Verdict
+from akma_core.media.flash.standards import MOST_TRANSITIONS, STANDARDS
+from akma_core.modulation.presets import preset_names
+from akma_core.networks import builtin
+from akma_core.render.plan import CanvasPart
+from akma_core.settings import RenderSettings
+from benchmarks.on_the_beat import Song, held, loaded
+from runners.network import NetworkRunner
+
+NAMES = ("trace24", "wcag2_2", "iso")
+
+
+def busiest(truth: dict[str, Any], seconds: float) -> float:
+    """First whole second of the passage with the most hits."""
+    hits = np.asarray(truth["hits"])
+    starts = np.arange(max(1, int(truth["duration"] - seconds)))
+    return float(starts[np.argmax([np.count_nonzero((hits >= at) & (hits < at + seconds)) for at in starts])])
+
+
+def figures(tool: ModuleType, song: Song, pictures: NDArray[np.uint8], start: float) -> dict[str, float]:
+    """Transitions of the worst second by NAMES, of the mean of trace24's field, and the hit f1 of the motion."""
+    grid, fps = Grid.coarse(pictures.shape[2], pictures.shape[1]), float(song.plan.fps)
+    meter = FlashMeter(grid, fps, STANDARDS)
+    meter.add(grid.small(pictures))
+    verdicts: dict[Any, Verdict] = dict(meter.verdicts())
+    found: dict[str, float] = {
+        name: max(verdicts[name].general.transitions, verdicts[name].red.transitions) for name in NAMES
+    }
+    found["mean"] = verdicts["trace24"].mean.transitions
+    small = np.stack([tool.reduce(picture.astype(np.float32)) for picture in pictures])
+    found["f1"] = tool.measure(tool.motion(small), fps, song.truth, start)["f1"]
+    return found
+
+
+def _words(found: dict[str, float]) -> str:
+    counts = "  ".join(f"{found[name]:3.0f}{' ' if found[name] <= MOST_TRANSITIONS else '!'}" for name in NAMES)
+    return f"{counts} {found['mean']:4.0f}  {found['f1']:5.2f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("truth", type=Path, nargs="+", help="SONG.json")
+    parser.add_argument("--tool", type=Path, required=True)
+    parser.add_argument("--presets", nargs="+", default=list(preset_names()))
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--quarter", action="store_true")
+    options = parser.parse_args()
+    tool = loaded(options.tool)
+    canvas = CanvasPart(way="wide", columns=8, rows=8) if options.quarter else None
+    size = (128, 128) if canvas else None
+    runner = NetworkRunner(builtin.find("ink")[0], torch.device("cpu"), 1, size=size, canvas=canvas)
+    columns = " ".join(f"{name:>4.4s}" for name in (*NAMES, "mean")) + "     f1"
+    print(f"{'':28s} {'without the limit':28s}   {'with it':28s}\n{'':28s} {columns:28s}   {columns}   changed")
+    failed: dict[str, list[str]] = {name: [] for name in NAMES}
+    for path in options.truth:
+        start = busiest(json.loads(path.read_text()), options.seconds)
+        for preset in options.presets:
+            began = time.monotonic()
+            song = Song(path, RenderSettings.parse({"preset": preset}), runner, true_hits=False)
+            free = song.pictures(start, options.seconds)
+            shown = held(free, song.plan.fps)
+            before, after = (figures(tool, song, pictures, start) for pictures in (free, shown))
+            changed = np.count_nonzero(np.abs(shown.astype(np.int16) - free).mean(axis=(1, 2, 3)) > 4)
+            label = f"{preset} {path.stem} {start:g} s"
+            line = f"{label:28s} {_words(before)}   {_words(after)}   {changed} of {len(free)}"
+            print(line, f"({time.monotonic() - began:.0f} s)", flush=True)
+            for name in NAMES:
+                if after[name] > MOST_TRANSITIONS:
+                    failed[name].append(f"{preset} on {path.stem}")
+    count = len(options.presets) * len(options.truth)
+    for name, which in failed.items():
+        print(f"{name}: {count - len(which)} of {count} pass; fail: {', '.join(which) or 'none'}")
+
+
+if __name__ == "__main__":
+    main()
