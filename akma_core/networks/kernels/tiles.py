@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-TOGETHER = 64  # tiles at least whose products are made at once, where there are as many
+TOGETHER = 512  # tiles whose products are made at once, where there are as many: weights are read as seldom
 
 
 class Tiles:
