@@ -56,7 +56,8 @@ gpu: $(VENV)/.installed
 
 test: $(VENV)/.installed $(STUDIO)
 	@echo "== tests =="
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
+	@# A thread each: two test processes on two cores would wait for one another's threads at every barrier.
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 coverage: $(VENV)/.installed
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --ignore tests/e2e --cov --cov-report=term:skip-covered
