@@ -54,9 +54,9 @@ serve: $(VENV)/.installed $(STUDIO)
 gpu: $(VENV)/.installed
 	@$(BIN)/akma doctor --gpu $(GPU_ARGS)
 
+# A thread each: two test processes on two cores would wait for one another's threads at every barrier.
 test: $(VENV)/.installed $(STUDIO)
 	@echo "== tests =="
-	@# A thread each: two test processes on two cores would wait for one another's threads at every barrier.
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 coverage: $(VENV)/.installed
