@@ -128,7 +128,9 @@ def _follow(client: "Client", render_id: str) -> "State":
                 place = state["queue_position"]
                 print(f"waiting, with {place} before it", file=sys.stderr)
             if progress is None and state["status"] in ("running", "done"):
-                progress = Progress(state["frames_total"], state["frames_done"] if state["status"] == "running" else 0)
+                # What is heard of first when all its frames are there is shown as 100 % too.
+                total, done = state["frames_total"], state["frames_done"]
+                progress = Progress(total, done if done < total else 0)
             if progress and state["frames_done"] != progress.done:
                 progress.add(state["frames_done"] - progress.done)
     finally:
