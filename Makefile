@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 STUDIO := akma_core/api/static/index.html
+# A thread each: two test processes on two cores would wait for one another's threads at every barrier.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo serve studio dist gpu test coverage lint lint-deploy lock clean
 
@@ -54,13 +56,12 @@ serve: $(VENV)/.installed $(STUDIO)
 gpu: $(VENV)/.installed
 	@$(BIN)/akma doctor --gpu $(GPU_ARGS)
 
-# A thread each: two test processes on two cores would wait for one another's threads at every barrier.
 test: $(VENV)/.installed $(STUDIO)
 	@echo "== tests =="
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
+	@$(PYTEST) $(TEST_ARGS)
 
 coverage: $(VENV)/.installed
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --ignore tests/e2e --cov --cov-report=term:skip-covered
+	@$(PYTEST) -m "not slow" --ignore tests/e2e --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/.installed $(STUDIO)
 	@$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: a wheel carries service.py and runners/ inside akma_core, see akma_core.cli."""
+"""Build step beyond pyproject.toml: a wheel carries service.py and runners/ inside akma_core, see akma_core.cli."""
 
 import shutil
 from pathlib import Path

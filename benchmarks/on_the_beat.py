@@ -106,6 +106,18 @@ def starts(length: float, passages: int, seconds: float) -> list[float]:
     return sorted({float(np.floor(last * (k + 0.5) / passages)) for k in range(passages)})
 
 
+def transitions(pictures: NDArray[np.uint8], fps: float) -> dict[str, float]:
+    """Transitions of the worst second by each standard, and of the mean of its field, as "NAME mean"."""
+    grid = Grid.coarse(pictures.shape[2], pictures.shape[1])
+    meter = FlashMeter(grid, fps, STANDARDS)
+    meter.add(grid.small(pictures))
+    found: dict[str, float] = {}
+    for name, verdict in meter.verdicts().items():
+        found[name] = max(verdict.general.transitions, verdict.red.transitions)
+        found[f"{name} mean"] = verdict.mean.transitions
+    return found
+
+
 def measured(tool: ModuleType, song: Song, start: float, options: argparse.Namespace) -> dict[str, float]:
     """Figures of the tool and of the flash meter for one passage."""
     pictures, fps = song.pictures(start, options.seconds), float(song.plan.fps)
@@ -116,14 +128,7 @@ def measured(tool: ModuleType, song: Song, start: float, options: argparse.Names
     truth = np.asarray(song.truth["hits"])
     inside = [times[(times >= start) & (times < start + options.seconds)] for times in (song.hits, truth)]
     found["heard"] = tool.f1(*inside, 0.045)
-    grid = Grid.coarse(pictures.shape[2], pictures.shape[1])
-    meter = FlashMeter(grid, fps, STANDARDS)
-    meter.add(grid.small(pictures))
-    verdicts = meter.verdicts()
-    for name in ("trace24", "wcag2_2", "iso"):
-        verdict = verdicts[name]
-        found[name] = max(verdict.general.transitions, verdict.red.transitions)
-        found[f"{name} mean"] = verdict.mean.transitions
+    found |= transitions(pictures, fps)
     found["step"] = float(np.percentile(tool.motion(small)[1:], 99))
     found["rest"] = float(np.median(tool.motion(small)[1:]))
     return found

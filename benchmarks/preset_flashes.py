@@ -19,14 +19,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from akma_core.media.flash.grid import Grid
-from akma_core.media.flash.meter import FlashMeter, Verdict
-from akma_core.media.flash.standards import MOST_TRANSITIONS, STANDARDS
+from akma_core.media.flash.standards import MOST_TRANSITIONS
 from akma_core.modulation.presets import preset_names
 from akma_core.networks import builtin
 from akma_core.render.plan import CanvasPart
 from akma_core.settings import RenderSettings
-from benchmarks.on_the_beat import Song, held, loaded
+from benchmarks.on_the_beat import Song, held, loaded, transitions
 from runners.network import NetworkRunner
 
 NAMES = ("trace24", "wcag2_2", "iso")
@@ -41,14 +39,9 @@ def busiest(truth: dict[str, Any], seconds: float) -> float:
 
 def figures(tool: ModuleType, song: Song, pictures: NDArray[np.uint8], start: float) -> dict[str, float]:
     """Transitions of the worst second by NAMES, of the mean of trace24's field, and the hit f1 of the motion."""
-    grid, fps = Grid.coarse(pictures.shape[2], pictures.shape[1]), float(song.plan.fps)
-    meter = FlashMeter(grid, fps, STANDARDS)
-    meter.add(grid.small(pictures))
-    verdicts: dict[Any, Verdict] = dict(meter.verdicts())
-    found: dict[str, float] = {
-        name: max(verdicts[name].general.transitions, verdicts[name].red.transitions) for name in NAMES
-    }
-    found["mean"] = verdicts["trace24"].mean.transitions
+    fps = float(song.plan.fps)
+    counts = transitions(pictures, fps)
+    found = {name: counts[name] for name in NAMES} | {"mean": counts["trace24 mean"]}
     small = np.stack([tool.reduce(picture.astype(np.float32)) for picture in pictures])
     found["f1"] = tool.measure(tool.motion(small), fps, song.truth, start)["f1"]
     return found

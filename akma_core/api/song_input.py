@@ -1,6 +1,5 @@
 """The song of a request: a file in its form, or `song`, the id of one that is kept; with it, the settings."""
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,11 +12,11 @@ from akma_core.api.multipart import Limits
 from akma_core.api.state import State
 from akma_core.api.upload import Received, fields_of, merged, parse_object, receive
 from akma_core.errors import RequestError
+from akma_core.modulation.features import NAME
 from akma_core.storage.layout import SONG_ID
 
 SONG = "song"
 STEMS = 8  # of a render
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", re.ASCII)
 
 
 @asynccontextmanager

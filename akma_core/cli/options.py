@@ -2,12 +2,12 @@
 
 import argparse
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from akma_core.errors import RequestError
+from akma_core.modulation.features import NAME
 from akma_core.settings import RenderSettings
 
 FILES = ("hits",)  # given as files
@@ -78,7 +78,7 @@ def named_files(options: argparse.Namespace) -> dict[str, Path]:
     for kind in ("stem", "curve"):
         for text in getattr(options, kind, []):
             name, equals, path = text.partition("=")
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", name, re.ASCII) or not equals or not path:
+            if not NAME.fullmatch(name) or not equals or not path:
                 message = f"--{kind} should be NAME=FILE, such as {kind}s=song-{kind}.wav, not {text[:60]!r}"
                 raise RequestError(message, code="bad_arguments", field=kind)
             if f"{kind}:{name}" in files:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["curve", "events"]
-FILE = re.compile(r"file:[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", re.ASCII)
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", re.ASCII)
+"""Name of a stem, or of a curve of one's own."""
+FILE = re.compile(f"file:{NAME.pattern}", re.ASCII)
 CHROMA = re.compile(r"chroma:([0-9]|1[01])", re.ASCII)
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,10 +10,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Wi
 from akma_core.audio.features.curve_files import CurveFile, Kind, read_curve_json, read_curve_text
 from akma_core.errors import RequestError
 
+from .features import NAME
+
 MAX_CURVES = 8
 MAX_POINTS = 50_000  # of all curves together, as of hits
 MAX_TEXT = 4 << 20  # characters of a file: 50,000 rows take 2
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", re.ASCII)
 
 
 class OwnCurve(BaseModel):
@@ -38,7 +38,7 @@ class OwnCurve(BaseModel):
 
 
 def of_file(file: CurveFile) -> OwnCurve:
-    """What was read from a file, as a setting."""
+    """Setting that holds what was read from a file."""
     return OwnCurve(kind=file.kind, rows=tuple((time, amount) for time, amount in file.rows.tolist()))
 
 

@@ -100,7 +100,7 @@ class Row(Strict):
     """One row. `amount` None: the target's own, or, where only `range` is given, what sweeps it."""
 
     feature: Annotated[str, Field(strict=True, max_length=80)]
-    source: Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")] = "mix"
+    source: Annotated[str, Field(strict=True, pattern=f"^{features.NAME.pattern}$")] = "mix"
     """The song, or a stem by name."""
     band: Annotated[tuple[Hertz, Hertz], BeforeValidator(_pair)] | None = None
     """Band of loudness: from and to, in Hz."""

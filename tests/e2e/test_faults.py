@@ -1,6 +1,5 @@
 """Whatever is killed, whenever: every accepted render ends, with the frames that it would have had."""
 
-import os
 import random
 import time
 from collections import Counter
@@ -10,10 +9,9 @@ import httpx
 import pytest
 
 from tests.support.postgres import cluster
-from tests.support.serving import Service, serving
+from tests.support.serving import SCALE, Service, serving
 from tests.support.songs import write_song
 
-SCALE = int(os.environ.get("AKMA_TEST_SCALE", "1"))
 RENDERS = 12 * SCALE
 VARIANTS = 4  # distinct requests among them
 KILLS = 6 * SCALE

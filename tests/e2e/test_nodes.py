@@ -13,10 +13,10 @@ import pytest
 
 from tests.support.gcs import bucket
 from tests.support.postgres import cluster
-from tests.support.serving import Service
+from tests.support.serving import SCALE, Service
 from tests.support.songs import write_song
 
-RENDERS = 20 * int(os.environ.get("AKMA_TEST_SCALE", "1"))
+RENDERS = 20 * SCALE
 VARIANTS = 4
 SECONDS = 300
 

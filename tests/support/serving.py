@@ -18,6 +18,7 @@ from akma_core.storage import Storage, open_storage
 from tests.support.gcs import free_port
 
 READY = 90.0  # seconds
+SCALE = int(os.environ.get("AKMA_TEST_SCALE", "1"))  # times as much for tests of faults
 
 
 class Service:
@@ -25,7 +26,7 @@ class Service:
 
     command: Sequence[str] = (sys.executable, "-m", "akma_core.cli")
     folder: Path | None = None
-    """Where it is started; None: where this process is."""
+    """Folder in which it is started; None: this process's."""
 
     def __init__(self, home: Path, **environ: str) -> None:
         self.home = home

@@ -39,3 +39,7 @@ class Epilogue:
         scale = None if self.scale is None else self.scale[picture : picture + 1]
         noise = None if self.noise is None else self.noise[picture % len(self.noise)][None, first:last]
         return replace(self, scale=scale, noise=noise)
+
+    def rest(self, picture: int, first: int, last: int) -> "Epilogue":
+        """As `part`, of a convolution whose weights have the scale in them and that has added the bias."""
+        return replace(self.part(picture, first, last), scale=None, bias=None)

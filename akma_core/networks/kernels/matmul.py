@@ -6,8 +6,12 @@ in panels of COLUMNS columns, one after the other as they are read. ROWS by COLU
 
 # mypy: allow-untyped-defs, allow-untyped-decorators, allow-untyped-calls
 
+from collections.abc import Callable
+
 import numpy as np
+import torch
 from llvmlite import binding
+from torch import Tensor
 
 from .simd import fma, jit, load, prefetch, splat, spread, store
 
@@ -112,3 +116,14 @@ def at_once(tiles: int, channels: int) -> int:
     """
     most = 66 if channels > 256 else 36
     return -(-tiles // (-(-tiles // most) * ROWS)) * ROWS
+
+
+def packed(weight: Tensor, points: int, transform: Callable[[Tensor], Tensor]) -> Tensor:
+    """[C_out, C_in, 3, 3] -> [points, panels, C_in, COLUMNS], as `product` reads it, zeros at the end.
+
+    `transform` makes [points, C_in, c] of [c, C_in, 3, 3].
+    """
+    panels = torch.zeros(points, -(-len(weight) // COLUMNS), weight.shape[1], COLUMNS)
+    for k, part in enumerate(weight.split(COLUMNS)):  # one by one: all at once would take memory
+        panels[:, k, :, : len(part)] = transform(part)
+    return panels

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .epilogue import Epilogue
 from .epilogue_numba import activated, finish_of, flat, noise_of, vectors
-from .matmul import COLUMNS, ROWS, at_once, product
+from .matmul import COLUMNS, ROWS, at_once, packed, product
 from .parallel import run
 from .simd import LANES, fma, jit, load, splat, spread, store
 from .winograd_tiles import POINTS, STEP, TILE, transformed
@@ -20,12 +20,8 @@ F32 = np.float32
 
 
 def pack(weight: Tensor) -> Tensor:
-    """[C_out, C_in, 3, 3] -> transformed [64, panels, C_in, COLUMNS], as `product` reads it, zeros at the end."""
-    out_channels, in_channels = weight.shape[:2]
-    packed = torch.zeros(POINTS, -(-out_channels // COLUMNS), in_channels, COLUMNS)
-    for k, part in enumerate(weight.split(COLUMNS)):  # one by one: all at once would take memory
-        packed[:, k, :, : len(part)] = transformed(part).transpose(1, 2)
-    return packed
+    """[C_out, C_in, 3, 3] -> transformed [64, panels, C_in, COLUMNS], see matmul.packed."""
+    return packed(weight, POINTS, lambda part: transformed(part).transpose(1, 2))
 
 
 def conv3x3(x: Tensor, weight: Tensor, padding: int, style: Tensor | None, epilogue: Epilogue, out: Tensor) -> Tensor:

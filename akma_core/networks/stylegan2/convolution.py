@@ -6,7 +6,6 @@ pictures, where reading the transformed weights would take longer than the multi
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -98,7 +97,7 @@ class Convolution(nn.Module):
             if epilogue.scale is not None:
                 weight *= epilogue.scale[k, :, None, None, None]
             y = F.conv2d(x[k : k + 1], weight.contiguous(memory_format=torch.channels_last), epilogue.bias, padding=1)
-            pictures.append(replace(epilogue.part(k, 0, y.shape[2]), scale=None, bias=None)(y))
+            pictures.append(epilogue.rest(k, 0, y.shape[2])(y))
         return torch.cat(pictures) if len(pictures) > 1 else pictures[0]
 
     def _upsampled(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:

@@ -6,7 +6,6 @@ of which four sum up in one call where samples are even along both axes.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -62,7 +61,7 @@ def upsample3x3(x: Tensor, weight: Tensor, taps: Sequence[float], style: Tensor,
             # The filter of each channel is scaled instead of its result, while what it reads is in the cache.
             band = spread[:, done : ready + length - 1].permute(0, 3, 1, 2)
             y = F.conv2d(band, scaled, epilogue.bias, groups=out_channels)[..., : 2 * width]
-            out[k, :, done:ready] = replace(epilogue.part(k, done, ready), scale=None, bias=None)(y)[0]
+            out[k, :, done:ready] = epilogue.rest(k, done, ready)(y)[0]
             done = ready
     return out
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from akma_core.networks.kernels.epilogue import Epilogue
 from akma_core.networks.kernels.epilogue_numba import activated, finish_of, flat, vectors
-from akma_core.networks.kernels.matmul import COLUMNS, ROWS, at_once, product
+from akma_core.networks.kernels.matmul import COLUMNS, ROWS, at_once, packed, product
 from akma_core.networks.kernels.parallel import run
 from akma_core.networks.kernels.simd import LANES, fma, jit, load, splat, spread, store
 
@@ -32,13 +32,13 @@ G = np.array([[0, 0, 1], [0.5, 0, 0.5], [-0.5, 0, 0.5], [1, 0, 0], [0, 1, 0]])
 
 
 def pack(weight: Tensor) -> Tensor:
-    """[C_out, C_in, 3, 3] -> transformed [25, panels, C_in, COLUMNS], as `product` reads it, zeros at the end."""
-    out_channels, in_channels = weight.shape[:2]
+    """[C_out, C_in, 3, 3] -> transformed [25, panels, C_in, COLUMNS], see matmul.packed."""
     g = torch.from_numpy(G)
-    packed = torch.zeros(UNIQUE * UNIQUE, -(-out_channels // COLUMNS), in_channels, COLUMNS)
-    for k, part in enumerate(weight.split(COLUMNS)):  # one by one: all at once would take memory
-        packed[:, k, :, : len(part)] = torch.einsum("ai,ocij,bj->abco", g, part.double(), g).flatten(0, 1)
-    return packed
+    return packed(
+        weight,
+        UNIQUE * UNIQUE,
+        lambda part: torch.einsum("ai,ocij,bj->abco", g, part.double(), g).flatten(0, 1),
+    )
 
 
 def upsample3x3(

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from akma_core.networks.kernels import winograd
 from akma_core.networks.kernels.epilogue import Epilogue
+from tests.support.threads import by_threads
 
 
 @settings(max_examples=80, deadline=None)
@@ -77,14 +78,7 @@ def test_many_blocks_of_tiles_and_threads() -> None:
     torch.manual_seed(0)
     x, weight = torch.randn(2, 17, 130, 101), torch.randn(19, 17, 3, 3)
     u = winograd.transform_weight(weight, True)
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(3)
-        out = winograd.conv3x3(x, u, 19, 2, True)
-        torch.set_num_threads(1)
-        again = winograd.conv3x3(x, u, 19, 2, True)
-    finally:
-        torch.set_num_threads(before)
+    out, again = by_threads(lambda: winograd.conv3x3(x, u, 19, 2, True), 3, 1)
     expected = F.conv2d(x.double(), weight.double(), padding=2)
     close = 2e-5 * expected.abs().max()
     assert (out - expected).abs().max() < close

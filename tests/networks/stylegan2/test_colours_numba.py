@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akma_core.networks.stylegan2 import colours_numba, filters
+from tests.support.threads import by_threads
 
 TAPS = (0.1, 0.2, 0.3, 0.4)
 
@@ -38,14 +39,7 @@ def test_any_shape(channels: int, colours: int, height: int, width: int, has_bel
 def test_threads_change_nothing() -> None:
     torch.manual_seed(0)
     x, weights, below = torch.randn(3, 20, 70, 34), torch.randn(3, 3, 20), torch.randn(3, 3, 35, 17)
-    before = torch.get_num_threads()
-    results = []
-    try:
-        for threads in (1, 2, 5):
-            torch.set_num_threads(threads)
-            results.append(colours_numba.picture(x, weights, torch.zeros(3), None, below, TAPS))
-    finally:
-        torch.set_num_threads(before)
+    results = list(by_threads(lambda: colours_numba.picture(x, weights, torch.zeros(3), None, below, TAPS), 1, 2, 5))
     assert (results[0] == results[1]).all()
     assert (results[0] == results[2]).all()
     alone = colours_numba.picture(x[:1], weights[:1], torch.zeros(3), None, below[:1], TAPS)

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from akma_core.networks.kernels.epilogue import Epilogue
-from akma_core.networks.stylegan2 import filters, transposed
+from akma_core.networks.stylegan2 import transposed
+from tests.support.convolutions import upsampled
 
 
 @settings(max_examples=20, deadline=None)
@@ -31,9 +32,7 @@ def test_any_shape(
     noise = torch.randn(noises, 2 * height, 2 * width) if noises else None
     epilogue = Epilogue(scale, bias, noise, 0.2, 0.5)
     out = transposed.upsample3x3(x, transposed.arranged(weight), taps, style, epilogue)
-    styled = x.double() * style[:, :, None, None]
-    y = filters.blur(F.conv_transpose2d(styled, weight.double().transpose(0, 1), stride=2), taps)
-    y = y * (1 if scale is None else scale[:, :, None, None]) + (0 if noise is None else noise[:, None])
+    y = upsampled(x, weight, taps, style, scale, noise)
     assert out.shape == y.shape
     expected = F.leaky_relu(y + bias[:, None, None], 0.2).clamp(-0.5, 0.5)
     assert (out - expected).abs().max() < 1e-5 * (1 + y.abs().max())

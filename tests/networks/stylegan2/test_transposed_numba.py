@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from akma_core.networks.kernels.epilogue import Epilogue
-from akma_core.networks.stylegan2 import filters, transposed_numba
+from akma_core.networks.stylegan2 import transposed_numba
+from tests.support.convolutions import upsampled
+from tests.support.threads import by_threads
 
 TAPS = (0.1, 0.2, 0.3, 0.4)
 
@@ -29,9 +31,7 @@ def test_any_shape(channels: int, out_channels: int, height: int, width: int, no
     packed = transposed_numba.pack(weight)
     epilogue = Epilogue(scale, bias, noise, 0.2, clamp)
     out = transposed_numba.upsample3x3(x, packed, out_channels, TAPS, style, epilogue)
-    styled = x.double() * style[:, :, None, None]
-    y = filters.blur(F.conv_transpose2d(styled, weight.double().transpose(0, 1), stride=2), TAPS)
-    y = y * scale[:, :, None, None] + (0 if noise is None else noise[:, None]) + bias[:, None, None]
+    y = upsampled(x, weight, TAPS, style, scale, noise) + bias[:, None, None]
     expected = F.leaky_relu(y, 0.2).clamp(-(clamp or 1e9), clamp or 1e9)
     assert out.shape == expected.shape
     assert (out - expected).abs().max() < 1e-5 * (1 + y.abs().max())
@@ -42,14 +42,7 @@ def test_threads_change_nothing(batch: int) -> None:
     torch.manual_seed(0)
     x, weight = torch.randn(batch, 17, 70, 33), torch.randn(35, 17, 3, 3)
     packed, style = transposed_numba.pack(weight), torch.randn(batch, 17)
-    before = torch.get_num_threads()
-    results = []
-    try:
-        for threads in (1, 2, 5):
-            torch.set_num_threads(threads)
-            results.append(transposed_numba.upsample3x3(x, packed, 35, TAPS, style, Epilogue()))
-    finally:
-        torch.set_num_threads(before)
+    results = list(by_threads(lambda: transposed_numba.upsample3x3(x, packed, 35, TAPS, style, Epilogue()), 1, 2, 5))
     assert (results[0] == results[1]).all()
     assert (results[0] == results[2]).all()
     alone = transposed_numba.upsample3x3(x[:1], packed, 35, TAPS, style[:1], Epilogue())
