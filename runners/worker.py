@@ -9,6 +9,7 @@ from akma_core import log
 from akma_core.config import Environment
 from akma_core.database import Database
 from akma_core.jobs.cleanup import delete_expired, delete_orphans
+from akma_core.jobs.clock import CleanUpClock
 from akma_core.jobs.deliveries import DeliverySender
 from akma_core.jobs.periodic import PeriodicTask, PeriodicTasks
 from akma_core.jobs.song_cleanup import delete_expired_songs, delete_unowned
@@ -42,6 +43,7 @@ class Worker:
         copies = environment.home / "work" / f"{self.name}-tasks"
         shutil.rmtree(copies, ignore_errors=True)  # what a process of the same name left
         self._tasks = WorkerTasks(self._database, self._storage, self._device, self.name, copies)
+        self._clock = CleanUpClock(self._database)
         self._deliveries = DeliverySender(environment, self._database)
         quick = 0.5 if environment.is_postgres else 0.1
         jobs, stages = self._jobs, self._stages
@@ -112,14 +114,15 @@ class Worker:
             pass
 
     def _clean_up(self) -> None:
+        days = self._environment.retention_days
         if self._database.due("retention", 60):
-            delete_expired(
-                self._database, self._storage, self._environment.retention_days, self._environment.retention_bytes
-            )
-            delete_expired_songs(self._database, self._storage, self._environment.retention_days)
-        if self._database.due("sweep", 6 * 3600):
-            delete_orphans(self._storage, self._database)
-            delete_unowned(self._database, self._storage)
+            now = self._clock.now()
+            delete_expired(self._database, self._storage, now, days, self._environment.retention_bytes)
+            if now is not None:
+                delete_expired_songs(self._database, self._storage, now, days)
+        if self._database.due("sweep", 6 * 3600) and (now := self._clock.storage_now(self._storage)) is not None:
+            delete_orphans(self._storage, self._database, now)
+            delete_unowned(self._database, self._storage, now)
 
 
 def _device(wish: str, index: int) -> str:

@@ -1,6 +1,5 @@
 """Songs that are uploaded once: kept by their digest, and with them what was found in them."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -50,7 +49,7 @@ class SongLibrary:
             facts = {name: getattr(anybodys, name) for name in ("duration", "sample_rate", "channels")}
         else:
             facts, peaks = await self._probe.song("look", upload.path, upload.name, owner, longest=self._seconds)
-        now = time.time()
+        now = await run_in_threadpool(self._database.now)
         song = Song(
             owner=owner, id=upload.sha256, created=now, used=now, name=upload.name, bytes=upload.size,
             audio=song_key(upload.sha256, upload.path.suffix), **facts,

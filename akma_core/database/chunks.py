@@ -1,7 +1,6 @@
 """Rows of chunks: in work, whole."""
 
 import json
-import time
 from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
@@ -18,7 +17,7 @@ class Chunks(Engine):
 
     def pulse(self, worker: str, progress_rows: Iterable[ChunkProgress]) -> None:
         """Note how far `worker` is with its chunks."""
-        now = time.time()
+        now = self._now()
         with self._write() as connection:
             for each in progress_rows:
                 connection.execute(
@@ -44,7 +43,7 @@ class Chunks(Engine):
                 .values(
                     whole=1,
                     done=segments.c.frames,
-                    updated=time.time(),
+                    updated=self._now(),
                     worker=worker,
                     rendered=segments.c.rendered + int(rendered),
                     notes=json.dumps(list(notes)),
@@ -80,7 +79,7 @@ class Chunks(Engine):
             sa.select(sa.func.min(renders.c.base + sa.func.coalesce(done.c.whole, 0)))
             .select_from(renders.outerjoin(done, renders.c.id == done.c.render))
             .where(renders.c.status == "running", renders.c.stage == "rendering")
-            .where(sa.or_(done.c.heard > time.time() - STILL, renders.c.updated > time.time() - STILL))
+            .where(sa.or_(done.c.heard > self._now() - STILL, renders.c.updated > self._now() - STILL))
         )
         with self._read() as connection:
             return connection.execute(query).scalar_one() or 0

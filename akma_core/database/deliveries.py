@@ -1,6 +1,5 @@
 """Webhooks to be delivered: what is said to whom, when it is due next, and what became of it."""
 
-import time
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from akma_core.database.schema import deliveries, renders
 from akma_core.errors import RequestError
 
 KEPT = 7 * 86400.0  # seconds that a delivery is listed once it is over
+FURTHEST = 6 * 3600.0  # seconds: what is due later than that was noted by a clock that has gone back since
 MAX_TESTS = 20  # pending at a time, of an owner
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 RETRIED = sa.case((deliveries.c.attempts > 0, 1), else_=0)
@@ -67,7 +67,8 @@ class Deliveries(Engine):
     def claim_deliveries(self, each: int, most: int, lease: float, busy: Collection[str] = ()) -> list[Delivery]:
         """Take what is due for `lease` seconds: `most`, `each` of an owner, none of `busy` owners, untried first."""
         now = self._now()
-        ready = sa.and_(deliveries.c.status == "pending", deliveries.c.due <= now, deliveries.c.owner.not_in(set(busy)))
+        due = sa.or_(deliveries.c.due <= now, deliveries.c.due > now + FURTHEST)
+        ready = sa.and_(deliveries.c.status == "pending", due, deliveries.c.owner.not_in(set(busy)))
         order = RETRIED, deliveries.c.due, deliveries.c.id
         place = sa.func.row_number().over(partition_by=deliveries.c.owner, order_by=order).label("place")
         placed = sa.select(deliveries.c.id, place).where(ready).subquery()
@@ -86,13 +87,13 @@ class Deliveries(Engine):
     def end_delivery(self, delivery: Delivery, status: DeliveryStatus, outcome: str, pause: float = 0.0) -> None:
         """Note how a try ended: for good, or "pending", to be tried again in `pause` seconds."""
         values: dict[str, Any] = {"status": status, "attempts": deliveries.c.attempts + 1, "outcome": outcome}
-        values |= {"due": self._now() + pause, "finished": None if status == "pending" else time.time()}
+        values |= {"due": self._now() + pause, "finished": None if status == "pending" else self._now()}
         told = "sent" if status == "delivered" else outcome
         with self._write() as connection:
             connection.execute(sa.update(deliveries).where(deliveries.c.id == delivery.id).values(values))
             if status != "pending":
                 noted = sa.update(renders).where(renders.c.id == delivery.render)
-                connection.execute(noted.values(webhook=told, updated=time.time()))
+                connection.execute(noted.values(webhook=told, updated=self._now()))
 
     def delivery(self, delivery_id: str) -> Delivery | None:
         """One of them; None where there is none."""
@@ -107,7 +108,7 @@ class Deliveries(Engine):
 
     def forget_deliveries(self) -> None:
         """Remove what is over for long."""
-        old = sa.delete(deliveries).where(deliveries.c.status != "pending", deliveries.c.finished < time.time() - KEPT)
+        old = sa.delete(deliveries).where(deliveries.c.status != "pending", deliveries.c.finished < self._now() - KEPT)
         with self._write() as connection:
             connection.execute(old)
 

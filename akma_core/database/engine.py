@@ -63,6 +63,11 @@ class Engine:
         with _reached(), self._engine.begin() as connection:
             yield connection
 
+    def now(self) -> float:
+        """Seconds since 1970 by the clock that rows have their times from."""
+        with self._read() as connection:
+            return float(connection.execute(sa.select(self._now())).scalar_one())
+
     def _now(self) -> sa.ColumnElement[float]:
         """Seconds since 1970 by one clock: the database's, where several machines use it."""
         if self.is_sqlite:

@@ -1,6 +1,5 @@
 """Rows of renders: accepted within caps, listed, updated, ended; how far they are."""
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any
@@ -103,7 +102,7 @@ class Renders(Engine):
 
     def update(self, render_id: str, *, unless_over: bool = True, **values: Any) -> bool:
         """Set columns of a render; False where there is none, or it is over and that matters."""
-        query = sa.update(renders).where(renders.c.id == render_id).values(updated=time.time(), **values)
+        query = sa.update(renders).where(renders.c.id == render_id).values(updated=self._now(), **values)
         if unless_over:
             query = query.where(renders.c.status.in_(WAITING))
         with self._write() as connection:
@@ -113,7 +112,7 @@ class Renders(Engine):
         """Start a render that has a plan: frames of each chunk, and columns that the plan decides; False where over."""
         with self._write() as connection:
             begun = {"stage": "rendering", "chunks": len(sizes)} | values
-            if not _transit(connection, "start", renders.c.id == render_id, **begun):
+            if not self._transit(connection, "start", renders.c.id == render_id, **begun):
                 return False
             known = sa.select(sa.func.count()).where(segments.c.render == render_id)
             if not connection.execute(known).scalar_one():
@@ -135,14 +134,14 @@ class Renders(Engine):
 
     def _end(self, render_id: str, transition: Transition, **values: Any) -> bool:
         with self._write() as connection:
-            return _transit(connection, transition, renders.c.id == render_id, finished=time.time(), **values)
+            return self._transit(connection, transition, renders.c.id == render_id, finished=self._now(), **values)
 
     def reassign(self, render_id: str, old: str, new: str) -> bool:
         """Restart it as a render of version `new`'s; False where it is not `old`'s any more, or over."""
         mine = sa.and_(renders.c.id == render_id, renders.c.version == old)
         anew = {"version": new, "stage": "waiting", "chunks": None, "sound": 0, "attempt": renders.c.attempt + 1}
         with self._write() as connection:
-            if not _transit(connection, "restart", mine, **anew):
+            if not self._transit(connection, "restart", mine, **anew):
                 return False
             connection.execute(sa.delete(segments).where(segments.c.render == render_id))
             connection.execute(sa.delete(objects).where(objects.c.render == render_id, objects.c.name != SONG))
@@ -168,7 +167,7 @@ class Renders(Engine):
         """Get the progress of each of them; renders without chunks yet are at 0."""
         wanted = list(ids)
         with self._read() as connection:
-            sums = connection.execute(FAR, {"ids": wanted, "recent": time.time() - FRESH})
+            sums = connection.execute(FAR, {"ids": wanted, "recent": self.now() - FRESH})
             far = {row[0]: (int(row[1]), float(row[2]), int(row[3])) for row in sums}
             begun = far.keys() >= set(wanted)  # what has chunks is not in the queue
             alive = connection.execute(ALIVE.where(workers.c.seen > self._now() - FRESH)).first() is not None
@@ -195,7 +194,7 @@ class Renders(Engine):
         with self._read() as connection:
             left = float(connection.execute(query).scalar_one())
             since = connection.execute(oldest).scalar_one()
-        return max(0.0, left), max(0.0, time.time() - since) if since else 0.0
+        return max(0.0, left), max(0.0, self.now() - since) if since else 0.0
 
     def counts(self) -> dict[str, tuple[int, float]]:
         """Renders and their seconds of video, by status."""
@@ -203,12 +202,13 @@ class Renders(Engine):
         with self._read() as connection:
             return {row[0]: (row[1], float(row[2])) for row in connection.execute(query)}
 
-
-def _transit(connection: sa.Connection, transition: Transition, which: sa.ColumnElement[bool], **values: Any) -> bool:
-    """Take the transition, in one statement so that of two at once one wins; False where the render is over."""
-    query = sa.update(renders).where(which, renders.c.status.in_(WAITING))
-    values |= {"status": TRANSITIONS[transition], "updated": time.time()}
-    return connection.execute(query.values(values)).rowcount > 0
+    def _transit(
+        self, connection: sa.Connection, transition: Transition, which: sa.ColumnElement[bool], **values: Any
+    ) -> bool:
+        """Take the transition, in one statement so that of two at once one wins; False where the render is over."""
+        query = sa.update(renders).where(which, renders.c.status.in_(WAITING))
+        values |= {"status": TRANSITIONS[transition], "updated": self._now()}
+        return connection.execute(query.values(values)).rowcount > 0
 
 
 def _keyed(connection: sa.Connection, owner: str, key: str | None) -> Render | None:

@@ -1,6 +1,5 @@
 """Rows of songs: who owns which bytes, since when, and which of them nobody needs any more."""
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
@@ -43,7 +42,7 @@ class Songs(Engine):
 
     def touch_song(self, song: Song) -> None:
         """Note that it is in use, at most once an hour."""
-        now = time.time()
+        now = self.now()
         if now - song.used < TOUCHED:
             return
         mine = sa.and_(songs.c.owner == song.owner, songs.c.id == song.id)

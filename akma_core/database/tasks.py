@@ -1,7 +1,6 @@
 """Workers and what they are asked for in passing; log lines; facts that all nodes share."""
 
 import json
-import time
 from collections.abc import Collection
 from uuid import uuid4
 
@@ -36,9 +35,9 @@ class WorkerTasks(Engine):
         """Ask any worker for something short; the task's id."""
         task = uuid4().hex
         with self._write() as connection:
-            row = {"id": task, "created": time.time(), "kind": kind, "request": json.dumps(request)}
+            row = {"id": task, "created": self._now(), "kind": kind, "request": json.dumps(request)}
             connection.execute(sa.insert(tasks).values(row))
-            connection.execute(sa.delete(tasks).where(tasks.c.created < time.time() - KEPT))
+            connection.execute(sa.delete(tasks).where(tasks.c.created < self._now() - KEPT))
         return task
 
     def claim(
@@ -106,7 +105,7 @@ class WorkerTasks(Engine):
     def note(self, render_id: str, text: str) -> None:
         """Keep a line in the log of a render."""
         with self._write() as connection:
-            connection.execute(sa.insert(events).values(render=render_id, at=time.time(), text=text[:2000]))
+            connection.execute(sa.insert(events).values(render=render_id, at=self._now(), text=text[:2000]))
 
     def notes(self, render_id: str) -> list[tuple[float, str]]:
         """The latest lines of its log, the oldest first."""
@@ -128,6 +127,18 @@ class WorkerTasks(Engine):
                 connection.execute(sa.insert(facts).values(key=key, value=value))
         return value if known is None else str(known)
 
+    def kept(self, key: str) -> str | None:
+        """Get what is kept under `key`, if anything is."""
+        with self._read() as connection:
+            return connection.execute(sa.select(facts.c.value).where(facts.c.key == key)).scalar()
+
+    def keep(self, key: str, value: str) -> None:
+        """Keep `value` under `key`, in place of what is there."""
+        with self._write() as connection:
+            self._serialize(connection)
+            connection.execute(sa.delete(facts).where(facts.c.key == key))
+            connection.execute(sa.insert(facts).values(key=key, value=value))
+
     def count(self, key: str) -> int:
         """Count this call and return how often it was made with `key`."""
         with self._write() as connection:
@@ -141,7 +152,7 @@ class WorkerTasks(Engine):
         """True for one of all that ask, once in `every` seconds."""
         with self._write() as connection:
             self._serialize(connection)
-            now = time.time()
+            now = float(connection.execute(sa.select(self._now())).scalar_one())
             last = connection.execute(sa.select(facts.c.value).where(facts.c.key == key)).scalar()
             if last is not None and 0 <= now - float(last) < every:
                 return False

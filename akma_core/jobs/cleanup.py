@@ -3,10 +3,10 @@
 Old workflows are DBOS': see workflows.prune_workflows.
 """
 
+import math
 import re
-import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from akma_core.database import Database, Render
 from akma_core.log import event
@@ -26,13 +26,13 @@ def delete_render(database: Database, storage: Storage, render_id: str) -> None:
     database.forget(render_id)
 
 
-def delete_expired(database: Database, storage: Storage, days: float, most_bytes: int | None) -> int:
-    """Remove what is too old or too much; how many went."""
+def delete_expired(database: Database, storage: Storage, now: float | None, days: float, most_bytes: int | None) -> int:
+    """Remove what is too old at `now` or too much; how many went. Nothing is too old at None: see CleanUpClock."""
     over = database.over()
     if most_bytes is not None:
         over = [_measured(database, storage, render) for render in over]
     total = sum(render.bytes for render in over)
-    oldest = time.time() - days * DAY
+    oldest = -math.inf if now is None else now - days * DAY
     gone = 0
     for render in over:
         too_old = (render.finished or render.created) < oldest
@@ -45,12 +45,12 @@ def delete_expired(database: Database, storage: Storage, days: float, most_bytes
     return gone
 
 
-def delete_orphans(storage: Storage, database: Database, older_than: float = DAY) -> list[str]:
-    """Remove what a process that died left in storage `older_than` seconds ago or more; the prefixes that went.
+def delete_orphans(storage: Storage, database: Database, now: float, older_than: float = DAY) -> list[str]:
+    """Remove what a process that died left in storage `older_than` seconds before `now`; the prefixes that went.
 
     A finished video stays, also one that this database does not know: it may be all that is left of another.
     """
-    limit = datetime.now(UTC) - timedelta(seconds=older_than)
+    limit = datetime.fromtimestamp(now - older_than, UTC)
     orphans = []
     newest: dict[str, datetime] = {}
     finished = set()

@@ -7,7 +7,6 @@ a few are under way at a time, so that dead receivers of one never delay those o
 import json
 import random
 import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -23,13 +22,18 @@ PLACES = 32  # deliveries under way in a worker
 EACH = 4  # of them, of one owner
 SECONDS = 10.0  # that a receiver may take
 LEASE = 60.0  # seconds after which a try whose worker died is made again
-TRIED_FOR = 24 * 3600.0  # seconds from the first try to the last
+TRIED_FOR = 24 * 3600.0  # seconds of pauses from the first try to the last
 FIRST_PAUSE, GROWTH, MAX_PAUSE = 5.0, 3.0, 4 * 3600.0  # seconds, factor, seconds
 
 
 def pause_after(attempts: int) -> float:
     """Seconds until the next try, after so many."""
     return min(FIRST_PAUSE * GROWTH ** (attempts - 1), MAX_PAUSE) if attempts < 20 else MAX_PAUSE
+
+
+def pauses_until(attempts: int) -> float:
+    """Seconds of pauses up to that try: what a clock says, which may jump, ends no delivery."""
+    return sum(pause_after(number) for number in range(1, attempts))
 
 
 def render_delivery(render: Render, now: float) -> Delivery:
@@ -79,7 +83,7 @@ class DeliverySender:
         if not secrets:
             return
         for render in self._database.unsent():
-            self._database.deliver(render_delivery(render, time.time()))
+            self._database.deliver(render_delivery(render, self._database.now()))
         with self._lock:
             busy, free = set(self._busy), PLACES - self._busy.total()
         if free <= 0:
@@ -123,7 +127,7 @@ class DeliverySender:
             )
         except WebhookError as error:
             pause = pause_after(number) * random.uniform(1.0, 1.2)
-            again = error.transient and time.time() + pause < delivery.created + TRIED_FOR
+            again = error.transient and pauses_until(number + 1) < TRIED_FOR
             self._database.end_delivery(delivery, "pending" if again else "failed", error.message[:500], pause)
             metrics.webhook("again" if again else "failed")
             name = "webhook_again" if again else "webhook_failed"

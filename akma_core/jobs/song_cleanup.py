@@ -1,6 +1,5 @@
 """Clean-up of songs: those that nobody asked for go after some days, their bytes once nobody needs them."""
 
-import time
 from datetime import UTC, datetime, timedelta
 
 from akma_core.database import Database
@@ -17,9 +16,9 @@ def clear_song(database: Database, storage: Storage, song_id: str) -> bool:
     return database.drop_song(song_id, lambda: storage.delete_prefix(f"{SONGS}{song_id}/"))
 
 
-def delete_expired_songs(database: Database, storage: Storage, days: float) -> int:
+def delete_expired_songs(database: Database, storage: Storage, now: float, days: float) -> int:
     """Take songs that nobody asked for in so many days off their owners' lists; how many went."""
-    expired = database.expired_songs(time.time() - days * DAY)
+    expired = database.expired_songs(now - days * DAY)
     for song in expired:
         database.forget_song(song.id, song.owner)
         event("song_expired", song=song.id, owner=song.owner, bytes=song.bytes)
@@ -28,19 +27,19 @@ def delete_expired_songs(database: Database, storage: Storage, days: float) -> i
     return len(expired)
 
 
-def delete_unowned(database: Database, storage: Storage, older_than: float = DAY) -> list[str]:
+def delete_unowned(database: Database, storage: Storage, now: float, older_than: float = DAY) -> list[str]:
     """Remove what is left of songs that nobody has, and old pictures of seeds; the prefixes and keys that went."""
-    now, gone = datetime.now(UTC), []
+    moment, gone = datetime.fromtimestamp(now, UTC), []
     newest: dict[str, datetime] = {}
     for entry in storage.list(SONGS):
         song_id = entry.key.removeprefix(SONGS).partition("/")[0]
         if SONG_ID.fullmatch(song_id):
             newest[song_id] = max(entry.modified, newest.get(song_id, entry.modified))
     for song_id, modified in newest.items():
-        if now - modified > timedelta(seconds=older_than) and clear_song(database, storage, song_id):
+        if moment - modified > timedelta(seconds=older_than) and clear_song(database, storage, song_id):
             gone.append(f"{SONGS}{song_id}/")
     for entry in storage.list(SEEDS):
-        if now - entry.modified > timedelta(days=SEED_DAYS):
+        if moment - entry.modified > timedelta(days=SEED_DAYS):
             storage.delete(entry.key)
             gone.append(entry.key)
     return gone

@@ -98,7 +98,7 @@ class Submission:
         audio = song.key or f"renders/{render_id}/audio{song.path.suffix}"
         render = Render(
             id=render_id,
-            created=time.time(),
+            created=await to_thread.run_sync(self._database.now),
             owner=owner,
             idempotency_key=key,
             fingerprint=fingerprint,

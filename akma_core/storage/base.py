@@ -124,6 +124,15 @@ class Storage(ABC):
         finally:
             self.delete(key)
 
+    def now(self) -> datetime:
+        """Moment by the clock that `modified` of a listing is of, UTC: that of a key put just now."""
+        key = f"check/{uuid4().hex}"
+        self.put_bytes(key, b"AKMA reads the time of this.\n")
+        try:
+            return next(entry.modified for entry in self.list("check/") if entry.key == key)
+        finally:
+            self.delete(key)
+
 
 def check_key(key: str) -> str:
     """The key, or RequestError."""

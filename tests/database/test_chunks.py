@@ -1,6 +1,5 @@
 """How far a render is, where a new one stands, and that the last chunk is noticed."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -10,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akma_core.database import ChunkProgress, Database
-from tests.support.rows import accept, begin, finish
+from tests.support.rows import accept, begin, finish, set_clock
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +41,7 @@ def test_a_rate_of_long_ago_says_nothing(database: Database, monkeypatch: pytest
     render_id = begin(database, [100])
     database.pulse("w", [ChunkProgress(render_id, 0, 50, 25.0)])
     assert database.progress([render_id])[render_id].rate == 25
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 11)
+    set_clock(monkeypatch, database, 11)
     far = database.progress([render_id])[render_id]
     assert (far.rate, far.frames_done) == (0, 50)
 

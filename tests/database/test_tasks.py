@@ -1,13 +1,12 @@
 """Tasks, log lines and facts: one taker each, however many ask."""
 
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from akma_core.database import Database
-from tests.support.rows import accept
+from tests.support.rows import accept, set_clock
 
 MANY = 6
 
@@ -73,9 +72,9 @@ def test_what_a_silent_worker_has_is_given_to_another(database: Database, monkey
     assert database.release_tasks() == 0
 
 
-def test_old_errands_go(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    old, now = database.ask("preview", {}), time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 3601)
+def test_old_tasks_go(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = database.ask("preview", {})
+    set_clock(monkeypatch, database, 3601)
     new = database.ask("preview", {})
     claimed = database.claim("w")
     assert claimed
@@ -95,12 +94,9 @@ def test_a_thing_is_due_for_one_of_all_that_ask(url: str) -> None:
 
 
 def test_what_is_due_survives_a_clock_that_is_set_back(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not database.is_sqlite:
-        pytest.skip("the clock is the server's")
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 86400)
+    set_clock(monkeypatch, database, 86400)
     assert database.due("sweep", 60)
-    monkeypatch.setattr(time, "time", lambda: now)
+    set_clock(monkeypatch, database, 0)
     assert database.due("sweep", 60)
     assert not database.due("sweep", 60)
 

@@ -71,9 +71,9 @@ def test_what_is_too_old_goes_whatever_became_of_it(database: Database, storage:
     young = over(database, storage, 29)
     waiting = accept(database, created=time.time() - 99 * DAY)
     storage.put_bytes(f"renders/{waiting}/audio.wav", b"x")
-    assert delete_expired(database, storage, 30, None) == 3
+    assert delete_expired(database, storage, time.time(), 30, None) == 3
     assert left(database, storage) == {young, waiting}
-    assert delete_expired(database, storage, 30, None) == 0
+    assert delete_expired(database, storage, time.time(), 30, None) == 0
 
 
 def test_the_oldest_go_until_the_rest_is_small_enough(database: Database, storage: Listening) -> None:
@@ -81,17 +81,17 @@ def test_the_oldest_go_until_the_rest_is_small_enough(database: Database, storag
         over(database, storage, days, status)
         for days, status in ((4, "failed"), (3, "done"), (2, "cancelled"), (1, "done"))
     ]
-    assert delete_expired(database, storage, 30, 400) == 0
-    assert delete_expired(database, storage, 30, 399) == 1
+    assert delete_expired(database, storage, time.time(), 30, 400) == 0
+    assert delete_expired(database, storage, time.time(), 30, 399) == 1
     assert left(database, storage) == set(ids[1:])
-    assert delete_expired(database, storage, 30, 200) == 1
+    assert delete_expired(database, storage, time.time(), 30, 200) == 1
     assert left(database, storage) == set(ids[2:])
-    assert delete_expired(database, storage, 30, 0) == 2
+    assert delete_expired(database, storage, time.time(), 30, 0) == 2
 
 
 def test_the_marker_goes_first(database: Database, storage: Listening) -> None:
     render_id = over(database, storage, 31)
-    delete_expired(database, storage, 30, None)
+    delete_expired(database, storage, time.time(), 30, None)
     assert storage.deleted[0] == f"renders/{render_id}/done"
     assert len(storage.deleted) == len(FILES)
 
@@ -101,10 +101,10 @@ def test_it_goes_on_after_a_stop_half_way(database: Database, storage: Listening
     ids = [over(database, storage, days) for days in (32, 31)]
     storage.patience = patience
     with pytest.raises(FailureError):
-        delete_expired(database, storage, 30, None)
+        delete_expired(database, storage, time.time(), 30, None)
     for render_id in ids:  # never a video that says it is whole and is not
         keys = {entry.key.rpartition("/")[2] for entry in storage.list(f"renders/{render_id}/")}
         assert "done" not in keys or len(keys) == len(FILES)
     storage.patience = 1000
-    delete_expired(database, storage, 30, None)
+    delete_expired(database, storage, time.time(), 30, None)
     assert left(database, storage) == set()

@@ -49,11 +49,11 @@ def test_old_songs_go_unless_somebody_needs_them(database: Database, storage: Fi
     rendered = keep(database, storage, "ann", "d", 40)
     render = accept(database)
     database.update(render, audio=f"songs/{rendered}/audio.wav")
-    assert delete_expired_songs(database, storage, 30) == 2
+    assert delete_expired_songs(database, storage, time.time(), 30) == 2
     assert ids(storage) == "bcd"
     assert [each.id[0] for each in database.song_page("ann", None, 9)] == ["b", "d"]
     database.forget(render)
-    assert delete_expired_songs(database, storage, 30) == 1
+    assert delete_expired_songs(database, storage, time.time(), 30) == 1
     assert ids(storage) == "bc"
 
 
@@ -66,6 +66,6 @@ def test_what_a_dead_process_left_goes_after_a_day(database: Database, storage: 
     for key in (new, stale):
         storage.put_bytes(key, b"jpeg")
     os.utime(tmp_path / "storage" / stale, (old - 40 * DAY,) * 2)
-    assert delete_unowned(database, storage) == [f"songs/{'a' * 64}/", stale]
+    assert delete_unowned(database, storage, time.time()) == [f"songs/{'a' * 64}/", stale]
     assert ids(storage) == "b"
     assert storage.exists(new)

@@ -148,8 +148,8 @@ def test_a_database_that_fails_may_have_kept_it(door: Door, monkeypatch: pytest.
     with pytest.raises(FailureError):
         door.submit()
     assert len(door.keys) == 1
-    assert delete_orphans(door.storage, door.database) == []
-    (orphan,) = delete_orphans(door.storage, door.database, older_than=-1)
+    assert delete_orphans(door.storage, door.database, time.time()) == []
+    (orphan,) = delete_orphans(door.storage, door.database, time.time(), older_than=-1)
     assert re.fullmatch("renders/[0-9a-f]{32}/", orphan)
     assert door.keys == []
 
@@ -263,9 +263,11 @@ def test_the_sweep_leaves_what_is_known_young_or_not_its_own(door: Door) -> None
     gone = [f"{orphan}/audio.wav", f"{orphan}/chunks/00000.mp4", "previews/x/audio.wav", "imports/x.pkl"]
     for key in [*kept[1:], *gone]:
         door.storage.put_bytes(key, b"x")
-    assert delete_orphans(door.storage, door.database) == []
+    assert delete_orphans(door.storage, door.database, time.time()) == []
     assert sorted(door.keys) == sorted(kept + gone)
-    assert sorted(delete_orphans(door.storage, door.database, older_than=-1)) == sorted([f"{orphan}/", *gone[2:]])
+    assert sorted(delete_orphans(door.storage, door.database, time.time(), older_than=-1)) == sorted(
+        [f"{orphan}/", *gone[2:]]
+    )
     assert sorted(door.keys) == sorted(kept)
 
 

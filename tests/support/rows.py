@@ -4,6 +4,9 @@ import time
 from typing import Any
 from uuid import uuid4
 
+import pytest
+import sqlalchemy as sa
+
 from akma_core.database import Caps, Database, Render
 
 ROOM = Caps(jobs=10_000, seconds=1e9, key=10_000)
@@ -42,3 +45,9 @@ def finish(database: Database, render_id: str, *indices: int) -> int:
     for index in indices:
         missing = database.finish_segment(render_id, index, "w", [], rendered=True)
     return missing
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, database: Database, seconds: float) -> None:
+    """Let rows have their times `seconds` later than now, whatever the database is."""
+    now = time.time() + seconds
+    monkeypatch.setattr(database, "_now", lambda: sa.literal(now))

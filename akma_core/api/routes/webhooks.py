@@ -1,6 +1,5 @@
 """Webhooks over HTTP: try a receiver out, see what became of deliveries."""
 
-import time
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -56,7 +55,7 @@ def test_webhook(wish: TestRequest, state: StateDep, caller: CallerDep) -> Deliv
     """
     state.submission.check_webhook(wish.url)
     state.database.check_deliveries(caller.name)
-    delivery = make_test_delivery(caller.name, wish.url, time.time())
+    delivery = make_test_delivery(caller.name, wish.url, state.database.now())
     state.database.deliver(delivery)
     return _response(delivery)
 
