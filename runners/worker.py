@@ -5,7 +5,6 @@ import shutil
 
 import torch
 
-from akma_core import log
 from akma_core.config import Environment
 from akma_core.database import Database
 from akma_core.jobs.cleanup import delete_expired, delete_orphans
@@ -29,7 +28,6 @@ class Worker:
     def __init__(self, environment: Environment, index: int = 0) -> None:
         self._environment = environment
         self.name = f"{environment.node}-{index}"
-        log.configure(environment.log, node=environment.node, process=f"worker-{index}")
         self._database = Database(environment.database("akma"))
         self._storage = open_storage(environment.storage_url)
         self._device = Device(_device(environment.device, index))

@@ -237,7 +237,7 @@ class Jobs:
         metrics.failure(code)
         self._database.note(render_id, f"{name}: {message}")
         if self._database.fail(render_id, code, message):
-            event("render_failed", "error", render=render_id, code=code, message=message)
+            event("render_failed", "error", render=render_id, code=code, error=message)
         self._stages.forget(render_id)
 
     # Now and then

@@ -19,6 +19,7 @@ import pytest
 from tests.support.gcs import bucket
 from tests.support.serving import Service, serving
 from tests.support.songs import write_song
+from tests.support.web import talk
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SECRET = "a secret of sixteen"
@@ -188,7 +189,17 @@ def test_metrics_and_health(service: Service) -> None:
         assert httpx.get(service.url + path, timeout=10).status_code == 200
 
 
-def test_log_lines_are_events(service: Service) -> None:
+def test_every_log_line_is_of_one_format(service: Service) -> None:
+    assert talk(service.port, b"no HTTP\r\n\r\n").startswith(b"HTTP/1.1 400")
+    assert httpx.get(f"{service.url}/nothing/here", timeout=10).status_code == 404
+    lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+    for line in lines:
+        assert list(line)[:6] == ["time", "level", "logger", "message", "node", "process"], line
+        assert line["node"] == "test"
+    assert {line["process"] for line in lines} == {"supervisor", "api", "worker-0"}
+    assert {"akma", "bentoml.serve", "uvicorn.error"} <= {line["logger"] for line in lines}
+    request = service.events("request")[-1]
+    assert (request["path"], request["status"], request["caller"]) == ("/nothing/here", 404, "local")
     for name in ("worker_started", "render_accepted", "render_planned", "chunk_rendered", "render_done"):
         assert service.events(name), name
     assert SECRET not in service.log.read_text()
