@@ -5,6 +5,7 @@ import shutil
 
 import torch
 
+from akma_core import metrics
 from akma_core.config import Environment
 from akma_core.database import Database
 from akma_core.jobs.cleanup import delete_expired, delete_orphans
@@ -66,9 +67,10 @@ class Worker:
 
     def start(self) -> None:
         """Take work, from now on."""
+        metrics.declare()
         self._device.warm()
         self._jobs.start()
-        self._database.release_tasks(self.name)  # a process of the same name died with them
+        metrics.rescued("task", self._database.release_tasks(self.name))  # a process of the same name died with them
         for thread in self._periodic:
             thread.start()
         event("worker_started", worker=self.name, device=self._device.name, version=self._jobs.version)

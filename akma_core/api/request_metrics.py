@@ -60,6 +60,11 @@ class RequestMetricsMiddleware:
                 )
 
 
+def declare() -> None:
+    """Have the metrics of requests, before the first."""
+    _meters()
+
+
 def _meters() -> "tuple[Counter, Histogram]":
     with _lock:
         return _make()

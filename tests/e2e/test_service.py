@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import httpx
 import pytest
 
 from tests.support.gcs import bucket
+from tests.support.metrics import documented
 from tests.support.serving import Service, serving
 from tests.support.songs import write_song
 from tests.support.web import talk
@@ -185,6 +187,12 @@ def test_metrics_and_health(service: Service) -> None:
     assert float(values["akma_frames_rendered_total"]) >= 90
     assert float(values['akma_workers{profile="cpu"}']) == 1
     assert not [name for name in values if "/v1/renders/0" in name], "a series for each render"
+    assert float(values['akma_renders_ended_total{status="cancelled"}']) == 1
+    assert float(values['akma_renders_ended_total{status="done"}']) >= 2
+    assert float(values['akma_job_tries_total{job="chunk",outcome="done"}']) >= 2
+    assert float(values['akma_webhooks_total{outcome="again"}']) >= 1
+    assert float(values['akma_free_disk_bytes{folder="storage"}']) > 1e6
+    assert set(re.findall(r"^# TYPE (\w+)", text, re.M)) <= documented().keys()
     for path in ("/healthz", "/livez", "/readyz", "/v1/health"):
         assert httpx.get(service.url + path, timeout=10).status_code == 200
 
