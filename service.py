@@ -9,17 +9,21 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from akma_core import log, log_records
 from akma_core.api.app import create_app
 from akma_core.api.auth import AccessMiddleware
+from akma_core.api.request_metrics import RequestMetricsMiddleware
 from akma_core.api.routes.health import check_health
 from akma_core.api.studio import is_open
 from akma_core.config import read_environment
-from runners.process import device_count, end_with_parent, run
+from runners.process import device_count, end_with_parent, process_name, run
 
 if TYPE_CHECKING:
     from runners.worker import Worker as Device
 
 environment = read_environment()
+log.configure(environment.log, node=environment.node, process=process_name(bentoml.server_context.worker_index))
+log_records.take_over()
 api = create_app(environment)
 FOREVER = 366 * 86400.0  # seconds; BentoML's limit counts a slow upload as a slow answer
 
@@ -86,7 +90,7 @@ class Gate:
         elif scope["path"].startswith("/v1/") or is_open(scope["path"]):
             app = api
         else:
-            app = AccessMiddleware(self._app, api.state.akma.access)
+            app = RequestMetricsMiddleware(AccessMiddleware(self._app, api.state.akma.access))
         await app(scope, receive, send)
 
 

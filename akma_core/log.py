@@ -1,4 +1,7 @@
-"""Structured log lines: one event a line on stdout, JSON or text, without secrets."""
+"""Structured log lines: one a line on stdout, JSON or text, without secrets.
+
+What AKMA itself tells are events; a service takes over the records of all its libraries too: `log_records`.
+"""
 
 import json
 import sys
@@ -8,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+LOGGER = "akma"
 MAX_TEXT = 500  # characters of a value
 
 _lock = threading.Lock()
@@ -28,17 +32,21 @@ def moment(seconds: float) -> str:
 
 
 def event(name: str, level: str = "info", **fields: Any) -> None:
-    """Write one line. `name`: what happened, two or three words in snake_case; `render`: the job it is about.
+    """Write one line of AKMA's own. `name`: what happened, two or three words in snake_case; it is the line's message.
 
-    Where it cannot be written the work goes on without.
+    `render` is the job that it is about. Values are cut at MAX_TEXT characters.
     """
-    now = time.time()
-    shown = {key: _short(value) for key, value in {**_fixed, **fields}.items() if value is not None}
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
+    write(LOGGER, level, name, **{key: _short(value) for key, value in fields.items()})
+
+
+def write(logger: str, level: str, message: str, **fields: Any) -> None:
+    """Write one line of any logger. Where it cannot be written the work goes on without."""
+    shown = {key: value for key, value in {**_fixed, **fields}.items() if value is not None}
+    head = {"time": moment(time.time()), "level": level, "logger": logger, "message": message}
     if _as_json:
-        line = json.dumps({"time": moment, "level": level, "event": name, **shown}, ensure_ascii=False, default=str)
+        line = json.dumps({**head, **shown}, ensure_ascii=False, default=str)
     else:
-        line = " ".join([moment, level, name, *(f"{key}={value}" for key, value in shown.items())])
+        line = " ".join([*head.values(), *(f"{key}={value}" for key, value in shown.items())])
     # What begins a line, moves a terminal's cursor or cannot be encoded is in no song's name without a purpose.
     line = "".join(character if character.isprintable() else " " for character in line)
     with _lock, suppress(OSError, ValueError):

@@ -1,29 +1,33 @@
-"""Prometheus metrics: of the whole service from the database, and of this process' own work.
+"""Prometheus metrics of what this process did; what is so now, of the service and the node, is in `gauges`.
 
 prometheus_client is imported late: it decides at its import whether processes share their counts, by the variable
 PROMETHEUS_MULTIPROC_DIR, which BentoML sets. Then /metrics of any process shows what all of them counted.
 """
 
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from akma_core.database import Database, Row
-from akma_core.errors import FailureError
-from akma_core.status import STATUSES
+from akma_core.status import ENDED, Status
 
 if TYPE_CHECKING:
-    import prometheus_client
-    from prometheus_client.metrics_core import Metric
+    from prometheus_client import Counter, Histogram
 
 STAGES = ("plan", "chunk", "network", "encode", "join", "upload")
-UP = "1 where the database answers, 0 where it does not."
+JOBS = ("plan", "sound", "chunk", "join")
+TRIES = ("done", "again", "failed", "stopped")
+WEBHOOKS = ("delivered", "again", "failed")
+RESCUED = ("job", "task", "render")
 BUCKETS = tuple(base * 10**power for power in (-2, -1, 0, 1, 2, 3) for base in (1, 2.5, 5))  # seconds, 10 ms to 1.4 h
+
+
+def declare() -> None:
+    """Have every counter at 0: what is first heard of at 1 has no rate."""
+    _meters()
 
 
 def frames(count: int) -> None:
@@ -41,34 +45,37 @@ def stage(name: str) -> Iterator[None]:
         _meters().stages.labels(stage=name).observe(monotonic() - began)
 
 
-def failure(code: str) -> None:
-    """A render failed; `code` as in the error, one of a few words."""
-    _meters().failures.labels(code=code).inc()
+def tried(job: str, outcome: str) -> None:
+    """One of JOBS was tried, with an outcome of TRIES."""
+    _meters().tries.labels(job=job, outcome=outcome).inc()
+
+
+def rescued(what: Literal["job", "task", "render"], count: int = 1) -> None:
+    """Taken up where a worker left it that died or went."""
+    _meters().rescues.labels(what=what).inc(count)
+
+
+def ended(status: Status, code: str | None = None) -> None:
+    """A render ended; `code` as in the error of one that failed, one of a few words."""
+    _meters().ended.labels(status=status).inc()
+    if code is not None:
+        _meters().failures.labels(code=code).inc()
 
 
 def webhook(outcome: str) -> None:
-    """A webhook was tried: it was delivered, failed for good, or is to be tried again."""
+    """A webhook was tried, with an outcome of WEBHOOKS."""
     _meters().webhooks.labels(outcome=outcome).inc()
-
-
-def exposition(database: Database) -> str:
-    """Metrics of the database in Prometheus' text format; a few small queries.
-
-    Without an answer from the database only akma_ledger_up 0: the other metrics of the process are worth having then.
-    """
-    import prometheus_client
-
-    registry = prometheus_client.CollectorRegistry(auto_describe=False)
-    registry.register(_Snapshot(database))
-    return prometheus_client.generate_latest(registry).decode()
 
 
 @dataclass(frozen=True)
 class _Meters:
-    frames: "prometheus_client.Counter"
-    stages: "prometheus_client.Histogram"
-    failures: "prometheus_client.Counter"
-    webhooks: "prometheus_client.Counter"
+    frames: "Counter"
+    stages: "Histogram"
+    tries: "Counter"
+    rescues: "Counter"
+    ended: "Counter"
+    failures: "Counter"
+    webhooks: "Counter"
 
 
 def _meters() -> _Meters:
@@ -82,50 +89,28 @@ def _make() -> _Meters:
     from prometheus_client import Counter, Histogram
 
     about = f"Seconds that a stage of a render took: {', '.join(STAGES)}; network and encode run side by side."
-    return _Meters(
-        Counter("akma_frames_rendered", "Frames rendered."),
-        Histogram("akma_stage_seconds", about, ["stage"], buckets=BUCKETS),
-        Counter("akma_failures", "Renders that failed, by the code of their error.", ["code"]),
-        Counter("akma_webhooks", "Tries of webhooks: delivered, failed for good, or to be made again.", ["outcome"]),
+    tries = "Tries of a render's jobs, by outcome: done, to be made again, failed, stopped with the render or worker."
+    rescues = "Jobs and tasks begun again after a worker that died, renders begun again after their version went."
+    meters = _Meters(
+        frames=Counter("akma_frames_rendered", "Frames rendered."),
+        stages=Histogram("akma_stage_seconds", about, ["stage"], buckets=BUCKETS),
+        tries=Counter("akma_job_tries", tries, ["job", "outcome"]),
+        rescues=Counter("akma_rescues", rescues, ["what"]),
+        ended=Counter("akma_renders_ended", "Renders that ended, by status.", ["status"]),
+        failures=Counter("akma_failures", "Renders that failed, by the code of their error.", ["code"]),
+        webhooks=Counter("akma_webhooks", "Tries of webhooks, by outcome.", ["outcome"]),
     )
+    for job in JOBS:
+        for outcome in TRIES:
+            meters.tries.labels(job=job, outcome=outcome)
+    for label, words, counter in (
+        ("what", RESCUED, meters.rescues),
+        ("status", ENDED, meters.ended),
+        ("outcome", WEBHOOKS, meters.webhooks),
+    ):
+        for word in words:
+            counter.labels(**{label: word})
+    return meters
 
 
 _lock = threading.Lock()
-
-
-class _Snapshot:
-    """A collector of what the database says now."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def collect(self) -> "Iterator[Metric]":
-        from prometheus_client.core import GaugeMetricFamily
-
-        try:
-            counts, workers = self._database.counts(), self._database.workers()
-            left, waited = self._database.backlog()
-        except FailureError:
-            yield GaugeMetricFamily("akma_ledger_up", UP, value=0)
-            return
-        yield GaugeMetricFamily("akma_ledger_up", UP, value=1)
-        renders = GaugeMetricFamily("akma_renders", "Renders that are kept, by status.", labels=["status"])
-        for status in STATUSES:
-            renders.add_metric([status], counts.get(status, (0, 0.0))[0])
-        yield renders
-        length, _ = counts.get("queued", (0, 0.0))
-        yield GaugeMetricFamily("akma_queue_length", "Renders that wait for their turn.", value=length)
-        yield GaugeMetricFamily("akma_queue_seconds", "Seconds of video that are not rendered yet.", value=left)
-        yield GaugeMetricFamily("akma_queue_age_seconds", "Seconds that the oldest of the queue waits.", value=waited)
-        yield self._alive(workers)
-
-    @staticmethod
-    def _alive(workers: list[Row]) -> "Metric":
-        from prometheus_client.core import GaugeMetricFamily
-
-        alive = GaugeMetricFamily(
-            "akma_workers", "Workers heard of in the last 10 seconds, by kind of device.", labels=["profile"]
-        )
-        for profile, count in sorted(Counter(worker["profile"] for worker in workers).items()):
-            alive.add_metric([profile], count)
-        return alive

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import threading
 import time
 from pathlib import Path
@@ -28,6 +29,13 @@ def device_count(wish: str) -> int:
         return max(1, len([path for path in Path("/dev").iterdir() if re.fullmatch(r"nvidia\d+", path.name)]))
     except OSError:
         return 1
+
+
+def process_name(index: int | None) -> str:
+    """What log lines call this process of `bentoml serve`, whose number among its like is `index`, from 1."""
+    if index is None:
+        return "supervisor"
+    return f"worker-{index - 1}" if "akma-worker" in sys.argv else "api"
 
 
 def run(environment: Environment, index: int) -> "Worker":

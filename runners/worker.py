@@ -5,7 +5,7 @@ import shutil
 
 import torch
 
-from akma_core import log
+from akma_core import metrics
 from akma_core.config import Environment
 from akma_core.database import Database
 from akma_core.jobs.cleanup import delete_expired, delete_orphans
@@ -30,7 +30,6 @@ class Worker:
     def __init__(self, environment: Environment, index: int = 0) -> None:
         self._environment = environment
         self.name = f"{environment.node}-{index}"
-        log.configure(environment.log, node=environment.node, process=f"worker-{index}")
         self._database = Database(environment.database("akma"))
         self._storage = open_storage(environment.storage_url)
         self._device = Device(_device(environment.device, index))
@@ -70,9 +69,10 @@ class Worker:
 
     def start(self) -> None:
         """Take work, from now on."""
+        metrics.declare()
         self._device.warm()
         self._jobs.start()
-        self._database.release_tasks(self.name)  # a process of the same name died with them
+        metrics.rescued("task", self._database.release_tasks(self.name))  # a process of the same name died with them
         for thread in self._periodic:
             thread.start()
         event("worker_started", worker=self.name, device=self._device.name, version=self._jobs.version)

@@ -26,13 +26,20 @@ def test_json_has_what_happened_when_and_where(capsys: pytest.CaptureFixture[str
     written = json.loads(capsys.readouterr().out)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", written.pop("time"))
     fixed = {"node": "vm-1", "process": "worker-0"}
-    assert written == {"event": "render_done", "level": "warning", **fixed, "render": "r1", "seconds": 1.5}
+    assert written == {
+        "level": "warning",
+        "logger": "akma",
+        "message": "render_done",
+        **fixed,
+        "render": "r1",
+        "seconds": 1.5,
+    }
 
 
 def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("text", node="vm-1")
     log.event("render_done", render="r1")
-    assert capsys.readouterr().out.split(" ", 1)[1] == "info render_done node=vm-1 render=r1\n"
+    assert capsys.readouterr().out.split(" ", 1)[1] == "info akma render_done node=vm-1 render=r1\n"
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -48,7 +55,7 @@ def test_nothing_breaks_a_line(monkeypatch: pytest.MonkeyPatch, value: str, styl
     assert len(text.splitlines()) == 1
     assert "\x1b" not in text
     if style == "json":
-        assert json.loads(text)["event"] == "upload"
+        assert json.loads(text)["message"] == "upload"
 
 
 def test_long_values_are_cut_and_secrets_are_stars(capsys: pytest.CaptureFixture[str]) -> None:

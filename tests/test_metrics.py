@@ -1,89 +1,11 @@
+"""What processes count, together."""
+
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import pytest
-from prometheus_client.parser import text_string_to_metric_families
-
-from akma_core import metrics
-from akma_core.database import Caps, Database, Render
-from akma_core.status import STATUSES
-
-CAPS = Caps(jobs=100, seconds=1e9, key=100)
-
-
-def render(key: str, seconds: float = 3.0) -> Render:
-    return Render(
-        id=key,
-        created=time.time(),
-        owner="me",
-        fingerprint="f",
-        settings="{}",
-        name="song.wav",
-        audio=f"renders/{key}/audio.wav",
-        seconds=seconds,
-        frames=90,
-        fps="30",
-    )
-
-
-def samples(text: str) -> dict[str, float]:
-    """Every sample by its name and labels."""
-    found = {}
-    for family in text_string_to_metric_families(text):
-        assert family.documentation
-        for sample in family.samples:
-            found[sample.name + "".join(f",{key}={value}" for key, value in sample.labels.items())] = sample.value
-    return found
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(f"sqlite:///{tmp_path}/akma.sqlite")
-
-
-def test_an_empty_ledger(database: Database) -> None:
-    found = samples(metrics.exposition(database))
-    assert found["akma_ledger_up"] == 1
-    assert {found[f"akma_renders,status={status}"] for status in STATUSES} == {0}
-    assert found["akma_queue_length"] == found["akma_queue_seconds"] == 0
-
-
-def test_renders_by_status_and_the_queue(database: Database) -> None:
-    for key, seconds in (("a", 10.0), ("b", 20.5), ("c", 30.0), ("d", 40.0)):
-        database.accept(render(key, seconds), CAPS)
-    database.update("c", status="running")
-    database.fail("d", "device_lost", "gone")
-    found = samples(metrics.exposition(database))
-    assert found["akma_renders,status=queued"] == 2
-    assert found["akma_renders,status=running"] == found["akma_renders,status=failed"] == 1
-    assert found["akma_renders,status=done"] == 0
-    assert found["akma_queue_length"] == 2
-    assert found["akma_queue_seconds"] == 60.5  # all that is to be rendered
-    database.start("c", [45, 45])
-    database.finish_segment("c", 0, "worker", [], rendered=True)
-    assert samples(metrics.exposition(database))["akma_queue_seconds"] == 45.5
-    assert 0 <= found["akma_queue_age_seconds"] < 60
-
-
-def test_workers_that_live_by_their_kind(database: Database) -> None:
-    for worker, profile in (("n-0", "cuda-h200"), ("n-1", "cuda-h200"), ("m-0", 'cpu "x"\n')):
-        database.beat(worker, "1", profile, "d", 7)
-    found = samples(metrics.exposition(database))
-    assert found["akma_workers,profile=cuda-h200"] == 2
-    assert found['akma_workers,profile=cpu "x"\n'] == 1
-
-
-def test_without_a_database_it_says_so(tmp_path: Path) -> None:
-    folder = tmp_path / "gone"
-    database = Database(f"sqlite:///{folder}/akma.sqlite")
-    database.close()
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()
-    assert samples(metrics.exposition(database)) == {"akma_ledger_up": 0}
+from tests.support.metrics import samples
 
 
 def test_the_module_alone_does_not_import_prometheus() -> None:
@@ -104,7 +26,9 @@ try:
         raise ValueError
 except ValueError:
     pass
-metrics.failure("device_lost")
+metrics.ended("failed", "device_lost")
+metrics.tried("chunk", "again")
+metrics.rescued("task", 3)
 """
 
 
@@ -121,6 +45,10 @@ def test_any_process_shows_what_all_of_them_counted(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", show], env=environment, capture_output=True, text=True, check=True)
     found = samples(done.stdout)
     assert found["akma_frames_rendered_total"] == 84
+    assert found["akma_job_tries_total,job=chunk,outcome=again"] == 2
+    assert found["akma_rescues_total,what=job"] == 0  # known before the first
+    assert found["akma_rescues_total,what=task"] == 6
+    assert found["akma_renders_ended_total,status=failed"] == 2
     assert found["akma_stage_seconds_count,stage=join"] == 4
     assert found["akma_stage_seconds_count,stage=network"] == 2
     assert found["akma_failures_total,code=device_lost"] == 2

@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from akma_core import __version__
+from akma_core import metrics as counters
 from akma_core.api import errors, request_metrics
 from akma_core.api.auth import AccessMiddleware
 from akma_core.api.head import HeadMiddleware
@@ -61,6 +62,8 @@ def create_app(environment: Environment) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         sys.setswitchinterval(SWITCH)
+        counters.declare()
+        request_metrics.declare()
         app.state.akma = state = await run_in_threadpool(open_state, environment)
         try:
             yield

@@ -15,7 +15,7 @@ from akma_core.log import event
 if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
 
-SILENT = {"/v1/health", "/metrics", "/livez", "/readyz"}  # asked for every few seconds
+SILENT = {"/v1/health", "/metrics", "/healthz", "/livez", "/readyz"}  # asked for every few seconds
 METHODS = {"GET", "HEAD", "POST", "DELETE", "OPTIONS"}
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)  # seconds
 
@@ -48,7 +48,7 @@ class RequestMetricsMiddleware:
             requests, durations = _meters()
             requests.labels(method=method, route=pattern, status=str(status)).inc()
             durations.labels(route=pattern).observe(seconds)
-            if pattern not in SILENT:
+            if SILENT.isdisjoint((pattern, scope["path"])):
                 caller = scope.get("state", {}).get("caller")
                 event(
                     "request",
@@ -58,6 +58,11 @@ class RequestMetricsMiddleware:
                     seconds=round(seconds, 4),
                     caller=caller.name if caller else None,
                 )
+
+
+def declare() -> None:
+    """Have the metrics of requests, before the first."""
+    _meters()
 
 
 def _meters() -> "tuple[Counter, Histogram]":

@@ -26,6 +26,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from akma_core import log
     from akma_core.config import read_environment, unknown
 
     if not SERVICE.is_file():
@@ -34,10 +35,11 @@ def run(options: argparse.Namespace) -> None:
         raise RequestError(f"port {options.port} is not from 1 to 65535", code="bad_setting", field="port")
     check_port(options.host, options.port)
     environment = read_environment()
+    log.configure(environment.log, node=environment.node, process="supervisor")
     for name in unknown():
-        print(f"note: {name} means nothing to AKMA", file=sys.stderr)
+        log.event("unknown_variable", "warning", variable=name, note="it means nothing to AKMA")
     if options.host not in ("127.0.0.1", "::1") and not environment.api_keys.get_secret_value():
-        print("note: without AKMA_API_KEYS only this machine is served", file=sys.stderr)
+        log.event("no_keys", "warning", note="without AKMA_API_KEYS only this machine is served")
     target = "Worker" if environment.role == "worker" else "Akma"
     sys.stdout.flush()
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")

@@ -136,6 +136,8 @@ class Jobs:
                         work(render_id, *arguments)
 
                 crashes = self._crashes(piece)
+                if crashes:
+                    metrics.rescued("job")
                 self._try(name, render_id, now)
 
             DBOS.workflow(name=name, max_recovery_attempts=MAX_RECOVERY_ATTEMPTS)(run)
@@ -204,6 +206,7 @@ class Jobs:
 
     def _join(self, render_id: str) -> None:
         if self._stages.finish(render_id):
+            metrics.ended("done")
             event("render_done", render=render_id)
 
     # What goes wrong
@@ -213,31 +216,38 @@ class Jobs:
         began, pause, failed = time.monotonic(), 1.0, False
         while True:
             try:
-                return work()
+                work()
             except RenderStoppedError:
+                metrics.tried(name, "stopped")
                 if self._stages.stopping.is_set():
                     threading.Event().wait()  # stays in flight, for whoever comes next; the process is about to end
                 self._stages.forget(render_id)
-                return None
+                return
             except Exception as error:
                 reason = error if isinstance(error, AkmaError) else None
                 code = reason.code if reason else "internal"
                 if code == "database_unreachable" or (code in TRANSIENT and time.monotonic() - began < RETRY_FOR):
                     event("trying_again", "warning", render=render_id, stage=name, error=str(error), pause=pause)
+                    metrics.tried(name, "again")
                     self._stages.stopping.wait(pause)
                     pause = min(pause * 2, MAX_BACKOFF)
                     continue
                 if failed:
                     raise
+                metrics.tried(name, "failed")
                 work, failed = partial(self._fail, name, render_id, code, error), True  # tried again as well
+            else:
+                if not failed:
+                    metrics.tried(name, "done")
+                return
 
     def _fail(self, name: str, render_id: str, code: str, error: Exception) -> None:
         message = str(error) if isinstance(error, AkmaError) else f"a fault in AKMA itself ({type(error).__name__})"
         event("stage_failed", "error", render=render_id, stage=name, code=code, error=repr(error))
-        metrics.failure(code)
         self._database.note(render_id, f"{name}: {message}")
         if self._database.fail(render_id, code, message):
-            event("render_failed", "error", render=render_id, code=code, message=message)
+            metrics.ended("failed", code)
+            event("render_failed", "error", render=render_id, code=code, error=message)
         self._stages.forget(render_id)
 
     # Now and then
@@ -288,6 +298,7 @@ class Jobs:
                 continue
             message = "a part of it stopped the worker again and again: try another song, size or network"
             if self._database.fail(render_id, "poisoned", message):
+                metrics.ended("failed", "poisoned")
                 self._database.note(render_id, f"{each.workflow_id}: {each.status}")
                 event("render_failed", "error", render=render_id, code="poisoned", workflow=each.workflow_id)
 
@@ -319,8 +330,10 @@ class Jobs:
                     rescued = DBOS._recover_pending_workflows([executor])
                     event("work_rescued", "warning", executor=executor, workflows=len(rescued))
         if released := self._database.release_tasks():
+            metrics.rescued("task", released)
             event("tasks_released", "warning", tasks=released)
         spoken = {row["version"] for row in self._database.workers(VERSION_TIMEOUT)} | {"", self.version}
         for render in self._database.waiting():
             if render.version not in spoken and self._database.reassign(render.id, render.version, self.version):
+                metrics.rescued("render")
                 event("render_adopted", "warning", render=render.id, version=render.version)

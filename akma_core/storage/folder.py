@@ -36,11 +36,11 @@ class FileStorage(Storage):
     """Keys are the files below `root`, which is made when the first is put. Symbolic links below it are refused."""
 
     def __init__(self, root: Path) -> None:
-        self._root = Path(os.path.realpath(root))
-        self._incoming = self._root / ".incoming"  # in no listing, as no key begins with a dot
+        self.root = Path(os.path.realpath(root))
+        self._incoming = self.root / ".incoming"  # in no listing, as no key begins with a dot
 
     def url(self, key: str) -> str:
-        return (self._root / check_key(key)).as_uri()
+        return (self.root / check_key(key)).as_uri()
 
     def put_file(self, key: str, path: Path, content_type: str | None = None) -> None:  # noqa: ARG002
         with reading(path), path.open("rb") as source:
@@ -81,7 +81,7 @@ class FileStorage(Storage):
         return info.st_size if S_ISREG(info.st_mode) else None
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
-        return self._walk(self._path(prefix[:-1]) if check_prefix(prefix) else self._root, prefix)
+        return self._walk(self._path(prefix[:-1]) if check_prefix(prefix) else self.root, prefix)
 
     def delete(self, key: str) -> None:
         path = self._path(key)
@@ -99,7 +99,7 @@ class FileStorage(Storage):
     def check(self) -> None:
         try:
             super().check()
-            with writing(self._root):
+            with writing(self.root):
                 for leftover in self._incoming.iterdir():  # of processes that were killed
                     with suppress(FileNotFoundError):
                         if leftover.lstat().st_mtime < time.time() - LEFTOVER:
@@ -107,11 +107,11 @@ class FileStorage(Storage):
         except FailureError as error:
             if error.code == "disk_full":
                 raise
-            message = f"storage folder {self._root} cannot be used ({error}): choose another with AKMA_STORAGE"
+            message = f"storage folder {self.root} cannot be used ({error}): choose another with AKMA_STORAGE"
             raise RequestError(message, code="bad_storage", field="storage") from error
 
     def _path(self, key: str) -> Path:
-        path = self._root / check_key(key)
+        path = self.root / check_key(key)
         with reading(path):
             if path.is_symlink() or any(folder.is_symlink() for folder in self._folders(path)):
                 raise RequestError(f"{path} is behind a symbolic link, which is not followed", code="bad_key")
@@ -119,7 +119,7 @@ class FileStorage(Storage):
 
     def _folders(self, path: Path) -> Iterator[Path]:
         """Folders that `path` is in, from the inner ones on, without the root."""
-        return takewhile(lambda folder: folder != self._root, path.parents)
+        return takewhile(lambda folder: folder != self.root, path.parents)
 
     @contextmanager
     def _opened(self, key: str) -> Iterator[BinaryIO]:
@@ -166,7 +166,7 @@ class FileStorage(Storage):
         raise FailureError(f"cannot write {path}: its folder is removed all the time", code="write_failed")
 
     def _sync_folders(self, path: Path) -> None:
-        for folder in (*self._folders(path), self._root):
+        for folder in (*self._folders(path), self.root):
             with suppress(FileNotFoundError):
                 handle = os.open(folder, os.O_RDONLY)
                 try:

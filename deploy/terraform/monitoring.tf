@@ -7,7 +7,7 @@ locals {
     workers                  = "Workers that live"
     failed_renders           = "Renders that failed and are kept"
     frames_rendered_total    = "Frames that this node has rendered since it started"
-    ledger_up                = "1 where the database answers"
+    database_up              = "1 where the database answers"
     disk_used_ratio          = "Part of the node's disk that is used"
   }
 
@@ -39,7 +39,7 @@ locals {
     }
     node-database = {
       title = "a node does not reach the database"
-      query = "min(akma_ledger_up) < 1"
+      query = "min(akma_database_up) < 1"
       after = "300s"
       page  = true
     }

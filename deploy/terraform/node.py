@@ -73,10 +73,10 @@ def samples(text: str) -> Iterator[tuple[str, float]]:
     """Read the metrics that dashboard, alerts and autoscaler look at: sums over labels, failed renders apart."""
     found: dict[str, float] = {}
     for name, labels, value in SAMPLE.findall(text):
-        if 'status="failed"' in labels:
+        if name == "akma_renders" and 'status="failed"' in labels:
             name = "akma_failed_renders"
         found[name] = found.get(name, 0.0) + float(value)
-    for name in ("ledger_up", "queue_length", "queue_seconds", "workers", "failed_renders", "frames_rendered_total"):
+    for name in ("database_up", "queue_length", "queue_seconds", "workers", "failed_renders", "frames_rendered_total"):
         if f"akma_{name}" in found:
             yield name, found[f"akma_{name}"]
     if "akma_queue_seconds" in found:

@@ -15,7 +15,7 @@ def test_a_request_is_one_line_that_says_who_and_what(
     with served.client("") as nobody:
         nobody.get("/v1/renders")
         nobody.get("/v1/health")
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"event": "request"' in line]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"message": "request"' in line]
     told = [(line["method"], line["path"], line["status"], line.get("caller")) for line in lines]
     assert told == [("GET", "/v1/models", 200, "ann"), ("GET", "/v1/renders", 401, None)]
     assert all(0 <= line["seconds"] < 10 for line in lines)

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -17,8 +18,10 @@ import httpx
 import pytest
 
 from tests.support.gcs import bucket
+from tests.support.metrics import documented
 from tests.support.serving import Service, serving
 from tests.support.songs import write_song
+from tests.support.web import talk
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SECRET = "a secret of sixteen"
@@ -184,11 +187,27 @@ def test_metrics_and_health(service: Service) -> None:
     assert float(values["akma_frames_rendered_total"]) >= 90
     assert float(values['akma_workers{profile="cpu"}']) == 1
     assert not [name for name in values if "/v1/renders/0" in name], "a series for each render"
+    assert float(values['akma_renders_ended_total{status="cancelled"}']) == 1
+    assert float(values['akma_renders_ended_total{status="done"}']) >= 2
+    assert float(values['akma_job_tries_total{job="chunk",outcome="done"}']) >= 2
+    assert float(values['akma_webhooks_total{outcome="again"}']) >= 1
+    assert float(values['akma_free_disk_bytes{folder="storage"}']) > 1e6
+    assert set(re.findall(r"^# TYPE (\w+)", text, re.M)) <= documented().keys()
     for path in ("/healthz", "/livez", "/readyz", "/v1/health"):
         assert httpx.get(service.url + path, timeout=10).status_code == 200
 
 
-def test_log_lines_are_events(service: Service) -> None:
+def test_every_log_line_is_of_one_format(service: Service) -> None:
+    assert talk(service.port, b"no HTTP\r\n\r\n").startswith(b"HTTP/1.1 400")
+    assert httpx.get(f"{service.url}/nothing/here", timeout=10).status_code == 404
+    lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+    for line in lines:
+        assert list(line)[:6] == ["time", "level", "logger", "message", "node", "process"], line
+        assert line["node"] == "test"
+    assert {line["process"] for line in lines} == {"supervisor", "api", "worker-0"}
+    assert {"akma", "bentoml.serve", "uvicorn.error"} <= {line["logger"] for line in lines}
+    request = service.events("request")[-1]
+    assert (request["path"], request["status"], request["caller"]) == ("/nothing/here", 404, "local")
     for name in ("worker_started", "render_accepted", "render_planned", "chunk_rendered", "render_done"):
         assert service.events(name), name
     assert SECRET not in service.log.read_text()

@@ -22,7 +22,7 @@ PARTS = ("Song", "Curve", "Beats", "Look", "Motion", "Render", "Models")
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, network: Path) -> Iterator[Service]:
     browser_or_skip()
-    with serving(tmp_path_factory.mktemp("studio") / "home") as service:
+    with serving(tmp_path_factory.mktemp("studio") / "home", AKMA_LOG="text") as service:
         service.import_network(network)
         yield service
 
@@ -301,3 +301,11 @@ def test_it_goes_on_after_the_service_was_killed(page: Page, service: Service) -
     page.part("Render")
     page.page.get_by_role("link", name=re.compile("^Download the video")).wait_for(timeout=1000 * PATIENCE)
     page.check_clean(was_away=True)
+
+
+def test_log_lines_in_text(service: Service) -> None:
+    """All of them, of every library, also while parts of the service were killed."""
+    line = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{12}Z (info|warning|error) [\w.]+ \S.* node=test process=\S+.*")
+    lines = service.log.read_text().splitlines()
+    assert len(lines) > 20
+    assert not [text for text in lines if not line.fullmatch(text)]

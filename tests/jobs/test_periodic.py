@@ -12,7 +12,7 @@ from akma_core.jobs.periodic import PeriodicTask, PeriodicTasks
 
 def events(capsys: pytest.CaptureFixture[str]) -> list[str]:
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    return [line["error"] for line in lines if line["event"] == "round_failed"]
+    return [line["error"] for line in lines if line["message"] == "round_failed"]
 
 
 def test_a_round_waits_until_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,7 @@ def test_a_chunk_that_is_there_is_not_rendered(hand: Stage, song: Path, capsys: 
     assert hand.another("1").chunk(render_id, 0) == CHUNKS - 1
     assert hand.device.lamp.pictures_made == made
     assert hand.database.segments(render_id)[0]["rendered"] == 1
-    events = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
+    events = [json.loads(line)["message"] for line in capsys.readouterr().out.splitlines()]
     assert [name for name in events if name.startswith("chunk")] == ["chunk_rendered", "chunk_found"]
 
 

@@ -143,7 +143,7 @@ def test_what_does_not_pass_fails_at_once(
     assert desk.stages.stopping.pauses == []
     assert desk.error(render_id) == ("failed", code, message)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["event"] for line in lines] == ["stage_failed", "render_failed"]
+    assert [line["message"] for line in lines] == ["stage_failed", "render_failed"]
     assert {line["render"] for line in lines} == {render_id}
 
 
@@ -207,7 +207,7 @@ def until(true: Callable[[], object], seconds: float = 60) -> None:
 
 def events(folder: Path, name: str) -> list[dict[str, Any]]:
     lines = [line for line in (folder / "log").read_text().splitlines() if line.startswith('{"time"')]
-    return [line for line in map(json.loads, lines) if line["event"] == name]
+    return [line for line in map(json.loads, lines) if line["message"] == name]
 
 
 def digest(hand: Stage, render_id: str) -> str:

@@ -102,7 +102,7 @@ class Service:
         """Log lines of one event."""
         lines = self.log.read_text(errors="replace").splitlines()
         parsed = (json.loads(line) for line in lines if line.startswith('{"time"') and line.endswith("}"))
-        return [line for line in parsed if line["event"] == name]
+        return [line for line in parsed if line["message"] == name]
 
     def import_network(self, network: Path) -> str:
         """Import a network folder; its name."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Annotated
@@ -12,11 +11,10 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from akma_core.api import watch
-from akma_core.api.cache import one
 from akma_core.api.dependencies import CallerDep, RenderId, StateDep
+from akma_core.api.listeners import listeners_of
 from akma_core.api.responses import Stream
 from akma_core.api.watch import RenderSnapshot, RenderWatcher, WatcherDep, snapshot_of
-from akma_core.errors import RequestError
 
 HEARTBEAT = 15.0  # seconds without an event after which a comment keeps proxies from hanging up
 RETRY = 2000  # milliseconds until a browser connects again
@@ -49,30 +47,8 @@ async def follow_render(
     if last == LAST and first.render.is_over:
         return Response(status_code=204)  # what tells an EventSource not to connect again
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    listeners = one(request, "listeners", lambda: Listeners(state.environment.max_listeners))
-    return EventStream(_events(watcher, first), listeners.enter(caller.name), headers)
-
-
-class Listeners:
-    """Open event streams of each key, up to `most`. Of one event loop."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._open: Counter[str] = Counter()
-
-    def enter(self, owner: str) -> Callable[[], None]:
-        """Count one more; returns what takes it off again. RequestError, code too_many, beyond the limit."""
-        if self._open[owner] >= self._most:
-            message = f"{self._most} event streams are open with this key: close some, or ask for the render itself"
-            raise RequestError(message, code="too_many")
-        self._open[owner] += 1
-
-        def leave() -> None:
-            self._open[owner] -= 1
-            if not self._open[owner]:
-                del self._open[owner]
-
-        return leave
+    leave = listeners_of(request, state).enter(caller.name)
+    return EventStream(_events(watcher, first), leave, headers)
 
 
 class EventStream(Stream):

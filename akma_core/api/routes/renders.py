@@ -6,6 +6,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from akma_core import metrics
 from akma_core.api.dependencies import CallerDep, RenderId, StateDep, find_render
 from akma_core.api.openapi import AUDIO, SETTINGS, SONG, STEMS, form, settings_fields
 from akma_core.api.paging import after, page_of
@@ -118,6 +119,7 @@ def delete_render(
     render = find_render(state, caller, render_id)
     answer = render_response(state, render, state.database.progress([render_id])[render_id])
     if cancelled:
+        metrics.ended("cancelled")
         event("render_cancelled", render=render_id, by=caller.name)
     elif only_cancel and render.status != "cancelled":
         raise RequestError(f"this render is over already: it is {render.status}", code="already_over")

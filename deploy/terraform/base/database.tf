@@ -1,4 +1,4 @@
-# The ledger and the queue: small, and asked often. Locks on executors' names live in sessions: no pooler before it.
+# The renders and the queue: small, and asked often. Locks on executors' names live in sessions: no pooler before it.
 resource "google_sql_database_instance" "akma" {
   project             = var.project
   name                = var.name

@@ -16,8 +16,9 @@ import pytest
 from starlette.types import Message
 
 from akma_core.api import watch
+from akma_core.api.listeners import Listeners
 from akma_core.api.routes import events
-from akma_core.api.routes.events import EventStream, Listeners
+from akma_core.api.routes.events import EventStream
 from akma_core.api.watch import RenderWatcher
 from akma_core.database import ChunkProgress, Database
 from akma_core.errors import RequestError
