@@ -41,7 +41,7 @@ def _make_rows(sources: str) -> Any:
                     if none(wet):
                         c = sky(s, noise, dx, dy, dz, angle, 1.0)
                     else:
-                        c = water(waves, statistics, lengths, noise, s, d, t, z, angle)
+                        c = water(waves, statistics, lengths, noise, s, d, t, angle)
                         if not none(~wet):
                             e = sky(s, noise, dx, dy, dz, angle, 1.0)
                             c = select(wet, c[0], e[0]), select(wet, c[1], e[1]), select(wet, c[2], e[2])

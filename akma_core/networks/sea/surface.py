@@ -43,9 +43,15 @@ def height_between(quads: Texels, lengths: Texels, x: Value, y: Value, octave: V
 
 
 @shared
+def length(t: Value, dz: Value, pixel: Value) -> Value:
+    """Metres of the resting sea along the ray that its pixel has at distance t: waves so short cannot hide each other."""
+    return at_least(t, 0.01) * pixel / sqrt(dz * dz + 0.0004)
+
+
+@shared
 def breadth(t: Value, dz: Value, pixel: Value) -> Value:
-    """Metres of a ray's pixel on the sea at distance t: between its breadth and its length."""
-    return at_least(t, 0.01) * pixel / sqrt(sqrt(dz * dz + 0.004))
+    """The same between its breadth and its length: gradients are averaged over that, since samples lie behind each other."""
+    return at_least(t, 0.01) * pixel / sqrt(sqrt(dz * dz + 0.0004))
 
 
 @shared
@@ -64,7 +70,7 @@ def span(statistics: Texels, lengths: Texels, z: Value, dz: Value, pixel: Value)
     top, bottom = bounds(statistics, lengths, 0.0 * dz - 20.0)
     first = select(dz < 0.0, clamp((z - top) / steep, 0.0, FAR), 0.0)
     # What the eye sees from afar is averaged, and lower.
-    top, bottom = bounds(statistics, lengths, log2(breadth(first, dz, pixel)) - 0.5)
+    top, bottom = bounds(statistics, lengths, log2(length(first, dz, pixel)) - 0.5)
     first = select(dz < 0.0, clamp((z - top) / steep, 0.0, FAR), 0.0)
     last = clamp(select(dz < 0.0, z - bottom, top - z) / steep, 0.0, FAR)
     return first, last
@@ -81,7 +87,7 @@ def approach(
     under = at_least(-dz, 0.0) + s[STEEP] * sqrt(1.0 - dz * dz)
     going = first < last
     for _ in range(APPROACH):
-        gap = z + t * dz - height(quads, lengths, t * dx, t * dy, log2(breadth(t, dz, pixel)))
+        gap = z + t * dz - height(quads, lengths, t * dx, t * dy, log2(length(t, dz, pixel)))
         going = going & (gap > cone * pixel * t)
         t = select(going, t + gap / under, t)
         going = going & (t < last)
@@ -99,26 +105,26 @@ def meet(
     first, last = span(statistics, lengths, z, dz, pixel)
     under = at_least(-dz, 0.0) + s[STEEP] * sqrt(1.0 - dz * dz)
     near = select(start < first, first, start)
-    wide = breadth(near, dz, pixel)
+    wide = length(near, dz, pixel)
     above = z + near * dz - height(quads, lengths, near * dx, near * dy, log2(wide))
-    far, below = near, 0.0 * near
+    far, below = select(above > 0.0, last, near), 0.0 * near
     going = (above > 0.0) & (near < last)
     met = above <= 0.0
     for _ in range(STEPS):
         t = near + EAGER * above / under + wide
-        gap = z + t * dz - height(quads, lengths, t * dx, t * dy, log2(breadth(t, dz, pixel)))
+        gap = z + t * dz - height(quads, lengths, t * dx, t * dy, log2(length(t, dz, pixel)))
         crossed = going & (gap <= 0.0)
         far, below, met = select(crossed, t, far), select(crossed, gap, below), met | crossed
         going = going & (gap > 0.0)
         near, above = select(going, t, near), select(going, gap, above)
-        wide = breadth(near, dz, pixel)
+        wide = length(near, dz, pixel)
         going = going & (t < last)
         if none(going):
             break
     above = at_least(above, 0.0)
     t = near + (far - near) * (above / (above - below + 1e-9))
     for _ in range(REFINE):
-        gap = z + t * dz - height_between(quads, lengths, t * dx, t * dy, log2(breadth(t, dz, pixel)))
+        gap = z + t * dz - height_between(quads, lengths, t * dx, t * dy, log2(length(t, dz, pixel)))
         over = gap > 0.0
         near, above = select(over, t, near), select(over, gap, above)
         far, below = select(over, far, t), select(over, below, gap)

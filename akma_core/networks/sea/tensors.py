@@ -48,7 +48,7 @@ def _block(tables: Tables, lengths: Tensor, noise: Tensor, s: Tensor, z: Tensor,
         dx, dy, dz, angle = ray(s, x, y)
         d, angle = (dx, dy, dz), angle * SAMPLE / height
         t, wet = meet(quads, statistics, lengths, s, z, d, angle, start)
-        below = water(tables.waves, statistics, lengths, noise, s, d, t, z, angle)
+        below = water(tables.waves, statistics, lengths, noise, s, d, t, angle)
         above = sky(s, noise, dx, dy, dz, angle, 1.0)
         picture = tuple(
             total + developed(s, select(wet, b, a)) for total, a, b in zip(picture, above, below, strict=True)

@@ -71,7 +71,7 @@ def read_height_between(quads: Texels, tile: int, x: Value, y: Value, level: Val
 
 @shared
 def read_waves(texels: Texels, tile: int, x: Value, y: Value, level: Value) -> tuple[Value, ...]:
-    """The channels of a tile of waves, up to FOLD, between two levels."""
+    """The channels of a tile of waves, up to HEIGHT, between two levels."""
     fine = whole(level)
     share = level - fine
     at, across, down = corners(x, y, fine)
@@ -80,7 +80,7 @@ def read_waves(texels: Texels, tile: int, x: Value, y: Value, level: Value) -> t
     b = between(texels, tile, at, across, down)
     return (
         mix(a[0], b[0], share), mix(a[1], b[1], share), mix(a[2], b[2], share),
-        mix(a[3], b[3], share), mix(a[4], b[4], share), mix(a[5], b[5], share),
+        mix(a[3], b[3], share), mix(a[4], b[4], share), mix(a[5], b[5], share), mix(a[6], b[6], share),
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ from .scene import (
 )
 from .sky import colour, gradient, sky
 from .surface import COS_0, COS_1, COS_2, COS_3, SIN_0, SIN_1, SIN_2, SIN_3, breadth
-from .tables import FOLD, LEAN_X, LEAN_Y, MOVE_X, MOVE_Y, PAST
+from .tables import FOLD, HEIGHT, LEAN_X, LEAN_Y, MOVE_X, MOVE_Y, PAST
 from .texture import detail, read_noise, read_statistics, read_waves
 
 PI = 3.141592653589793
@@ -48,7 +48,7 @@ BRIGHTEST = 5.0
 
 @shared
 def water(
-    waves: Texels, statistics: Texels, lengths: Texels, noise: Texels, s: Texels, d: Any, t: Value, z: Value, pixel: Value
+    waves: Texels, statistics: Texels, lengths: Texels, noise: Texels, s: Texels, d: Any, t: Value, pixel: Value
 ) -> Colour:
     """Light along -d from the point of the water at distance t."""
     dx, dy, dz = d
@@ -59,8 +59,8 @@ def water(
     a = read_waves(waves, 0, (x * COS_0 + y * SIN_0) / lengths[0, 0], (y * COS_0 - x * SIN_0) / lengths[0, 0], l0)
     b = read_waves(waves, 1, (x * COS_1 + y * SIN_1) / lengths[1, 0], (y * COS_1 - x * SIN_1) / lengths[1, 0], l1)
     c = read_waves(waves, 2, (x * COS_2 + y * SIN_2) / lengths[2, 0], (y * COS_2 - x * SIN_2) / lengths[2, 0], l2)
-    # The shortest waves and foam ride on the longer ones: theirs is the place at which the water would rest.
-    x, y = x - (a[MOVE_X] + b[MOVE_X] + c[MOVE_X]), y - (a[MOVE_Y] + b[MOVE_Y] + c[MOVE_Y])
+    # The shortest waves and foam ride on the long ones: theirs is the place at which the water would rest.
+    x, y = x - (a[MOVE_X] + b[MOVE_X]), y - (a[MOVE_Y] + b[MOVE_Y])
     e = read_waves(waves, 3, (x * COS_3 + y * SIN_3) / lengths[3, 0], (y * COS_3 - x * SIN_3) / lengths[3, 0], l3)
     p0, p1 = read_statistics(statistics, 0, l0), read_statistics(statistics, 1, l1)
     p2, p3 = read_statistics(statistics, 2, l2), read_statistics(statistics, 3, l3)
@@ -89,7 +89,7 @@ def water(
     glitter = sun_glitter(s, nx / nz, ny / nz, d, facing, rough)
 
     # Crests let light through, most where the sun stands behind them.
-    height = z + t * dz
+    height = a[HEIGHT] + b[HEIGHT] + c[HEIGHT]
     crest = clamp(0.5 + height / (3.2 * s[SIGMA]), 0.0, 1.4)
     against = at_least(dx * s[SUN_X] + dy * s[SUN_Y] + dz * s[SUN_Z], 0.0)
     tilt = clamp(0.5 - 0.9 * (nx * dx + ny * dy), 0.0, 1.5)
