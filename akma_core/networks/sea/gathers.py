@@ -1,14 +1,14 @@
-"""What ops.py names, compiled for eight lanes: selection, roots, and texels fetched lane by lane, all channels at once."""
+"""What ops.py names, compiled for eight lanes: selection, roots, texels fetched lane by lane, all channels at once."""
 
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba import types
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
 from . import ops
-from .lanes import FLOAT, LANES, WORD, Flags, Lanes, define, flags, floats, native, spread, wholes
+from .lanes import FLOAT, LANES, WORD, Flags, define, flags, floats, native, spread, wholes
 
 _FOUR, _EIGHT = ir.VectorType(FLOAT, 4), ir.VectorType(FLOAT, 8)
 

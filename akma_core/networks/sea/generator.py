@@ -96,7 +96,8 @@ class SeaSynthesis:
     def _compile(
         self, s: Tensor, time: Tensor, camera: Tensor, size: tuple[int, int], top: int, left: int, out: Tensor
     ) -> None:
-        from .kernel import LANES, rows, settle_tile
+        from .kernel import rows, settle_tile
+        from .lanes import LANES
 
         tables = Tables(np, self._lattices, settle_tile, s.numpy(), float(time))
         z, scene, matrix = np.float32(s[CAMERA_Z] + 0.5 * tables.heave), s.float().numpy(), camera.float().numpy()

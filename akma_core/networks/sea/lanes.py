@@ -1,7 +1,7 @@
 """Eight numbers side by side for Numba: what ops.py names, for as many picture elements at once.
 
-Three types stand for the tensors of float32, of integers and of truth that torch has, and the operators of Python work on
-them. Nothing is contracted or put in another order: a lane has the bits that it would have alone.
+Three types stand for the tensors of float32, of integers and of truth that torch has, and the operators of Python work
+on them. Nothing is contracted or put in another order: a lane has the bits that it would have alone.
 """
 
 import operator
@@ -79,7 +79,7 @@ def _common(arguments: Any) -> Any:
 
 
 def define(function: Any, kind: Any, emit: Callable[..., Any], result: Any = None, count: int = 2) -> None:
-    """Let Numba code call `function` on `count` values of `kind`, or of what can be made one, as emit(builder, *them)."""
+    """Let Numba code call `function` on `count` values of `kind`, or that can be made one, as emit(builder, *them)."""
 
     @infer_global(function)
     class _Template(AbstractTemplate):
@@ -111,7 +111,12 @@ def pick(builder: Any, condition: Any, x: Any, y: Any) -> Any:
     return builder.select(condition, x, y)
 
 
-for _symbol, _name in ((operator.add, "fadd"), (operator.sub, "fsub"), (operator.mul, "fmul"), (operator.truediv, "fdiv")):
+for _symbol, _name in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
     define(_symbol, floats, lambda builder, a, b, name=_name: getattr(builder, name)(a, b))
 for _symbol, _name in ((operator.add, "add"), (operator.sub, "sub"), (operator.mul, "mul"), (operator.and_, "and_")):
     define(_symbol, wholes, lambda builder, a, b, name=_name: getattr(builder, name)(a, b))

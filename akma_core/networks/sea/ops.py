@@ -1,7 +1,7 @@
 """Arithmetic for one source with two readers: torch runs it on tensors, Numba compiles it for eight lanes (lanes.py).
 
-Only what IEEE 754 rounds correctly is used (+ - * / sqrt) besides selection and integers, in single precision and in the
-order of the source: whichever way a picture is cut into blocks, an element has the same bits.
+Only what IEEE 754 rounds correctly is used (+ - * / sqrt) besides selection and integers, in single precision and in
+the order of the source: whichever way a picture is cut into blocks, an element has the same bits.
 """
 
 from collections.abc import Callable
@@ -66,7 +66,8 @@ def log2(x: Value) -> Value:
 
 def gather(texels: Texels, tile: int, at: Value) -> tuple[Value, ...]:
     """The four channels of the texels `at`."""
-    return texels[tile][at].unbind(-1)
+    channels: tuple[Value, ...] = texels[tile][at].unbind(-1)
+    return channels
 
 
 def between(texels: Texels, tile: int, at: tuple[Value, ...], across: Value, down: Value) -> tuple[Value, ...]:
@@ -74,7 +75,8 @@ def between(texels: Texels, tile: int, at: tuple[Value, ...], across: Value, dow
     a, b, c, d = (texels[tile][index] for index in at)
     across, down = across[..., None], down[..., None]
     upper, lower = mix(a, b, across), mix(c, d, across)
-    return mix(upper, lower, down).unbind(-1)
+    channels: tuple[Value, ...] = mix(upper, lower, down).unbind(-1)
+    return channels
 
 
 def between_four(texels: Texels, tile: int, at: tuple[Value, ...], across: Value, down: Value) -> tuple[Value, ...]:

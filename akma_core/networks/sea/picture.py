@@ -1,7 +1,5 @@
 """One picture element: from a place in the picture to a colour on the screen."""
 
-from typing import Any
-
 from .ops import Texels, Value, clamp, shared, sqrt
 from .scene import CAMERA_HORIZON, CAMERA_LENS, EXPOSURE
 

@@ -21,7 +21,7 @@ AVERAGE = (0.0,) * 16
     MICRO, CAMERA_Z, CAMERA_HORIZON, CAMERA_LENS, SUN_X, SUN_Y, SUN_Z, SUN_SIZE, HAZE_AT, CLOUDS, CLOUD_SOFT, CLOUD_X,
     CLOUD_Y, EXPOSURE, ZENITH, MIDDLE, LOW, SUNWARD, LIGHT, DEEP, SCATTER,
     STEEP, WISP_X, WISP_Y, SUN_SIDE,
-) = (*range(26), 26, 29, 32, 35, 38, 41, 44, *range(47, 51))  # fmt: skip
+) = (*range(26), 26, 29, 32, 35, 38, 41, 44, 47, 48, 49, 50)  # fmt: skip
 """Entries of a scene; from ZENITH to SCATTER each is a colour, three numbers."""
 SCENE = 51
 

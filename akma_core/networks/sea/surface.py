@@ -20,7 +20,7 @@ FAR = 30000.0
 
 @shared
 def height(quads: Texels, lengths: Texels, x: Value, y: Value, octave: Value) -> Value:
-    """Height of the three longer bands, of one level each, for a footprint's octave; the shortest changes only the light."""
+    """Height of the three longer bands, of one level each, for a footprint's octave; the shortest changes the light."""
     l0, l1, l2 = octave - lengths[0, 1], octave - lengths[1, 1], octave - lengths[2, 1]
     u, v = (x * COS_0 + y * SIN_0) / lengths[0, 0], (y * COS_0 - x * SIN_0) / lengths[0, 0]
     total = read_height(quads, 0, u, v, whole(detail(l0) + 0.5))
@@ -44,13 +44,13 @@ def height_between(quads: Texels, lengths: Texels, x: Value, y: Value, octave: V
 
 @shared
 def length(t: Value, dz: Value, pixel: Value) -> Value:
-    """Metres of the resting sea along the ray that its pixel has at distance t: waves so short cannot hide each other."""
+    """Metres of the resting sea along the ray that its pixel has at distance t: shorter waves hide nothing."""
     return at_least(t, 0.01) * pixel / sqrt(dz * dz + 0.0004)
 
 
 @shared
 def breadth(t: Value, dz: Value, pixel: Value) -> Value:
-    """The same between its breadth and its length: gradients are averaged over that, since samples lie behind each other."""
+    """The same between its breadth and its length: gradients are averaged over it, as samples lie behind each other."""
     return at_least(t, 0.01) * pixel / sqrt(sqrt(dz * dz + 0.0004))
 
 

@@ -9,7 +9,7 @@ import torch
 from . import spectrum
 from .scene import CHOPPY
 from .spectrum import ANGLES, SHEAR, SLOPE_X, SLOPE_Y, STRETCH_X, STRETCH_Y, WAKE, Lattice, tile
-from .texture import LEVELS, TILE, level_of, pyramid
+from .texture import LEVELS, level_of, pyramid
 
 MOVE_X, MOVE_Y, PAST, LEAN_X, LEAN_Y, FOLD, HEIGHT, SPARE = range(8)
 """Channels: displacement in metres, stretch in the past, gradient and area of the displaced surface, height."""
