@@ -12,8 +12,10 @@ from akma_core.networks.kernels.parallel import run
 
 from .config import SeaConfig
 from .noise import make_noise
-from .scene import AVERAGE, COVER, HAZE, WIND, make_scene
-from .spectrum import TILE, Lattice, Tables
+from .scene import AVERAGE, CAMERA_Z, COVER, HAZE, WIND, make_scene
+from .spectrum import Lattice
+from .tables import Tables
+from .texture import TILE
 
 ROWS = 16
 """Rows of a picture that one thread computes at a time."""
@@ -44,7 +46,7 @@ class SeaSynthesis:
         self.device = torch.device("cpu")
         self._lattices = [Lattice(cfg, index) for index in range(len(cfg.lengths))]
         self._noise: Any = make_noise(cfg)
-        self._lengths: Any = np.array([[length, math.log2(length / TILE)] for length in cfg.lengths])
+        self._lengths: Any = np.array([[length, math.log2(length / TILE)] for length in cfg.lengths], np.float32)
         if not compiled:
             self.to(self.device)
 
@@ -85,28 +87,32 @@ class SeaSynthesis:
     def _compute(
         self, s: Tensor, time: Tensor, camera: Tensor, size: tuple[int, int], top: int, left: int, out: Tensor
     ) -> None:
-        from .tensors import render
+        from .tensors import render, settle_tile
 
-        tables = Tables(torch, self._lattices, s, time)
-        render(tables, self._lengths, self._noise, s, camera, size, top, left, out)
+        tables = Tables(torch, self._lattices, settle_tile, s, time)
+        z = (s[CAMERA_Z] + 0.5 * tables.heave).float()
+        render(tables, self._lengths, self._noise, s.float(), z, camera.float(), size, top, left, out)
 
     def _compile(
         self, s: Tensor, time: Tensor, camera: Tensor, size: tuple[int, int], top: int, left: int, out: Tensor
     ) -> None:
-        from .kernel import rows
+        from .kernel import rows, settle_tile
+        from .lanes import LANES
 
-        scene, matrix, picture = s.numpy(), camera.numpy(), out.numpy()
-        tables = Tables(np, self._lattices, scene, float(time))
+        tables = Tables(np, self._lattices, settle_tile, s.numpy(), float(time))
+        z, scene, matrix = np.float32(s[CAMERA_Z] + 0.5 * tables.heave), s.float().numpy(), camera.float().numpy()
         width, height = size
+        _, count, columns = out.shape
 
         def work(first: int) -> None:
-            part = picture[:, first : first + ROWS]
+            part = np.empty((3, min(ROWS, count - first), -(-columns // LANES) * LANES), np.float32)
             rows(
-                tables.waves, self._lengths, tables.variances, self._noise, scene, matrix,
+                tables.waves, tables.quads, tables.statistics, self._lengths, self._noise, scene, z, matrix,
                 width, height, top + first, left, part,
             )  # fmt: skip
+            out[:, first : first + ROWS] = torch.from_numpy(part[..., :columns])
 
-        run(work, range(0, picture.shape[1], ROWS), torch.get_num_threads())
+        run(work, range(0, count, ROWS), torch.get_num_threads())
 
 
 class SeaGenerator:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import SeaConfig
-from .spectrum import TILE, flat, pyramid
+from .texture import TILE, pyramid
 
 CLOUD, CLOUD_DX, CLOUD_DY, LACE = range(4)
 """Channels: density 0..1 with every value as frequent, its gradient in densities a tile, foam's threshold 0..1."""
@@ -20,7 +20,7 @@ def make_noise(cfg: SeaConfig) -> NDArray[np.float32]:
     ridges = sum(weight * np.abs(_field(random, 0.9, low)) for weight, low in ((1.0, 7.0), (0.6, 18.0), (0.35, 40.0)))
     warp = [_field(random, 2.0, 5.0) * 3 for _ in range(2)]
     lace = _uniform(_warped(np.asarray(ridges), warp))
-    texels: NDArray[np.float32] = flat(np, pyramid(np.stack([billows, slope_x, slope_y, lace]).astype(np.float32)))
+    texels: NDArray[np.float32] = pyramid(np, np.stack([billows, slope_x, slope_y, lace], -1).astype(np.float32))
     return texels[None]
 
 

@@ -1,23 +1,22 @@
-"""Arithmetic for one source with two readers: torch runs it on tensors, Numba compiles it for single numbers.
+"""Arithmetic for one source with two readers: torch runs it on tensors, Numba compiles it for eight lanes (lanes.py).
 
-Only what IEEE 754 rounds correctly is used (+ - * / sqrt) besides selection and integers, all of it in double
-precision: whatever runs the source, the same numbers come out, to the bit.
+Only what IEEE 754 rounds correctly is used (+ - * / sqrt) besides selection and integers, in single precision and in
+the order of the source: whichever way a picture is cut into blocks, an element has the same bits.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 
 from akma_core.networks.kernels.compiled import available
 
 Value = Any
-"""A float64: a Python or Numba number, or a tensor of them."""
+"""float32: eight lanes of Numba's, or a tensor."""
 Colour = tuple[Value, Value, Value]
 """Linear light: red, green, blue."""
-INLINE = {"forceinline": True, "error_model": "numpy"}
+Texels = Any
+"""float32 [tiles, texels, channels]."""
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -27,7 +26,7 @@ def shared(function: Function) -> Function:
         return function
     from numba.extending import register_jitable
 
-    compiled: Function = register_jitable(**INLINE)(function)
+    compiled: Function = register_jitable(forceinline=True, error_model="numpy")(function)
     return compiled
 
 
@@ -65,6 +64,26 @@ def log2(x: Value) -> Value:
     return exponent - 2 + 2 * mantissa
 
 
+def gather(texels: Texels, tile: int, at: Value) -> tuple[Value, ...]:
+    """The four channels of the texels `at`."""
+    channels: tuple[Value, ...] = texels[tile][at].unbind(-1)
+    return channels
+
+
+def between(texels: Texels, tile: int, at: tuple[Value, ...], across: Value, down: Value) -> tuple[Value, ...]:
+    """The eight channels between the texels `at`: upper left, upper right, lower left, lower right."""
+    a, b, c, d = (texels[tile][index] for index in at)
+    across, down = across[..., None], down[..., None]
+    upper, lower = mix(a, b, across), mix(c, d, across)
+    channels: tuple[Value, ...] = mix(upper, lower, down).unbind(-1)
+    return channels
+
+
+def between_four(texels: Texels, tile: int, at: tuple[Value, ...], across: Value, down: Value) -> tuple[Value, ...]:
+    """The same of texels with four channels."""
+    return between(texels, tile, at, across, down)
+
+
 @shared
 def mix(x: Value, y: Value, share: Value) -> Value:
     return x + (y - x) * share
@@ -90,48 +109,3 @@ def scale(a: Colour, factor: Value) -> Colour:
 @shared
 def add(a: Colour, b: Colour) -> Colour:
     return a[0] + b[0], a[1] + b[1], a[2] + b[2]
-
-
-@shared
-def times(a: Colour, b: Colour) -> Colour:
-    return a[0] * b[0], a[1] * b[1], a[2] * b[2]
-
-
-if available():  # the same for a number, as Numba reads it
-    from numba.extending import overload
-
-    @overload(sqrt, jit_options=INLINE)
-    def _sqrt(x):
-        return lambda x: math.sqrt(x)
-
-    @overload(whole, jit_options=INLINE)
-    def _whole(x):
-        def number(x):
-            towards_zero = int(x)
-            return towards_zero - 1 if x < towards_zero else towards_zero
-
-        return number
-
-    @overload(select, jit_options=INLINE)
-    def _select(condition, x, y):
-        return lambda condition, x, y: x if condition else y
-
-    @overload(clamp, jit_options=INLINE)
-    def _clamp(x, low, high):
-        return lambda x, low, high: low if x < low else (high if x > high else x)
-
-    @overload(at_least, jit_options=INLINE)
-    def _at_least(x, low):
-        return lambda x, low: low if x < low else x
-
-    @overload(none, jit_options=INLINE)
-    def _none(condition):
-        return lambda condition: not condition
-
-    @overload(log2, jit_options=INLINE)
-    def _log2(x):
-        def number(x):
-            bits = np.float64(x).view(np.int64)
-            return float((bits >> 52) - 1023) + float(bits & ((1 << 52) - 1)) * 2.0**-52
-
-        return number

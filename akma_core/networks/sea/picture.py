@@ -1,11 +1,7 @@
 """One picture element: from a place in the picture to a colour on the screen."""
 
-from typing import Any
-
-from .ops import Value, clamp, shared, sqrt
-from .scene import CAMERA_HORIZON, CAMERA_LENS, CAMERA_Z, EXPOSURE, SIGMA
-from .surface import coarse
-from .texture import Texels
+from .ops import Texels, Value, clamp, shared, sqrt
+from .scene import CAMERA_HORIZON, CAMERA_LENS, EXPOSURE
 
 SAMPLES = 4
 OFFSETS_X, OFFSETS_Y = (-0.125, 0.375, -0.375, 0.125), (-0.375, -0.125, 0.125, 0.375)
@@ -17,18 +13,12 @@ CONE = 0.6
 
 
 @shared
-def heave(waves: Any, lengths: Texels, s: Texels) -> Value:
-    """Height of the eye: it floats, softened, on the long waves below it."""
-    return s[CAMERA_Z] + 0.5 * coarse(waves, lengths, 0.0 * s[SIGMA], 0.0 * s[SIGMA], 3.0 + 0.0 * s[SIGMA])[0]
-
-
-@shared
 def place(
     camera: Texels, width: int, height: int, column: Value, row: Value, off_x: float, off_y: float
 ) -> tuple[Value, Value]:
     """Direction of a pixel's sample, in picture heights from the centre, to the right and down."""
-    u = (column + 0.5 + off_x - 0.5 * width) / height
-    v = (row + 0.5 + off_y - 0.5 * height) / height
+    u = (column + (0.5 + off_x - 0.5 * width)) / height
+    v = (row + (0.5 + off_y - 0.5 * height)) / height
     return camera[0, 0] * u + camera[0, 1] * v + camera[0, 2], camera[1, 0] * u + camera[1, 1] * v + camera[1, 2]
 
 
@@ -38,12 +28,6 @@ def ray(s: Texels, x: Value, y: Value) -> tuple[Value, Value, Value, Value]:
     dx, dy, dz = 2.0 * x * s[CAMERA_LENS], 1.0 + 0.0 * x, (-2.0 * y - s[CAMERA_HORIZON]) * s[CAMERA_LENS]
     length = sqrt(dx * dx + 1.0 + dz * dz)
     return dx / length, dy / length, dz / length, 2.0 * s[CAMERA_LENS] / length
-
-
-@shared
-def wet(dz: Value, t: Value, last: Value) -> Value:
-    """True where the ray has met water."""
-    return (dz < 0.0) | (t < 0.98 * last)
 
 
 @shared

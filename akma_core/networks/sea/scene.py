@@ -20,10 +20,10 @@ AVERAGE = (0.0,) * 16
     SPEED, PEAK, LEVEL, RIPPLE, CHOPPY, TOWARDS, SWELL_K, SWELL_LEVEL, SWELL_TOWARDS, SIGMA, FOAM_AT, FOAM_ALL,
     MICRO, CAMERA_Z, CAMERA_HORIZON, CAMERA_LENS, SUN_X, SUN_Y, SUN_Z, SUN_SIZE, HAZE_AT, CLOUDS, CLOUD_SOFT, CLOUD_X,
     CLOUD_Y, EXPOSURE, ZENITH, MIDDLE, LOW, SUNWARD, LIGHT, DEEP, SCATTER,
-    STEEP,
-) = (*range(26), 26, 29, 32, 35, 38, 41, 44, 47)  # fmt: skip
+    STEEP, WISP_X, WISP_Y, SUN_SIDE,
+) = (*range(26), 26, 29, 32, 35, 38, 41, 44, 47, 48, 49, 50)  # fmt: skip
 """Entries of a scene; from ZENITH to SCATTER each is a colour, three numbers."""
-SCENE = 48
+SCENE = 51
 
 # Night with a moon, blue hour, dusk, golden hour, day: linear light of
 # zenith, middle and low sky, low sky under the sun, sun, deep water, light through crests.
@@ -69,13 +69,16 @@ def squash(x: Tensor) -> Tensor:
 
 
 def make_scene(w: Tensor, time: Tensor) -> Tensor:
-    """w [16] and time (seconds) as float64 -> the scene [48], float64, on the device of `w`."""
+    """w [16] and time (seconds) as float64 -> the scene [51], float64, on the device of `w`."""
     u = squash(w.clamp(-1e6, 1e6))
     s: list[Tensor] = [torch.zeros_like(time)] * SCENE
     _waves(u, s)
     _colours(u, s)
     _camera(u, s)
-    s[CLOUD_X], s[CLOUD_Y] = 0.0021 * time, -0.0013 * time
+    # Clouds repeat after a tile: what is left is small, and as exact after a day as in the first second.
+    drift_x, drift_y = 0.0021 * time, -0.0013 * time
+    s[CLOUD_X], s[CLOUD_Y] = drift_x.remainder(1), drift_y.remainder(1)
+    s[WISP_X], s[WISP_Y] = (1.7 * drift_x).remainder(1), (1.4 * drift_y).remainder(1)
     return torch.stack(s)
 
 
@@ -124,6 +127,7 @@ def _colours(u: Tensor, s: list[Tensor]) -> None:
     across = 1.5 * (u[AZIMUTH] - 0.5)
     length = (1 + across * across + height * height).sqrt()
     s[SUN_X], s[SUN_Y], s[SUN_Z] = across / length, 1 / length, height / length
+    s[SUN_SIDE] = (across * across + 1).sqrt() / length
     s[SUN_SIZE] = 0.00016 + 0 * length
     s[CLOUDS] = u[COVER]
     s[CLOUD_SOFT] = u[CLOUD]

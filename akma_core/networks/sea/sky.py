@@ -1,7 +1,7 @@
 """The sky in one direction: gradient, glow and disc of the sun or moon, one layer of clouds."""
 
 from .noise import CLOUD, CLOUD_DX, CLOUD_DY
-from .ops import Colour, Value, add, at_least, blend, clamp, log2, mix, scale, shared, smoothstep, sqrt
+from .ops import Colour, Texels, Value, add, at_least, blend, clamp, log2, mix, scale, shared, smoothstep, sqrt
 from .scene import (
     CLOUD_SOFT,
     CLOUD_X,
@@ -10,14 +10,17 @@ from .scene import (
     LIGHT,
     LOW,
     MIDDLE,
+    SUN_SIDE,
     SUN_SIZE,
     SUN_X,
     SUN_Y,
     SUN_Z,
     SUNWARD,
+    WISP_X,
+    WISP_Y,
     ZENITH,
 )
-from .texture import Texels, detail, read_between
+from .texture import detail, read_noise
 
 
 @shared
@@ -31,8 +34,7 @@ def gradient(s: Texels, dx: Value, dy: Value, dz: Value) -> Colour:
     """Clear sky without the sun."""
     e = at_least(dz, 0.0)
     flat = sqrt(dx * dx + dy * dy) + 1e-9
-    side = sqrt(s[SUN_X] * s[SUN_X] + s[SUN_Y] * s[SUN_Y]) + 1e-9
-    facing = 0.5 + 0.5 * (dx * s[SUN_X] + dy * s[SUN_Y]) / (flat * side)
+    facing = 0.5 + 0.5 * (dx * s[SUN_X] + dy * s[SUN_Y]) / (flat * s[SUN_SIDE])
     facing = facing * facing
     low = blend(colour(s, LOW), colour(s, SUNWARD), facing * facing * facing)
     x = e / 0.30
@@ -44,7 +46,8 @@ def gradient(s: Texels, dx: Value, dy: Value, dz: Value) -> Colour:
 @shared
 def glow(s: Texels, dx: Value, dy: Value, dz: Value) -> tuple[Value, Value]:
     """Strength of the halo and of the disc."""
-    q = at_least(1.0 - (dx * s[SUN_X] + dy * s[SUN_Y] + dz * s[SUN_Z]), 0.0)
+    x, y, z = dx - s[SUN_X], dy - s[SUN_Y], dz - s[SUN_Z]
+    q = 0.5 * (x * x + y * y + z * z)
     wide, near, close = 1.0 + q / 0.12, 1.0 + q / 0.008, 1.0 + q / 0.0009
     halo = 0.15 / (wide * wide) + 0.35 / (near * near) + 0.9 / (close * close)
     size = s[SUN_SIZE]
@@ -60,14 +63,13 @@ def sky(s: Texels, noise: Texels, dx: Value, dy: Value, dz: Value, pixel: Value,
     reach = 1.0 / (e + 0.045)
     x, y = dx * reach * 0.11, dy * reach * 0.11
     level = detail(log2(pixel * reach * reach * 15.0))
-    x1, y1 = x + s[CLOUD_X], y + s[CLOUD_Y]
-    x2, y2 = 2.31 * x - 1.13 * y + 1.7 * s[CLOUD_X], 1.13 * x + 2.31 * y + 1.4 * s[CLOUD_Y]
-    fine = clamp(level + 1.35, 0.0, 5.99)
-    value = 0.72 * read_between(noise, 0, x1, y1, level, CLOUD) + 0.28 * read_between(noise, 0, x2, y2, fine, CLOUD)
+    a = read_noise(noise, x + s[CLOUD_X], y + s[CLOUD_Y], level)
+    u, v = 2.31 * x - 1.13 * y + s[WISP_X], 1.13 * x + 2.31 * y + s[WISP_Y]
+    wisp = read_noise(noise, u, v, clamp(level + 1.35, 0.0, 5.99))
+    value = 0.72 * a[CLOUD] + 0.28 * wisp[CLOUD]
     soft = 0.14 + 0.30 * s[CLOUD_SOFT]
     dense = smoothstep((value - 0.86 + 0.86 * s[CLOUDS]) / soft)
-    shade = read_between(noise, 0, x1, y1, level, CLOUD_DX) * s[SUN_X]
-    shade = shade + read_between(noise, 0, x1, y1, level, CLOUD_DY) * s[SUN_Y]
+    shade = a[CLOUD_DX] * s[SUN_X] + a[CLOUD_DY] * s[SUN_Y]
     lit = clamp(0.55 - 0.055 * shade, 0.0, 1.0) * (1.0 - 0.45 * dense * s[CLOUDS])
     light = colour(s, LIGHT)
     bright = add(scale(light, 0.16 + 0.65 * halo), scale(colour(s, LOW), 0.75))

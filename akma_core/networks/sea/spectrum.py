@@ -8,10 +8,10 @@ Each tile holds a band of the spectrum; the bands' squared shares sum to one. Su
 """
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
 from .config import SeaConfig
@@ -25,11 +25,8 @@ from .scene import (
     SWELL_TOWARDS,
     TOWARDS,
 )
+from .texture import TILE
 
-TILE = 256
-"""Side of a tile in texels."""
-SMALLEST = 4
-"""Side of the last of its halvings."""
 ANGLES = (0.0, 0.61, 1.37, 2.29)
 """Rotation of each tile, radians, so that their repeats do not line up."""
 TENSION = 7.4e-5
@@ -43,19 +40,22 @@ HEIGHT, MOVE_X, MOVE_Y, SLOPE_X, SLOPE_Y, STRETCH_X, STRETCH_Y, SHEAR, WAKE = ra
 CHANNELS = 9
 USED = (tuple(range(CHANNELS)), tuple(range(CHANNELS)), tuple(range(WAKE)), (SLOPE_X, SLOPE_Y))
 """Channels that each tile is asked for: the shortest waves change only the light, and leave no foam behind."""
+BAND = int(TILE / SHORTEST)
+"""Waves along a tile's side at which its share has ended: only so many of its frequencies are computed."""
 
 Array = Any
 """Functions of numpy or torch: `xp` is the module."""
 
 
 class Lattice:
-    """Waves of one tile: fixed directions, frequencies and phases, [TILE, TILE / 2 + 1], half of the plane."""
+    """Waves of one tile: fixed directions, frequencies and phases, [2 BAND, BAND], half of the plane."""
 
     def __init__(self, cfg: SeaConfig, index: int) -> None:
         length = cfg.lengths[index]
+        self.length = length
         step = 2 * math.pi / length
-        y = np.fft.fftfreq(TILE, 1 / TILE)[:, None] * step
-        x = np.arange(TILE // 2 + 1)[None] * step
+        rows = np.r_[:BAND, -BAND:0]
+        y, x = rows[:, None] * step, np.arange(BAND)[None] * step
         cos, sin = math.cos(ANGLES[index]), math.sin(ANGLES[index])
         self.kx: Array = x * cos - y * sin
         self.ky: Array = x * sin + y * cos
@@ -68,8 +68,8 @@ class Lattice:
         plane = (phases.randn(TILE, TILE) + 1j * phases.randn(TILE, TILE)) / math.sqrt(2)
         opposite = np.roll(plane[::-1, ::-1], (1, 1), (0, 1)).conj()
         self.channels = USED[index]
-        self.forward: Array = plane[:, : TILE // 2 + 1].copy()
-        self.backward: Array = opposite[:, : TILE // 2 + 1].copy()
+        self.forward: Array = plane[rows, :BAND]
+        self.backward: Array = opposite[rows, :BAND]
 
     def to(self, device: Any) -> "Lattice":
         """The same as tensors on a device."""
@@ -96,7 +96,7 @@ def _share(cfg: SeaConfig, index: int, k: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def tile(xp: Any, lattice: Lattice, scene: Any, time: Any) -> Array:
-    """Channels of one tile at `time`: float32 [9, TILE, TILE].
+    """The channels of one tile that are used at `time`: float32 [C, TILE, TILE].
 
     xp: numpy (then `scene` and `time` are floats) or torch (tensors).
     """
@@ -115,10 +115,18 @@ def tile(xp: Any, lattice: Lattice, scene: Any, time: Any) -> Array:
         h, 1j * x * h, 1j * y * h, slope_x, slope_y, -x * lattice.kx * h, -y * lattice.ky * h, -x * lattice.ky * h,
         -k * past,
     ]  # fmt: skip
-    fields = xp.zeros((CHANNELS, TILE, TILE), dtype=xp.float32, **({} if xp is np else {"device": k.device}))
-    for channel in lattice.channels:
-        fields[channel] = xp.fft.irfft2(waves[channel], norm="forward")
-    return fields
+    stack = xp.stack([waves[channel] for channel in lattice.channels])
+    return _transformed(xp, stack.astype(np.complex64) if xp is np else stack.to(xp.complex64))
+
+
+def _transformed(xp: Any, waves: Array) -> Array:
+    """[C, 2 BAND, BAND] frequencies -> float32 [C, TILE, TILE] of what they add up to."""
+    shape = (len(waves), TILE, BAND)
+    rows = xp.zeros(shape, dtype=waves.dtype, **({} if xp is np else {"device": waves.device}))
+    rows[:, :BAND], rows[:, -BAND:] = waves[:, :BAND], waves[:, BAND:]
+    if xp is np:
+        return scipy.fft.irfft(scipy.fft.ifft(rows, axis=1, norm="forward"), TILE, norm="forward")
+    return xp.fft.irfft(xp.fft.ifft(rows, dim=1, norm="forward"), TILE, norm="forward")
 
 
 def _amplitudes(xp: Any, lattice: Lattice, s: Any) -> tuple[Array, Array]:
@@ -146,39 +154,3 @@ def _spread(xp: Any, sign: int, x: Array, y: Array, towards: Any, narrow: Array)
     cos = math.cos(towards) * x + math.sin(towards) * y if xp is np else xp.cos(towards) * x + xp.sin(towards) * y
     half = xp.clip(0.5 + 0.5 * sign * cos, 1e-9, 1)
     return xp.exp(narrow * xp.log(half)) * xp.sqrt(narrow + 0.27) / (2 * math.sqrt(math.pi))
-
-
-class Tables:
-    """All tiles at `time`: waves, float32 [tiles, texels, 9], and variances, float32 [tiles, levels, 2]."""
-
-    def __init__(self, xp: Any, lattices: Sequence[Lattice], scene: Any, time: Any) -> None:
-        levels = [pyramid(tile(xp, lattice, scene, time)) for lattice in lattices]
-        self.waves: Array = xp.stack([flat(xp, each) for each in levels])
-        self.variances: Array = xp.stack([_lost(xp, each) for each in levels])
-
-
-def pyramid(fields: Array) -> list[Array]:
-    """[C, n, n] and all its halvings down to 4 x 4, each texel the mean of four."""
-    levels = [fields]
-    while levels[-1].shape[-1] > SMALLEST:
-        f = levels[-1]
-        levels.append((f[:, ::2, ::2] + f[:, 1::2, ::2] + f[:, ::2, 1::2] + f[:, 1::2, 1::2]) * 0.25)
-    return levels
-
-
-def flat(xp: Any, levels: list[Array]) -> Array:
-    """A pyramid's levels one after the other, channels last: [texels, C]."""
-    texels = xp.concatenate([f.reshape(len(f), -1) for f in levels], 1).T
-    return np.ascontiguousarray(texels) if xp is np else texels.contiguous()
-
-
-def _lost(xp: Any, levels: list[Array]) -> Array:
-    """Variance of slope (per axis) and of stretch that each level has averaged away, [levels, 2]."""
-    kept = []
-    for f in levels:
-        used = f[SLOPE_X : STRETCH_Y + 1]
-        # Along one axis at a time: the order of the sum is then the same however many threads there are.
-        square = (used * used).sum(2).sum(1) / (f.shape[1] * f.shape[2])
-        kept.append(xp.stack([(square[0] + square[1]) * 0.5, square[2] + square[3]]))
-    all_kept = xp.stack(kept)
-    return all_kept[:1] - all_kept

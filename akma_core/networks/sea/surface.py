@@ -3,104 +3,130 @@
 import math
 from typing import Any
 
-from .ops import Value, at_least, clamp, log2, none, select, shared, sqrt, whole
-from .scene import CHOPPY, SIGMA, STEEP
+from .ops import Texels, Value, at_least, clamp, log2, none, select, shared, sqrt, whole
+from .scene import STEEP
 from .spectrum import ANGLES
-from .texture import Texels, detail, read_surface, read_surface_between
+from .texture import detail, read_height, read_height_between, read_statistics
 
 COS_0, COS_1, COS_2, COS_3 = (math.cos(angle) for angle in ANGLES)
 SIN_0, SIN_1, SIN_2, SIN_3 = (math.sin(angle) for angle in ANGLES)
-STEPS, FINE = 24, 2
-"""Steps of the march towards the surface and of its refinement; a ray that has arrived takes no more."""
-CREST = 4.0
-"""No wave is higher, in standard deviations of the height."""
-NEAR = 0.25
-"""Pixels within which a ray has arrived."""
+APPROACH, STEPS, REFINE = 16, 32, 3
+"""Steps through the air of a pixel, of each of its samples, and of the search between the last two."""
+EAGER = 1.2
+"""Share of the air below that a step takes: a step too far is found out by its crossing of the surface."""
 FAR = 30000.0
 """Metres at which the sea ends."""
 
 
 @shared
-def coarse(waves: Texels, lengths: Texels, x: Value, y: Value, octave: Value) -> tuple[Value, Value, Value]:
-    """Height and displacement of the two longest bands at a place of the resting sea, for a footprint's octave."""
+def height(quads: Texels, lengths: Texels, x: Value, y: Value, octave: Value) -> Value:
+    """Height of the three longer bands, of one level each, for a footprint's octave; the shortest changes the light."""
+    l0, l1, l2 = octave - lengths[0, 1], octave - lengths[1, 1], octave - lengths[2, 1]
     u, v = (x * COS_0 + y * SIN_0) / lengths[0, 0], (y * COS_0 - x * SIN_0) / lengths[0, 0]
-    a = read_surface(waves, 0, u, v, whole(detail(octave - lengths[0, 1])))
+    total = read_height(quads, 0, u, v, whole(detail(l0) + 0.5))
     u, v = (x * COS_1 + y * SIN_1) / lengths[1, 0], (y * COS_1 - x * SIN_1) / lengths[1, 0]
-    b = read_surface(waves, 1, u, v, whole(detail(octave - lengths[1, 1])))
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
-
-
-@shared
-def fine(waves: Texels, lengths: Texels, x: Value, y: Value, octave: Value) -> tuple[Value, Value, Value]:
-    """The same of three bands and between levels; the shortest band changes only the light."""
-    u, v = (x * COS_0 + y * SIN_0) / lengths[0, 0], (y * COS_0 - x * SIN_0) / lengths[0, 0]
-    a = read_surface_between(waves, 0, u, v, detail(octave - lengths[0, 1]))
-    u, v = (x * COS_1 + y * SIN_1) / lengths[1, 0], (y * COS_1 - x * SIN_1) / lengths[1, 0]
-    b = read_surface_between(waves, 1, u, v, detail(octave - lengths[1, 1]))
+    total = total + read_height(quads, 1, u, v, whole(detail(l1) + 0.5))
     u, v = (x * COS_2 + y * SIN_2) / lengths[2, 0], (y * COS_2 - x * SIN_2) / lengths[2, 0]
-    c = read_surface_between(waves, 2, u, v, detail(octave - lengths[2, 1]))
-    return a[0] + b[0] + c[0], a[1] + b[1] + c[1], a[2] + b[2] + c[2]
+    return total + read_height(quads, 2, u, v, whole(detail(l2) + 0.5))
 
 
 @shared
-def footprint(t: Value, dz: Value, pixel: Value) -> Value:
-    """Octaves above a metre of a ray's pixel on the sea at distance t: between its breadth and its length."""
-    return log2(at_least(t, 0.01) * pixel / sqrt(sqrt(dz * dz + 0.004)))
+def height_between(quads: Texels, lengths: Texels, x: Value, y: Value, octave: Value) -> Value:
+    """The same between levels."""
+    l0, l1, l2 = octave - lengths[0, 1], octave - lengths[1, 1], octave - lengths[2, 1]
+    u, v = (x * COS_0 + y * SIN_0) / lengths[0, 0], (y * COS_0 - x * SIN_0) / lengths[0, 0]
+    total = read_height_between(quads, 0, u, v, detail(l0))
+    u, v = (x * COS_1 + y * SIN_1) / lengths[1, 0], (y * COS_1 - x * SIN_1) / lengths[1, 0]
+    total = total + read_height_between(quads, 1, u, v, detail(l1))
+    u, v = (x * COS_2 + y * SIN_2) / lengths[2, 0], (y * COS_2 - x * SIN_2) / lengths[2, 0]
+    return total + read_height_between(quads, 2, u, v, detail(l2))
 
 
 @shared
-def within(x: Value, low: Value, high: Value) -> Value:
-    x = select(x < low, low, x)
-    return select(x > high, high, x)
+def length(t: Value, dz: Value, pixel: Value) -> Value:
+    """Metres of the resting sea along the ray that its pixel has at distance t: shorter waves hide nothing."""
+    return at_least(t, 0.01) * pixel / sqrt(dz * dz + 0.0004)
 
 
 @shared
-def span(z: Value, crest: Value, dz: Value) -> tuple[Value, Value]:
-    """Distances between which a ray from height z is within `crest` of the resting sea."""
+def breadth(t: Value, dz: Value, pixel: Value) -> Value:
+    """The same between its breadth and its length: gradients are averaged over it, as samples lie behind each other."""
+    return at_least(t, 0.01) * pixel / sqrt(sqrt(dz * dz + 0.0004))
+
+
+@shared
+def bounds(statistics: Texels, lengths: Texels, octave: Value) -> tuple[Value, Value]:
+    """Highest and lowest that the three longer bands reach together at a footprint's octave, or a wider one's."""
+    a = read_statistics(statistics, 0, detail(octave - lengths[0, 1]))
+    b = read_statistics(statistics, 1, detail(octave - lengths[1, 1]))
+    c = read_statistics(statistics, 2, detail(octave - lengths[2, 1]))
+    return a[2] + b[2] + c[2], a[3] + b[3] + c[3]
+
+
+@shared
+def span(statistics: Texels, lengths: Texels, z: Value, dz: Value, pixel: Value) -> tuple[Value, Value]:
+    """Distances between which a ray from height z may meet the sea."""
     steep = at_least(select(dz < 0.0, -dz, dz), 1e-7)
-    first = clamp((z - crest) / steep, 0.0, FAR)
-    last = clamp(select(dz < 0.0, z + crest, crest - z) / steep, 0.0, FAR)
-    return select(dz < 0.0, first, 0.0 * first), last
+    top, bottom = bounds(statistics, lengths, 0.0 * dz - 20.0)
+    first = select(dz < 0.0, clamp((z - top) / steep, 0.0, FAR), 0.0)
+    # What the eye sees from afar is averaged, and lower.
+    top, bottom = bounds(statistics, lengths, log2(length(first, dz, pixel)) - 0.5)
+    first = select(dz < 0.0, clamp((z - top) / steep, 0.0, FAR), 0.0)
+    last = clamp(select(dz < 0.0, z - bottom, top - z) / steep, 0.0, FAR)
+    return first, last
 
 
 @shared
-def approach(waves: Texels, lengths: Texels, s: Texels, z: Value, d: Any, pixel: Value, cone: float) -> Value:
+def approach(
+    quads: Texels, statistics: Texels, lengths: Texels, s: Texels, z: Value, d: Any, pixel: Value, cone: float
+) -> Value:
     """Distance along d, from height z over the origin, up to which all rays `cone` pixels around run through air."""
     dx, dy, dz = d
-    first, last = span(z, CREST * s[SIGMA], dz)
-    t, mx, my = first, 0.0 * first, 0.0 * first
+    first, last = span(statistics, lengths, z, dz, pixel)
+    t = first
     under = at_least(-dz, 0.0) + s[STEEP] * sqrt(1.0 - dz * dz)
-    going = last > 0.0
-    for _ in range(STEPS):
-        height, ahead, aside = coarse(waves, lengths, t * dx - mx, t * dy - my, footprint(t, dz, pixel))
-        mx, my = select(going, s[CHOPPY] * ahead, mx), select(going, s[CHOPPY] * aside, my)
-        gap = z + t * dz - height
+    going = first < last
+    for _ in range(APPROACH):
+        gap = z + t * dz - height(quads, lengths, t * dx, t * dy, log2(length(t, dz, pixel)))
         going = going & (gap > cone * pixel * t)
-        t = select(going, within(t + gap / under, first, last), t)
+        t = select(going, t + gap / under, t)
+        going = going & (t < last)
         if none(going):
             break
     return t
 
 
 @shared
-def meet(waves: Texels, lengths: Texels, s: Texels, z: Value, d: Any, pixel: Value, start: Value) -> tuple[Value, ...]:
-    """Distance to the water along d, displacement of the water there, and the distance where waves end."""
+def meet(
+    quads: Texels, statistics: Texels, lengths: Texels, s: Texels, z: Value, d: Any, pixel: Value, start: Value
+) -> tuple[Value, Value]:
+    """Distance to the water along d, and whether there is any."""
     dx, dy, dz = d
-    first, last = span(z, CREST * s[SIGMA], dz)
-    t = within(start, first, last)
-    mx, my = 0.0 * t, 0.0 * t
+    first, last = span(statistics, lengths, z, dz, pixel)
     under = at_least(-dz, 0.0) + s[STEEP] * sqrt(1.0 - dz * dz)
-    going = last > 0.0
+    near = select(start < first, first, start)
+    wide = length(near, dz, pixel)
+    above = z + near * dz - height(quads, lengths, near * dx, near * dy, log2(wide))
+    far, below = select(above > 0.0, last, near), 0.0 * near
+    going = (above > 0.0) & (near < last)
+    met = above <= 0.0
     for _ in range(STEPS):
-        height, ahead, aside = coarse(waves, lengths, t * dx - mx, t * dy - my, footprint(t, dz, pixel))
-        mx, my = select(going, s[CHOPPY] * ahead, mx), select(going, s[CHOPPY] * aside, my)
-        gap = z + t * dz - height
-        t = select(going, within(t + gap / under, first, last), t)
-        going = going & (gap * gap > NEAR * NEAR * pixel * pixel * t * t)
+        t = near + EAGER * above / under + wide
+        gap = z + t * dz - height(quads, lengths, t * dx, t * dy, log2(length(t, dz, pixel)))
+        crossed = going & (gap <= 0.0)
+        far, below, met = select(crossed, t, far), select(crossed, gap, below), met | crossed
+        going = going & (gap > 0.0)
+        near, above = select(going, t, near), select(going, gap, above)
+        wide = length(near, dz, pixel)
+        going = going & (t < last)
         if none(going):
             break
-    for _ in range(FINE):
-        height, mx, my = fine(waves, lengths, t * dx - mx, t * dy - my, footprint(t, dz, pixel))
-        mx, my = s[CHOPPY] * mx, s[CHOPPY] * my
-        t = within(t + (z + t * dz - height) / under, first, last)
-    return t, mx, my, last
+    above = at_least(above, 0.0)
+    t = near + (far - near) * (above / (above - below + 1e-9))
+    for _ in range(REFINE):
+        gap = z + t * dz - height_between(quads, lengths, t * dx, t * dy, log2(length(t, dz, pixel)))
+        over = gap > 0.0
+        near, above = select(over, t, near), select(over, gap, above)
+        far, below = select(over, far, t), select(over, below, gap)
+        t = near + (far - near) * (above / (above - below + 1e-9))
+    return t, met | (dz < 0.0)

@@ -3,9 +3,23 @@
 from typing import Any
 
 from .noise import LACE
-from .ops import Colour, Value, add, at_least, blend, clamp, mix, scale, shared, smoothstep, sqrt, whole
+from .ops import (
+    Colour,
+    Texels,
+    Value,
+    add,
+    at_least,
+    blend,
+    clamp,
+    log2,
+    mix,
+    none,
+    scale,
+    shared,
+    smoothstep,
+    sqrt,
+)
 from .scene import (
-    CHOPPY,
     DEEP,
     FOAM_ALL,
     FOAM_AT,
@@ -21,8 +35,9 @@ from .scene import (
     ZENITH,
 )
 from .sky import colour, gradient, sky
-from .surface import COS_0, COS_1, COS_2, COS_3, SIN_0, SIN_1, SIN_2, SIN_3, footprint
-from .texture import Texels, detail, read_between, read_slopes
+from .surface import COS_0, COS_1, COS_2, COS_3, SIN_0, SIN_1, SIN_2, SIN_3, breadth
+from .tables import FOLD, HEIGHT, LEAN_X, LEAN_Y, MOVE_X, MOVE_Y, PAST
+from .texture import detail, read_noise, read_statistics, read_waves
 
 PI = 3.141592653589793
 SUN_POWER = 0.7
@@ -33,32 +48,27 @@ BRIGHTEST = 5.0
 
 @shared
 def water(
-    waves: Any, lengths: Texels, variances: Texels, noise: Texels, s: Texels, d: Any, hit: Any, z: Value, pixel: Value
+    waves: Texels, statistics: Texels, lengths: Texels, noise: Texels, s: Texels, d: Any, t: Value, pixel: Value
 ) -> Colour:
-    """Light along -d from the point that surface.march found."""
+    """Light along -d from the point of the water at distance t."""
     dx, dy, dz = d
-    t, mx, my = hit
-    x, y = t * dx - mx, t * dy - my
-    wide = footprint(t, dz, pixel)
+    x, y = t * dx, t * dy
+    wide = log2(breadth(t, dz, pixel))
     l0, l1 = detail(wide - lengths[0, 1]), detail(wide - lengths[1, 1])
     l2, l3 = detail(wide - lengths[2, 1]), detail(wide - lengths[3, 1])
-    a = read_slopes(waves, 0, (x * COS_0 + y * SIN_0) / lengths[0, 0], (y * COS_0 - x * SIN_0) / lengths[0, 0], l0)
-    b = read_slopes(waves, 1, (x * COS_1 + y * SIN_1) / lengths[1, 0], (y * COS_1 - x * SIN_1) / lengths[1, 0], l1)
-    c = read_slopes(waves, 2, (x * COS_2 + y * SIN_2) / lengths[2, 0], (y * COS_2 - x * SIN_2) / lengths[2, 0], l2)
-    e = read_slopes(waves, 3, (x * COS_3 + y * SIN_3) / lengths[3, 0], (y * COS_3 - x * SIN_3) / lengths[3, 0], l3)
-    rough = s[MICRO] + read_variance(variances, 0, l0, 0) + read_variance(variances, 1, l1, 0)
-    rough = rough + read_variance(variances, 2, l2, 0) + read_variance(variances, 3, l3, 0)
-    unsure = read_variance(variances, 0, l0, 1) + read_variance(variances, 1, l1, 1)
-    unsure = s[CHOPPY] * sqrt(unsure + read_variance(variances, 2, l2, 1) + 1e-6)
-
-    choppy = s[CHOPPY]
-    sx, sy = a[0] + b[0] + c[0] + e[0], a[1] + b[1] + c[1] + e[1]
-    jxx = 1.0 + choppy * (a[2] + b[2] + c[2])
-    jyy = 1.0 + choppy * (a[3] + b[3] + c[3])
-    jxy = choppy * (a[4] + b[4] + c[4])
-    fold = jxx * jyy - jxy * jxy
-    flat = at_least(fold, 0.25)
-    nx, ny = -(sx * jyy - sy * jxy) / flat, -(sy * jxx - sx * jxy) / flat
+    a = read_waves(waves, 0, (x * COS_0 + y * SIN_0) / lengths[0, 0], (y * COS_0 - x * SIN_0) / lengths[0, 0], l0)
+    b = read_waves(waves, 1, (x * COS_1 + y * SIN_1) / lengths[1, 0], (y * COS_1 - x * SIN_1) / lengths[1, 0], l1)
+    c = read_waves(waves, 2, (x * COS_2 + y * SIN_2) / lengths[2, 0], (y * COS_2 - x * SIN_2) / lengths[2, 0], l2)
+    # The shortest waves and foam ride on the long ones: theirs is the place at which the water would rest.
+    x, y = x - (a[MOVE_X] + b[MOVE_X]), y - (a[MOVE_Y] + b[MOVE_Y])
+    e = read_waves(waves, 3, (x * COS_3 + y * SIN_3) / lengths[3, 0], (y * COS_3 - x * SIN_3) / lengths[3, 0], l3)
+    p0, p1 = read_statistics(statistics, 0, l0), read_statistics(statistics, 1, l1)
+    p2, p3 = read_statistics(statistics, 2, l2), read_statistics(statistics, 3, l3)
+    rough = s[MICRO] + p0[0] + p1[0] + p2[0] + p3[0]
+    unsure = sqrt(p0[1] + p1[1] + p2[1] + 1e-6)
+    fold = a[FOLD] * b[FOLD] * c[FOLD]
+    nx = -(a[LEAN_X] + b[LEAN_X] + c[LEAN_X] + e[LEAN_X])
+    ny = -(a[LEAN_Y] + b[LEAN_Y] + c[LEAN_Y] + e[LEAN_Y])
     # A facet that leans away further than the ray comes in is not seen: let it just be grazed.
     lean = (nx * dx + ny * dy + dz) / at_least(dx * dx + dy * dy, 1e-6)
     back = at_least(lean + 0.012, 0.0)
@@ -79,7 +89,7 @@ def water(
     glitter = sun_glitter(s, nx / nz, ny / nz, d, facing, rough)
 
     # Crests let light through, most where the sun stands behind them.
-    height = z + t * dz
+    height = a[HEIGHT] + b[HEIGHT] + c[HEIGHT]
     crest = clamp(0.5 + height / (3.2 * s[SIGMA]), 0.0, 1.4)
     against = at_least(dx * s[SUN_X] + dy * s[SUN_Y] + dz * s[SUN_Z], 0.0)
     tilt = clamp(0.5 - 0.9 * (nx * dx + ny * dy), 0.0, 1.5)
@@ -89,18 +99,11 @@ def water(
     below = add(colour(s, DEEP), scale(colour(s, SCATTER), through))
     light = add(blend(below, above, fresnel), glitter)
 
-    share = foam_share(noise, s, x, y, fold, choppy * (a[5] + b[5]), unsure, wide)
+    share = foam_share(noise, s, x, y, fold, a[PAST] + b[PAST], unsure, wide)
     lambert = at_least(nx * s[SUN_X] + ny * s[SUN_Y] + nz * s[SUN_Z], 0.0)
     white = add(scale(ambient, 1.05), scale(colour(s, LIGHT), 0.12 + 0.40 * lambert))
     light = blend(light, white, share)
     return hazed(s, light, dx, dy, t)
-
-
-@shared
-def read_variance(variances: Texels, tile: int, level: Value, which: int) -> Value:
-    """Variance of slope (0) or of stretch (1) that a tile's levels up to `level` have averaged away."""
-    fine = whole(level)
-    return mix(variances[tile, fine, which], variances[tile, fine + 1, which], level - fine)
 
 
 @shared
@@ -137,14 +140,16 @@ def foam_share(
     fresh = smoothstep(0.5 + (s[FOAM_AT] - fold) / (2.0 * spread))
     old = smoothstep(0.5 + (s[FOAM_AT] - 0.80 - wake) / 0.35) * 0.45
     share = clamp((0.85 * fresh + old) * s[FOAM_ALL], 0.0, 0.88)
+    if none(share > 0.0):
+        return share
     level = detail(wide + 5.39)
-    lace = 0.38 * read_between(noise, 0, x / 6.1, y / 6.1, level, LACE)
     u, v = (0.8 * x + 0.6 * y) / 2.1, (0.8 * y - 0.6 * x) / 2.1
-    lace = lace + 0.34 * read_between(noise, 0, u, v, detail(wide + 6.93), LACE)
+    lace = 0.38 * read_noise(noise, x / 6.1, y / 6.1, level)[LACE]
+    lace = lace + 0.34 * read_noise(noise, u, v, detail(wide + 6.93))[LACE]
     u, v = (0.28 * x - 0.96 * y) / 0.67, (0.28 * y + 0.96 * x) / 0.67
-    bubbles = read_between(noise, 0, u, v, detail(wide + 8.58), LACE)
+    bubbles = read_noise(noise, u, v, detail(wide + 8.58))[LACE]
     lace = lace + 0.28 * bubbles
-    cut = smoothstep((share * 1.15 - lace + 0.10) / 0.46)
+    cut = smoothstep((share * 1.15 - lace + 0.10) / 0.46) * clamp(6.0 * share, 0.0, 1.0)
     cut = cut * (0.30 + 0.70 * cut) * (1.0 - 0.45 * bubbles)
     return mix(cut, share * 0.70, smoothstep(level / 5.0))
 
