@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 Order = tuple[float, ...]
-"""Order of service: smaller ones first. A chunk's is (fair priority, index)."""
+"""Order of service: smaller ones first. A chunk's is (fair priority, index, moment at which its render was accepted)."""
 
 LAST: Order = (float("inf"),)
 RESERVED_SECONDS = 2.0  # that a place is kept for who has not come yet; beyond it a slow disk would hold up the device
@@ -25,6 +25,8 @@ class PriorityLock:
         self._reserved: dict[Order, float] = {}
         """Until when, by the monotonic clock."""
         self._busy = False
+        self._held: Order = LAST
+        """Order of the holder."""
 
     @contextmanager
     def reserved(self, order: Order) -> Iterator[None]:
@@ -48,7 +50,7 @@ class PriorityLock:
             bisect.insort(queue, ticket)
             self._wait(ticket)
             queue.remove(ticket)
-            self._busy = True
+            self._busy, self._held = True, order
         try:
             yield
         finally:
@@ -58,18 +60,19 @@ class PriorityLock:
                     self._reserved.pop(order, None)
                 self._condition.notify_all()
 
-    def yield_to_urgent(self) -> None:
-        """Let urgent callers in, and go on; called by the holder."""
+    def give_way(self) -> None:
+        """Let urgent callers in, and whoever is of a smaller order, and go on; called by the holder."""
         with self._condition:
-            if not self._urgent:
+            order = self._held
+            if not self._urgent and not (self._queue and self._queue[0][0] < order):
                 return
             self._busy = False
-            ticket = ((float("-inf"),), next(self._arrivals))  # before whoever waits: its holder has not released it
-            self._queue.insert(0, ticket)
+            ticket = (order, -1)  # before those of the same order: it has been the device's turn
+            bisect.insort(self._queue, ticket)
             self._condition.notify_all()
             self._condition.wait_for(lambda: not self._busy and (self._urgent or self._queue)[0] is ticket)
             self._queue.pop(0)
-            self._busy = True
+            self._busy, self._held = True, order
 
     def _wait(self, ticket: tuple[Order, int]) -> None:
         def may_go() -> bool:

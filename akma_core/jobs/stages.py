@@ -142,7 +142,8 @@ class Stages:
     def chunk(self, render_id: str, index: int) -> int:
         """Render one chunk unless it is in storage; returns how many of the render's chunks are missing then."""
         render, _ = self._render(render_id), self._job(render_id)  # a lost plan is made again before there is a place
-        order = float(render.base + index), render.created  # as the queue has it: fair, and a render's chunks in order
+        # As the queue has it: fair, a render's chunks in order; of two whose turn it is, the one that begins a video.
+        order = float(render.base + index), float(index), render.created
         with self._device.reserved(order):
             rendered, notes = self._chunk(render_id, index, order)
         event("chunk_rendered" if rendered else "chunk_found", render=render_id, chunk=index)
@@ -178,7 +179,7 @@ class Stages:
                 yield
 
         def between() -> None:
-            self._device.yield_to_urgent()
+            self._device.give_way()
             self.check(render_id)
 
         def on_frames(frames: int) -> None:

@@ -72,5 +72,5 @@ class Device(Protocol):
     def acquire(self, order: tuple[float, ...] = ..., *, last: bool = False) -> AbstractContextManager[None]:
         """Have the device to oneself; smaller orders first. `last`: the reserved place is given up with it."""
 
-    def yield_to_urgent(self) -> None:
-        """Let urgent callers in; called by the holder, between two batches."""
+    def give_way(self) -> None:
+        """Let in who goes first, urgent callers and smaller orders; called by the holder, between two batches."""

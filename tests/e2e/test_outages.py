@@ -20,7 +20,7 @@ from tests.support.serving import Service
 from tests.support.songs import write_song
 
 SECONDS = 180
-OUTAGES = {"refusing": 8.0, "hanging": 12.0, "frozen": 12.0, "locked": 35.0}
+OUTAGES = {"refusing": 8.0, "hanging": 8.0, "frozen": 6.0, "locked": 35.0}
 """Seconds of each. SQLite's writers wait for 30."""
 
 

@@ -21,7 +21,7 @@ from akma_core.render.trajectory import Trajectory
 from akma_core.settings import Noise, RenderSettings
 from runners.device import LOADED, Device, slug
 from runners.model_store import resolve
-from runners.priority_lock import PriorityLock
+from runners.priority_lock import LAST, Order, PriorityLock
 
 SECONDS = 20.0  # after which something hangs
 
@@ -34,11 +34,13 @@ class Crowd:
         self.order: list[str] = []
         self.threads: list[threading.Thread] = []
 
-    def come(self, name: str, *, urgent: bool = False, work: Callable[[], None] = lambda: None) -> None:
+    def come(
+        self, name: str, *, urgent: bool = False, work: Callable[[], None] = lambda: None, order: Order = LAST
+    ) -> None:
         """Returns when it waits."""
 
         def have() -> None:
-            with self.lock.acquire(urgent=urgent):
+            with self.lock.acquire(order, urgent=urgent):
                 self.order.append(name)
                 work()
 
@@ -82,13 +84,26 @@ def test_giving_way_lets_in_the_urgent_only_and_comes_back(trial: int) -> None:
     with crowd.lock.acquire():
         for name in ("a", "b", "c"):
             crowd.come(name)
-        crowd.lock.yield_to_urgent()
+        crowd.lock.give_way()
         crowd.order.append("batch 1")
         for name in ("u", "v")[: 1 + trial % 2]:
             crowd.come(name, urgent=True)
-        crowd.lock.yield_to_urgent()
+        crowd.lock.give_way()
         crowd.order.append("batch 2")
     assert crowd.end() == ["batch 1", *("u", "v")[: 1 + trial % 2], "batch 2", "a", "b", "c"]
+
+
+def test_giving_way_lets_in_those_before_it_and_nobody_behind() -> None:
+    """The first second of a new video does not wait for the end of another's chunk."""
+    crowd = Crowd()
+    with crowd.lock.acquire((2.0, 1)):
+        for name, order in (("later", (3.0, 1)), ("same", (2.0, 1)), ("first", (2.0, 0)), ("before", (1.0, 7))):
+            crowd.come(name, order=order)
+        crowd.lock.give_way()
+        crowd.order.append("batch 1")
+        crowd.lock.give_way()
+        crowd.order.append("batch 2")
+    assert crowd.end() == ["before", "first", "batch 1", "batch 2", "same", "later"]
 
 
 def test_one_that_fails_frees_the_device() -> None:
@@ -117,7 +132,7 @@ def test_everybody_gets_the_device_and_nobody_shares_it(callers: list[tuple[bool
             for _ in range(batches):
                 use()
                 if not urgent:
-                    lock.yield_to_urgent()
+                    lock.give_way()
         done.append(number)
 
     threads = [threading.Thread(target=call, args=(n, *caller), daemon=True) for n, caller in enumerate(callers)]
@@ -214,7 +229,7 @@ def test_stills_come_between_batches(device: Device, network: Path) -> None:
         thread = threading.Thread(target=lambda: found.extend(p.shape[0] for p in device.stills(wish, [0, 1])))
         thread.start()
         while thread.is_alive():
-            device.yield_to_urgent()
+            device.give_way()
             time.sleep(0.001)
     assert found == [64, 64]
 

@@ -2,7 +2,7 @@
 
 Before the first chunk a player's request for the playlist waits for it, since nothing else starts them both: hls.js
 takes a 404 for an answer and does not ask again, and neither it nor Safari begins with a playlist of nothing. Who
-waits longer than HOLD gets 503 with Retry-After, after which players ask again.
+waits longer than HOLD gets 503 with Retry-After. Chromium's own player never asks again, and is held for longer.
 """
 
 import asyncio
@@ -31,8 +31,10 @@ from akma_core.jobs.objects import DamagedError, RenderObjects
 from akma_core.media import hls
 from akma_core.storage.layout import chunk_name, sound_name
 
-HOLD = 15.0  # seconds that a request waits for the first chunk: hls.js waits 20, and asks again three times
-NATIVE = 3  # chunks that Chromium's own player wants to see before it plays
+# Seconds that a request waits for the first chunk. hls.js gives up after 20 and asks three times, but only twice where
+# it is answered with an error: its own limit is to come first.
+HOLD = 25.0
+NATIVE, NATIVE_HOLD = 3, 120.0  # chunks that Chromium's own player wants to see before it plays, and its seconds
 MAKERS = 2  # fragments that are made at a time, some 10 ms of a CPU each
 FRAGMENTS = 64 << 20  # bytes of them in memory
 FOLDER = "segments"  # relative to the playlist; what access.LINKED lets tokens open
@@ -56,7 +58,8 @@ async def get_playlist(
     token: Annotated[str, Query(max_length=200, description="of a signed link; the fragments inherit it")] = "",
 ) -> Response:
     """Watch it while it is rendered: an HLS playlist of the chunks that are finished, for Safari, hls.js, VLC, mpv."""
-    snapshot = await _begun(watcher, await snapshot_of(state, caller, render_id), _wanted(request))
+    wanted, hold = (NATIVE, NATIVE_HOLD) if _is_chromium(request) else (1, HOLD)
+    snapshot = await _begun(watcher, await snapshot_of(state, caller, render_id), wanted, hold)
     render, ready = snapshot.render, _ready(snapshot)
     if not ready and render.is_over:
         raise no_file(render, "stream")
@@ -106,16 +109,16 @@ async def get_fragment(
     return Response(data, media_type=hls.MIME_MEDIA, headers=FOREVER)
 
 
-def _wanted(request: Request) -> int:
-    """Chunks that the player wants in its first playlist: a media element of Chromium's, which says so, NATIVE."""
+def _is_chromium(request: Request) -> bool:
+    """True for a media element of Chromium's, which says that it is one."""
     native = request.headers.get("sec-fetch-dest") in ("video", "audio")
-    return NATIVE if native and "Chrome/" in request.headers.get("user-agent", "") else 1
+    return native and "Chrome/" in request.headers.get("user-agent", "")
 
 
-async def _begun(watcher: RenderWatcher, snapshot: RenderSnapshot, wanted: int) -> RenderSnapshot:
-    """The render once `wanted` chunks are there, or all it will ever have, or HOLD seconds are over."""
+async def _begun(watcher: RenderWatcher, snapshot: RenderSnapshot, wanted: int, hold: float) -> RenderSnapshot:
+    """The render once `wanted` chunks are there, or all it will ever have, or `hold` seconds are over."""
     with watcher.watching(snapshot.render.id), suppress(TimeoutError):
-        async with asyncio.timeout(HOLD):
+        async with asyncio.timeout(hold):
             while not (_ready(snapshot) >= wanted or snapshot.render.is_over or watcher.leaving):
                 await watcher.next()
                 snapshot = watcher.snapshot(snapshot.render.id, snapshot) or snapshot
