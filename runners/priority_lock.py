@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 Order = tuple[float, ...]
-"""Order of service: smaller ones first. A chunk's is (fair priority, index, moment at which its render was accepted)."""
+"""Order of service: smaller ones first. A chunk's is (fair priority, index, moment at which its render came)."""
 
 LAST: Order = (float("inf"),)
 RESERVED_SECONDS = 2.0  # that a place is kept for who has not come yet; beyond it a slow disk would hold up the device
