@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 import bentoml
+import uvicorn.config
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from akma_core import log, log_records
@@ -25,6 +26,8 @@ environment = read_environment()
 log.configure(environment.log, node=environment.node, process=process_name(bentoml.server_context.worker_index))
 log_records.take_over()
 api = create_app(environment)
+# BentoML lets uvicorn choose its protocol, by this name.
+uvicorn.config.HTTP_PROTOCOLS["auto"] = "akma_core.api.header_timeout:HeaderTimeoutProtocol"
 FOREVER = 366 * 86400.0  # seconds; BentoML's limit counts a slow upload as a slow answer
 
 

@@ -3,6 +3,7 @@
 import argparse
 import errno
 import os
+import re
 import socket
 import sys
 
@@ -45,7 +46,15 @@ def run(options: argparse.Namespace) -> None:
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     # A worker's threads begin before its network: see kernels.allocator.
     os.environ.setdefault("MALLOC_ARENA_MAX", "1")
-    arguments = ["bentoml", "serve", f"service:{target}", "--working-dir", str(SERVICE.parent)]
+    counts = environment.home / "metrics" / re.sub("[^0-9A-Za-z.]", "-", f"{options.host}-{options.port}")
+    arguments = [
+        "akma_core.cli.supervisor",
+        str(counts),
+        "serve",
+        f"service:{target}",
+        "--working-dir",
+        str(SERVICE.parent),
+    ]
     arguments += ["--host", options.host, "--port", str(options.port)]
     # A client that stalls does not hold the end up; one that asks again after a few seconds keeps its connection.
     arguments += ["--timeout-graceful-shutdown", "20", "--timeout-keep-alive", "75"]

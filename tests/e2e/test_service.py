@@ -193,6 +193,8 @@ def test_metrics_and_health(service: Service) -> None:
     assert float(values['akma_webhooks_total{outcome="again"}']) >= 1
     assert float(values['akma_free_disk_bytes{folder="storage"}']) > 1e6
     assert set(re.findall(r"^# TYPE (\w+)", text, re.M)) <= documented().keys()
+    own = service.home / "metrics" / f"127.0.0.1-{service.port}"  # another service's are elsewhere
+    assert list(own.glob("counter_*.db"))
     for path in ("/healthz", "/livez", "/readyz", "/v1/health"):
         assert httpx.get(service.url + path, timeout=10).status_code == 200
 
