@@ -3,7 +3,7 @@
     python -m scripts.train_hits clips FOLDER [--count 360] [--seconds 40] [--font FONT.sf2 ...] [--songs FOLDER]
         [--own-kits]
     python -m scripts.train_hits train FOLDER -o NETWORK.npz [--classes 7] [--steps 4000]
-        [--start hits-net.npz:sampled]
+        [--start SAMPLED.npz | hits-net.npz:sampled]
     python -m scripts.train_hits pack SAMPLED.npz MIXED.npz -o hits-net.npz
 
 `clips` renders songs with FluidSynth and sound fonts: MIDI files of --songs and random ones of its own; --own-kits
@@ -46,7 +46,7 @@ def train_network(options: argparse.Namespace) -> None:
     torch.manual_seed(options.seed)
     network = HitNetwork(options.classes)
     if options.start:
-        path, _, name = options.start.rpartition(":")
+        path, _, name = options.start.partition(":")
         network.start_from(read_weights(Path(path), name))
     material = [Clip.load(path) for path in sorted(options.folder.glob("*.npz"))]
 
@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--classes", type=int, choices=(len(CLASSES) - 1, len(CLASSES)), default=len(CLASSES))
     one.add_argument("--steps", type=int, default=4000)
     one.add_argument("--batch", type=int, default=SIZE, help="excerpts of a step")
-    one.add_argument("--start", metavar="FILE:NETWORK", help="weights to go on from")
+    one.add_argument("--start", metavar="FILE[:NETWORK]", help="weights to go on from, of train or pack")
     one.add_argument("--seed", type=int, default=0)
     one = commands.add_parser("pack")
     one.set_defaults(run=pack)

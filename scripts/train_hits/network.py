@@ -68,7 +68,7 @@ def inputs(bands: Tensor) -> Tensor:
 
 
 def read_weights(path: Path, network: str) -> dict[str, NDArray[np.floating]]:
-    """Weights of one network, such as "sampled", in a file as hits-net.npz."""
+    """Weights of one network, such as "sampled", in a file as hits-net.npz; "": of a file with one network."""
+    prefix = f"{network}." if network else ""
     with np.load(path, allow_pickle=False) as arrays:
-        names = [name for name in arrays.files if name.startswith(f"{network}.")]
-        return {name.removeprefix(f"{network}."): arrays[name] for name in names}
+        return {name.removeprefix(prefix): arrays[name] for name in arrays.files if name.startswith(prefix)}
