@@ -86,18 +86,19 @@ class Song:
         return np.concatenate([self._runner.pictures(part).numpy() for part in parts])
 
 
-def held(pictures: NDArray[np.uint8], fps: Fraction) -> NDArray[np.uint8]:
-    """The pictures as a render of this passage shows them: held where they flash too often, chunk by chunk."""
+def held(pictures: NDArray[np.uint8], fps: Fraction) -> tuple[NDArray[np.uint8], int]:
+    """The pictures as a render of this passage shows them, and how many of them the limit held."""
     planes = rgb_to_yuv420(torch.from_numpy(pictures)).numpy()
     grid = Grid.coarse(pictures.shape[2], pictures.shape[1])
-    out = []
+    out, count = [], 0
     for chunk in cut(0, chunk_borders(len(planes), fps, CHUNK_SECONDS)):
         hold = Hold(grid, float(fps), chunk.frames, limit=True)
         out.append(hold(planes[chunk.start : chunk.start + chunk.frames]))
+        count += hold.held
     frames = (VideoFrame.from_ndarray(frame, format="yuv420p") for frame in np.concatenate(out))
     for frame in (every := list(frames)):
         frame.colorspace, frame.color_range = Colorspace.ITU709, ColorRange.MPEG
-    return np.stack([frame.to_ndarray(format="rgb24") for frame in every])
+    return np.stack([frame.to_ndarray(format="rgb24") for frame in every]), count
 
 
 def starts(length: float, passages: int, seconds: float) -> list[float]:
@@ -122,7 +123,7 @@ def measured(tool: ModuleType, song: Song, start: float, options: argparse.Names
     """Figures of the tool and of the flash meter for one passage."""
     pictures, fps = song.pictures(start, options.seconds), float(song.plan.fps)
     if options.hold:
-        pictures = held(pictures, song.plan.fps)
+        pictures, _ = held(pictures, song.plan.fps)
     small = np.stack([tool.reduce(picture.astype(np.float32)) for picture in pictures])
     found = dict(tool.measure(tool.motion(small), fps, song.truth, start))
     truth = np.asarray(song.truth["hits"])

@@ -1,0 +1,74 @@
+"""The network as it is trained: what akma_core.audio.features.drums runs in numpy, in PyTorch."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from akma_core.audio.features.bands import BANDS, GAIN
+from akma_core.audio.features.drums import CLASSES, DILATIONS, LEVEL_CONTEXT
+
+WIDTH, CHANNELS = 5, 32
+LEVEL_STEP = 10  # frames between those that the mean level is taken of
+
+Weights = dict[str, NDArray[np.float16]]
+
+
+class HitNetwork(nn.Module):
+    """Three dilated convolutions over time and one of width 1: [batch, 2 BANDS, frames] -> logits of the classes."""
+
+    def __init__(self, classes: int = len(CLASSES)) -> None:
+        """`classes`: the first of CLASSES."""
+        super().__init__()
+        self.layers = nn.ModuleDict()
+        channels = 2 * BANDS
+        for name, dilation in DILATIONS.items():
+            pad = (WIDTH - 1) // 2 * dilation
+            self.layers[name] = nn.Conv1d(channels, CHANNELS, WIDTH, dilation=dilation, padding=pad)
+            channels = CHANNELS
+        self.layers["out"] = nn.Conv1d(channels, classes, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [batch, classes, frames]."""
+        for name in DILATIONS:
+            x = F.relu(self.layers[name](x))
+        logits: Tensor = self.layers["out"](x)
+        return logits
+
+    def weights(self) -> Weights:
+        """Its weights by the names of hits-net.npz, float16."""
+        return {name.removeprefix("layers."): value.half().numpy() for name, value in self.state_dict().items()}
+
+    def start_from(self, weights: dict[str, NDArray[np.floating]]) -> None:
+        """Take over a network of as many classes or fewer; a class that it lacks starts as kick and snare."""
+        with torch.no_grad():
+            for name, value in self.state_dict().items():
+                given = torch.from_numpy(weights[name.removeprefix("layers.")].astype(np.float32))
+                value[: len(given)] = given
+                if len(given) < len(value):
+                    value[len(given) :] = given[:2].mean(0)
+
+
+def inputs(bands: Tensor) -> Tensor:
+    """What the network is given of levelled bands [batch, frames, BANDS]: [batch, 2 BANDS, frames - 2 LEVEL_CONTEXT].
+
+    As `drum_probabilities` makes it: levels less their mean over LEVEL_CONTEXT frames on both sides, and growth.
+    """
+    levels = torch.log10(1 + GAIN * bands)
+    last = F.pad(levels, (0, 0, 1, 0))[:, :-1]
+    grown = F.relu(levels - F.max_pool1d(last, 3, 1, 1))
+    frames = levels.shape[1] - 2 * LEVEL_CONTEXT
+    coarse = levels[:, LEVEL_STEP // 2 :: LEVEL_STEP].transpose(1, 2)
+    mean = F.avg_pool1d(coarse, 2 * LEVEL_CONTEXT // LEVEL_STEP, 1).repeat_interleave(LEVEL_STEP, 2)[:, :, :frames]
+    inner = slice(LEVEL_CONTEXT, LEVEL_CONTEXT + frames)
+    return torch.cat([levels[:, inner].transpose(1, 2) - mean, grown[:, inner].transpose(1, 2)], 1)
+
+
+def read_weights(path: Path, network: str) -> dict[str, NDArray[np.floating]]:
+    """Weights of one network, such as "sampled", in a file as hits-net.npz; "": of a file with one network."""
+    prefix = f"{network}." if network else ""
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name.removeprefix(prefix): arrays[name] for name in arrays.files if name.startswith(prefix)}
