@@ -92,7 +92,7 @@ class Submission:
         older = await to_thread.run_sync(self._database.keyed, owner, key)
         if older and older.fingerprint == fingerprint:
             return older, False
-        await to_thread.run_sync(self._check_device, settings.device)
+        await to_thread.run_sync(self._check_devices, settings)
         facts = await self.inspect(song, settings, owner)
         render_id = new_id()
         audio = song.key or f"renders/{render_id}/audio{song.path.suffix}"
@@ -128,12 +128,15 @@ class Submission:
             await self._discard(render_id)
         return accepted, accepted.id == render_id
 
-    def _check_device(self, wish: str) -> None:
-        """RequestError where workers are there, and none has the device that is wished for."""
+    def _check_devices(self, settings: RenderSettings) -> None:
+        """RequestError where workers are there, and none has the device or the encoder that is wished for."""
         kinds = {"cpu" if row["profile"] == "cpu" else "cuda" for row in self._database.workers()}
-        if wish != "auto" and kinds and wish not in kinds:
-            message = f"device: this service has no {wish} now: leave it at auto"
+        if kinds and settings.device not in {"auto", *kinds}:
+            message = f"device: this service has no {settings.device} now: leave it at auto"
             raise RequestError(message, code="bad_setting", field="device")
+        if kinds == {"cpu"} and settings.encoder == "nvenc":
+            message = "encoder: this service has no GPU now, and nvenc is a GPU's: leave it at auto"
+            raise RequestError(message, code="bad_setting", field="encoder")
 
     async def inspect(self, song: Song, settings: RenderSettings, owner: str) -> RenderEstimate:
         """Estimate a render of `song` of `owner`; RequestError where there can be none."""

@@ -209,8 +209,10 @@ def test_names_are_never_paths(door: Door, field: str, name: str, tmp_path: Path
 
 def test_a_device_that_no_worker_has_is_refused(door: Door) -> None:
     assert door.submit(device="cuda")[1]  # nobody knows yet
+    assert door.submit(encoder="nvenc")[1]
     door.database.beat("w-0", "1", "cpu", "CPU", 0)
     assert refusal(door.submit, device="cuda").field == "device"
+    assert refusal(door.submit, encoder="nvenc").field == "encoder"
     assert door.submit(device="cpu")[1]
     door.database.beat("w-1", "1", "nvidia-l4", "NVIDIA L4", 0)
     assert door.submit(device="cuda")[1]
