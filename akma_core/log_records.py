@@ -23,6 +23,8 @@ class LineHandler(logging.Handler):
         except Exception:  # a library's mistake in a format costs its values, not the line
             message = str(record.msg)
         trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else None
+        if message.startswith("Traceback"):  # uvicorn's way to say why it does not start: the last line says it
+            message, trace = message.rstrip().rpartition("\n")[2], message
         _write(record.name, record.levelname.lower(), message, trace)
 
 

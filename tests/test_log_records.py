@@ -19,6 +19,7 @@ init_logger()
 dbos_logger.warning("of DBOS")
 logging.getLogger("late").error("of %d", 7)
 logging.getLogger("late").warning("of %d", "no number")
+logging.getLogger("server").error("Traceback (most recent call last):\\n" + "  far\\n" * 900 + "KeyError: 'why'\\n")
 warnings.warn("old ways", UserWarning)
 try:
     raise ValueError("by hand")
@@ -51,7 +52,8 @@ def test_json_has_logger_message_and_trace() -> None:
         ("warning", "dbos", "of DBOS"),
         ("error", "late", "of 7"),
         ("warning", "late", "of %d"),
-        ("warning", "py.warnings", "<string>:15: UserWar"),
+        ("error", "server", "KeyError: 'why'"),
+        ("warning", "py.warnings", "<string>:16: UserWar"),
         ("error", "late", "it broke"),
         ("error", "python", "ZeroDivisionError in"),
         ("error", "python", "KeyError('in a destr"),
@@ -60,6 +62,7 @@ def test_json_has_logger_message_and_trace() -> None:
     assert len(found[0]["message"]) == 2000
     traces = [line["trace"].rstrip().rpartition("\n")[2] for line in found if "trace" in line]
     assert traces == [
+        "KeyError: 'why'",
         "ValueError: by hand",
         "ZeroDivisionError: division by zero",
         "KeyError: 'in a destructor'",
