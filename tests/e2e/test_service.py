@@ -187,7 +187,7 @@ def test_metrics_and_health(service: Service) -> None:
     assert float(values["akma_frames_rendered_total"]) >= 90
     assert float(values['akma_workers{profile="cpu"}']) == 1
     assert not [name for name in values if "/v1/renders/0" in name], "a series for each render"
-    assert float(values['akma_renders_ended_total{status="cancelled"}']) == 1
+    assert float(values['akma_renders_ended_total{status="cancelled"}']) == 2
     assert float(values['akma_renders_ended_total{status="done"}']) >= 2
     assert float(values['akma_job_tries_total{job="chunk",outcome="done"}']) >= 2
     assert float(values['akma_webhooks_total{outcome="again"}']) >= 1
