@@ -10,8 +10,6 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from . import ops
 from .lanes import FLOAT, LANES, WORD, Flags, define, flags, floats, native, spread, wholes
 
-_FOUR, _EIGHT = ir.VectorType(FLOAT, 4), ir.VectorType(FLOAT, 8)
-
 
 def _below(builder: Any, x: Any) -> Any:
     return builder.fptosi(native("floor")(builder, x), wholes.vector)
@@ -78,43 +76,27 @@ def _texel(builder: Any, array: Any, tile: Any, kind: Any) -> Any:
     return load
 
 
+def _shuffled(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(WORD, 8), order))
+
+
 def _transposed(context: Any, builder: Any, texels: list[Any], channels: int) -> Any:
     """Eight texels with a channel a lane -> for each channel, eight lanes."""
     rows = texels
-    while len(rows) > channels:  # two texels of four channels in one vector: lanes 0..3 and 4..7
-        half = len(rows) // 2
-        rows = [
-            builder.shuffle_vector(rows[k], rows[k + half], ir.Constant(ir.VectorType(WORD, 8), list(range(8))))
-            for k in range(half)
-        ]
-    # Rows k and k + n / 2 are woven together, element by element, as often as rows halve. Two halves of a register
-    # are woven each by itself: that is what AVX does in one instruction.
-    count = len(rows)
-
-    def woven(a: Any, b: Any, upper: bool) -> Any:
-        start = 2 if upper else 0
-        mask = [base + start + lane + 8 * other for base in (0, 4) for lane in (0, 1) for other in (0, 1)]
-        return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(WORD, 8), mask))
-
-    def paired(a: Any, b: Any, upper: bool) -> Any:
-        start = 2 if upper else 0
-        mask = [base + start + lane + 8 * other for base in (0, 4) for other in (0, 1) for lane in (0, 1)]
-        return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(WORD, 8), mask))
-
+    if channels == 4:  # texels k and k + 4 in one vector
+        rows = [_shuffled(builder, texels[k], texels[k + 4], list(range(8))) for k in range(4)]
+    # Two halves of a register are woven each by itself: that is what AVX does in one instruction.
+    singles = [0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15]
+    pairs = [0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15]
     columns = []
-    for first in range(0, count, 4):
+    for first in range(0, len(rows), 4):
         a, b, c, d = rows[first : first + 4]
-        ab, cd = woven(a, b, False), woven(c, d, False)
-        columns += [paired(ab, cd, False), paired(ab, cd, True)]
-        ab, cd = woven(a, b, True), woven(c, d, True)
-        columns += [paired(ab, cd, False), paired(ab, cd, True)]
-    if count == 8:
-        low, high = [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]
-        columns = [
-            builder.shuffle_vector(columns[k % 4], columns[4 + k % 4], ir.Constant(ir.VectorType(WORD, 8), mask))
-            for mask in (low, high)
-            for k in range(4)
-        ]
+        for single in singles:
+            ab, cd = _shuffled(builder, a, b, single), _shuffled(builder, c, d, single)
+            columns += [_shuffled(builder, ab, cd, pair) for pair in pairs]
+    if channels == 8:
+        halves = [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]
+        columns = [_shuffled(builder, columns[k], columns[4 + k], half) for half in halves for k in range(4)]
     return context.make_tuple(builder, types.UniTuple(floats, channels), columns)
 
 
