@@ -47,18 +47,13 @@ def run(options: argparse.Namespace) -> None:
     # A worker's threads begin before its network: see kernels.allocator.
     os.environ.setdefault("MALLOC_ARENA_MAX", "1")
     counts = environment.home / "metrics" / re.sub("[^0-9A-Za-z.]", "-", f"{options.host}-{options.port}")
-    arguments = [
-        "akma_core.cli.supervisor",
-        str(counts),
-        "serve",
-        f"service:{target}",
-        "--working-dir",
-        str(SERVICE.parent),
-    ]
+    # -P: its neighbours are not to be found under the names of other packages.
+    arguments = ["-P", str(SERVICE.parent / "runners" / "supervisor.py"), str(counts), "serve", f"service:{target}"]
+    arguments += ["--working-dir", str(SERVICE.parent)]
     arguments += ["--host", options.host, "--port", str(options.port)]
     # A client that stalls does not hold the end up; one that asks again after a few seconds keeps its connection.
     arguments += ["--timeout-graceful-shutdown", "20", "--timeout-keep-alive", "75"]
-    os.execv(sys.executable, [sys.executable, "-m", *arguments])
+    os.execv(sys.executable, [sys.executable, *arguments])
 
 
 def check_port(host: str, port: int) -> None:

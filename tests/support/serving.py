@@ -143,7 +143,7 @@ class Service:
 def _kind(line: str) -> str:
     if "_bentoml_impl.worker.service" in line:
         return "worker" if "--service-name akma-worker" in line else "api"
-    return "supervisor" if "akma_core.cli" in line else "other"
+    return "supervisor" if "akma_core.cli" in line or "supervisor.py" in line else "other"
 
 
 @contextmanager

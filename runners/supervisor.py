@@ -1,6 +1,6 @@
 """Supervisor of a service's processes: `bentoml serve`, with what they count in a folder of this service's own.
 
-    python -m akma_core.cli.supervisor FOLDER serve ...
+    python -P runners/supervisor.py FOLDER serve ...
 
 BentoML keeps the counts of all services of a user in one folder, and empties that at the start of each.
 """
