@@ -19,7 +19,7 @@ UP = "1 where the database answers, 0 where it does not."
 
 @dataclass(frozen=True)
 class NodeFigures:
-    """What a node's API says of itself."""
+    """Figures that a node's API gives of itself."""
 
     readers_queue: int
     """songs that wait for a reader"""

@@ -22,7 +22,7 @@ class LineHandler(logging.Handler):
             message = record.getMessage()
         except Exception:  # a library's mistake in a format costs its values, not the line
             message = str(record.msg)
-        trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else None
+        trace = _told(record.exc_info[1]) if record.exc_info else None
         if message.startswith("Traceback"):  # uvicorn's way to say why it does not start: the last line says it
             message, trace = message.rstrip().rpartition("\n")[2], message
         _write(record.name, record.levelname.lower(), message, trace)
@@ -51,21 +51,22 @@ def _write(logger: str, level: str, message: str, trace: str | None) -> None:
     log.write(logger, level, message[:MAX_MESSAGE], trace=trace[-MAX_TRACE:] if trace else None)
 
 
-def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _told(error: BaseException | None) -> str | None:
+    """The traceback of an error, as Python prints it."""
+    return "".join(traceback.format_exception(error)) if error else None
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
     if not issubclass(kind, KeyboardInterrupt):
-        told = "".join(traceback.format_exception(kind, error, trace))
-        _write("python", "critical", f"{kind.__name__}: {error}", told)
+        _write("python", "critical", f"{kind.__name__}: {error}", _told(error))
 
 
 def _in_thread(raised: threading.ExceptHookArgs) -> None:
     if raised.exc_type is not SystemExit:
-        told = "".join(traceback.format_exception(raised.exc_type, raised.exc_value, raised.exc_traceback))
         name = raised.thread.name if raised.thread else "?"
-        _write("python", "error", f"{raised.exc_type.__name__} in thread {name}: {raised.exc_value}", told)
+        message = f"{raised.exc_type.__name__} in thread {name}: {raised.exc_value}"
+        _write("python", "error", message, _told(raised.exc_value))
 
 
 def _unraisable(raised: "sys.UnraisableHookArgs") -> None:
-    message = f"{raised.exc_value!r} ignored in {raised.object!r}"
-    _write(
-        "python", "error", message, "".join(traceback.format_exception(raised.exc_value)) if raised.exc_value else None
-    )
+    _write("python", "error", f"{raised.exc_value!r} ignored in {raised.object!r}", _told(raised.exc_value))

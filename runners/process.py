@@ -32,7 +32,7 @@ def device_count(wish: str) -> int:
 
 
 def process_name(index: int | None) -> str:
-    """What log lines call this process of `bentoml serve`, whose number among its like is `index`, from 1."""
+    """Name, for log lines, of this process of `bentoml serve`, whose number among its like is `index`, from 1."""
     if index is None:
         return "supervisor"
     return f"worker-{index - 1}" if "akma-worker" in sys.argv else "api"

@@ -167,16 +167,17 @@ class Renders(Engine):
         """Get the progress of each of them; renders without chunks yet are at 0."""
         wanted = list(ids)
         with self._read() as connection:
-            sums = connection.execute(FAR, {"ids": wanted, "recent": self.now() - FRESH})
+            heard = ALIVE.where(workers.c.seen > self._now() - FRESH).exists()
+            now, alive = connection.execute(sa.select(self._now(), heard)).one()
+            sums = connection.execute(FAR, {"ids": wanted, "recent": now - FRESH})
             far = {row[0]: (int(row[1]), float(row[2]), int(row[3])) for row in sums}
             begun = far.keys() >= set(wanted)  # what has chunks is not in the queue
-            alive = connection.execute(ALIVE.where(workers.c.seen > self._now() - FRESH)).first() is not None
             places = {} if begun else {row[0]: place for place, row in enumerate(connection.execute(QUEUE))}
         found = {}
         for key in wanted:
             done, speed, prefix = far.get(key, (0, 0.0, 0))
             found[key] = Progress(
-                frames_done=done, rate=speed, segments=prefix, position=places.get(key), has_device=alive
+                frames_done=done, rate=speed, segments=prefix, position=places.get(key), has_device=bool(alive)
             )
         return found
 

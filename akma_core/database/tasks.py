@@ -122,40 +122,47 @@ class WorkerTasks(Engine):
         """Get what is kept under `key`: `value` unless somebody was faster."""
         with self._write() as connection:
             self._serialize(connection)
-            known = connection.execute(sa.select(facts.c.value).where(facts.c.key == key)).scalar()
+            known = _known(connection, key)
             if known is None:
-                connection.execute(sa.insert(facts).values(key=key, value=value))
-        return value if known is None else str(known)
+                _replace(connection, key, value)
+        return value if known is None else known
 
     def kept(self, key: str) -> str | None:
         """Get what is kept under `key`, if anything is."""
         with self._read() as connection:
-            return connection.execute(sa.select(facts.c.value).where(facts.c.key == key)).scalar()
+            return _known(connection, key)
 
     def keep(self, key: str, value: str) -> None:
         """Keep `value` under `key`, in place of what is there."""
         with self._write() as connection:
             self._serialize(connection)
-            connection.execute(sa.delete(facts).where(facts.c.key == key))
-            connection.execute(sa.insert(facts).values(key=key, value=value))
+            _replace(connection, key, value)
 
     def count(self, key: str) -> int:
         """Count this call and return how often it was made with `key`."""
         with self._write() as connection:
             self._serialize(connection)
-            known = connection.execute(sa.select(facts.c.value).where(facts.c.key == key)).scalar()
-            connection.execute(sa.delete(facts).where(facts.c.key == key))
-            connection.execute(sa.insert(facts).values(key=key, value=str(int(known or 0) + 1)))
-        return int(known or 0) + 1
+            number = int(_known(connection, key) or 0) + 1
+            _replace(connection, key, str(number))
+        return number
 
     def due(self, key: str, every: float) -> bool:
         """True for one of all that ask, once in `every` seconds."""
         with self._write() as connection:
             self._serialize(connection)
             now = float(connection.execute(sa.select(self._now())).scalar_one())
-            last = connection.execute(sa.select(facts.c.value).where(facts.c.key == key)).scalar()
+            last = _known(connection, key)
             if last is not None and 0 <= now - float(last) < every:
                 return False
-            connection.execute(sa.delete(facts).where(facts.c.key == key))
-            connection.execute(sa.insert(facts).values(key=key, value=str(now)))
+            _replace(connection, key, str(now))
         return True
+
+
+def _known(connection: sa.Connection, key: str) -> str | None:
+    """The value of a fact; None where there is none."""
+    return connection.execute(sa.select(facts.c.value).where(facts.c.key == key)).scalar()
+
+
+def _replace(connection: sa.Connection, key: str, value: str) -> None:
+    connection.execute(sa.delete(facts).where(facts.c.key == key))
+    connection.execute(sa.insert(facts).values(key=key, value=value))

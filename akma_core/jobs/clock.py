@@ -51,15 +51,8 @@ class CleanUpClock:
     def _pause(self, now: float, running: float) -> float:
         """Seconds without removal that are left, kept where other processes and the next ones find them."""
         before, pause = json.loads(self._database.kept(FACT) or "[null, 0]")
-        passed = 0.0
-        if self._last is not None:
-            passed = running - self._last[1]
-            jump, wanted = now - self._last[0] - passed, LONG_PAUSE
-        elif before is None:
-            jump, wanted = 0.0, 0.0
-        else:
-            jump = now - before
-            jump, wanted = (0.0, 0.0) if 0 <= jump <= OFF else (jump, PAUSE if jump > 0 else LONG_PAUSE)
+        passed = running - self._last[1] if self._last else 0.0
+        jump, wanted = self._jump(now, passed, before)
         if abs(jump) > AGREE:
             event("clock_jumped", "error", seconds=round(jump), no_removal_for=wanted)
             pause = max(pause, wanted)
@@ -68,3 +61,14 @@ class CleanUpClock:
             pause = max(0.0, pause - max(0.0, min(passed, now - before)))
         self._database.keep(FACT, json.dumps([now, pause]))
         return float(pause)
+
+    def _jump(self, now: float, passed: float, before: float | None) -> tuple[float, float]:
+        """Seconds that the clock has jumped, and for how long nothing is to be removed if those are too many.
+
+        passed: seconds of running since this process's last look; before: the time that the last clean-up saw.
+        """
+        if self._last:
+            return now - self._last[0] - passed, LONG_PAUSE
+        if before is None or 0 <= now - before <= OFF:
+            return 0.0, 0.0
+        return now - before, PAUSE if now > before else LONG_PAUSE

@@ -104,7 +104,7 @@ class Stages:
         begun = self._database.start(
             render_id,
             [chunk.frames for chunk in plan.chunks()],
-            started=render.started or time.time(),
+            started=render.started or self._database.now(),
             width=plan.width,
             height=plan.height,
             frames=plan.frames,

@@ -57,7 +57,7 @@ def bands(sound: NDArray[np.float64]) -> Floats:
 
 
 def labels(song: Song, frames: int) -> Floats:
-    """What is struck in each frame, [frames, 7]: 1 in a stroke's own frame, BESIDE in those next to it."""
+    """Labels of frames by what is struck in them, [frames, 7]: 1 in a stroke's own, BESIDE in those next to it."""
     out = np.zeros((frames, len(CLASSES)), np.float32)
     for note in song.notes:
         names = [note.drum] if note.drum else [] if note.channel == DRUM_CHANNEL else ["note"]

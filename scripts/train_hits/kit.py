@@ -69,25 +69,25 @@ class Kit:
             click = round(0.03 * RATE)
             noise = self._noise(click, rng.uniform(500, 3000), rng.uniform(4000, 12_000))
             sound[:click] += rng.uniform(0.03, 0.3) * noise * _fall(click, rng.uniform(0.002, 0.01))
-        return _unit(np.tanh(sound * rng.uniform(1, 5)) if rng.random() < 0.3 else sound)
+        return unit(np.tanh(sound * rng.uniform(1, 5)) if rng.random() < 0.3 else sound)
 
     def _snare(self) -> Floats:
         rng = self._rng
         decay, tone = rng.uniform(0.03, 0.18), rng.uniform(140, 330)
         n = round(6 * decay * RATE)
-        rattle = _unit(self._noise(n, rng.uniform(300, 2500), rng.uniform(5000, 16_000))) * _fall(n, decay)
+        rattle = unit(self._noise(n, rng.uniform(300, 2500), rng.uniform(5000, 16_000))) * _fall(n, decay)
         kind = rng.choice(["snare", "snare", "clap", "rim", "fm"])
         if kind == "snare":
             body = self._sweep(n, tone * rng.uniform(1, 2), tone, 0.02) * _fall(n, rng.uniform(0.02, 0.12))
-            return _unit(rattle + rng.uniform(0.1, 1.2) * body)
+            return unit(rattle + rng.uniform(0.1, 1.2) * body)
         if kind == "clap":
             return self._clap(n, decay)
         if kind == "rim":
             n = round(0.1 * RATE)
             stick = self._sweep(n, rng.uniform(400, 1800), rng.uniform(350, 1700), 0.01)
             noise = self._noise(n, 1000, 9000) * _fall(n, 0.004)
-            return _unit(stick * _fall(n, rng.uniform(0.006, 0.03)) + 0.3 * noise)
-        return _unit(
+            return unit(stick * _fall(n, rng.uniform(0.006, 0.03)) + 0.3 * noise)
+        return unit(
             self._sweep(n, 2 * tone, tone, 0.03, rng.uniform(2, 30), rng.uniform(1.3, 7.7)) * _fall(n, decay)
             + 0.4 * rattle
         )
@@ -96,9 +96,9 @@ class Kit:
         rng, sound = self._rng, np.zeros(n + round(0.05 * RATE))
         for hand in range(int(rng.integers(2, 5))):
             at = round(hand * rng.uniform(0.006, 0.012) * RATE)
-            noise = _unit(self._noise(n, rng.uniform(600, 1000), rng.uniform(3000, 9000)))
+            noise = unit(self._noise(n, rng.uniform(600, 1000), rng.uniform(3000, 9000)))
             sound[at : at + n] += noise * _fall(n, 0.008 if hand < 2 else decay)
-        return _unit(sound)
+        return unit(sound)
 
     def _hat(self, decay: float) -> Floats:
         n = round((6 * decay + 0.01) * RATE)
@@ -106,26 +106,26 @@ class Kit:
         if self._metal:
             phase = 2 * np.pi * np.arange(n) / RATE * (METAL * self._rng.uniform(2, 5))[:, None]
             high = butter(2, self._low, "high", fs=RATE, output="sos")
-            sound = 0.3 * _unit(sound) + _unit(np.asarray(sosfilt(high, np.sign(np.sin(phase)).sum(0)), np.float64))
-        return _unit(sound * _fall(n, decay))
+            sound = 0.3 * unit(sound) + unit(np.asarray(sosfilt(high, np.sign(np.sin(phase)).sum(0)), np.float64))
+        return unit(sound * _fall(n, decay))
 
     def _tom(self, tone: float) -> Floats:
         rng, decay = self._rng, self._rng.uniform(0.08, 0.25)
         n, fm = round(5 * decay * RATE), rng.uniform(0, 2) if rng.random() < 0.5 else 0.0
         body = self._sweep(n, tone * rng.uniform(1.1, 2), tone, rng.uniform(0.02, 0.08), fm, 1.4) * _fall(n, decay)
-        return _unit(body + rng.uniform(0, 0.25) * _unit(self._noise(n, 300, 6000)) * _fall(n, 0.02))
+        return unit(body + rng.uniform(0, 0.25) * unit(self._noise(n, 300, 6000)) * _fall(n, 0.02))
 
     def _cymbal(self) -> Floats:
         decay = self._rng.uniform(0.3, 1.2)
         n = round(3 * decay * RATE)
         noise = self._noise(n, self._rng.uniform(1500, 5000), 18_000)
-        return _unit(noise * _fall(n, decay, self._rng.uniform(0, 0.004)))
+        return unit(noise * _fall(n, decay, self._rng.uniform(0, 0.004)))
 
     def _small(self) -> Floats:
         rng, decay, tone = self._rng, self._rng.uniform(0.01, 0.08), self._rng.uniform(300, 3000)
         n = round(6 * decay * RATE)
         body = self._sweep(n, 1.1 * tone, tone, 0.02, rng.uniform(0, 3), rng.uniform(1, 4))
-        return _unit((body + rng.uniform(0, 1) * self._noise(n, tone, min(3 * tone, 15_000))) * _fall(n, decay))
+        return unit((body + rng.uniform(0, 1) * self._noise(n, tone, min(3 * tone, 15_000))) * _fall(n, decay))
 
     def _noise(self, n: int, low: float, high: float) -> Floats:
         band = butter(2, [low, high], "band", fs=RATE, output="sos")
@@ -146,6 +146,6 @@ def _fall(n: int, decay: float, attack: float = 0.0) -> Floats:
     return fall * np.minimum(1, t / attack) if attack > 0 else fall
 
 
-def _unit(sound: Floats) -> Floats:
+def unit(sound: Floats) -> Floats:
     """The sound with its largest sample at 1."""
-    return sound / max(1e-9, float(np.abs(sound).max()))
+    return sound / max(1e-9, float(np.abs(sound).max(initial=0.0)))

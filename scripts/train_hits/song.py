@@ -1,6 +1,6 @@
 """Songs as notes, and which of their strokes are which drum."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 DRUM_CHANNEL = 9
 DRUMS = {
@@ -57,9 +57,11 @@ class Song:
     def cut(self, start: float, seconds: float) -> "Song":
         """The notes that begin within `seconds` from `start`, counted from there; changes before it come at 0."""
         notes = [note for note in self.notes if start <= note.time < start + seconds]
-        moved = tuple(Note(n.time - start, n.length, n.channel, n.key, n.velocity) for n in notes)
         changes = (each for each in self.changes if each.time < start + seconds)
-        return Song(moved, tuple(Change(max(0.0, each.time - start), each.message) for each in changes))
+        return Song(
+            tuple(replace(note, time=note.time - start) for note in notes),
+            tuple(replace(change, time=max(0.0, change.time - start)) for change in changes),
+        )
 
     def without_drums(self) -> "Song":
         """The pitched notes."""

@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from .kit import RATE, Kit
+from .kit import RATE, Kit, unit
 from .midi import write_midi
 from .song import DRUM_CHANNEL, Note, Song
 
@@ -31,12 +31,8 @@ def render(song: Song, seconds: float, rng: np.random.Generator, font: Path | No
     sound = _tones(pitched, seconds, rng) if font is None else _fluidsynth(pitched, seconds, font)
     if own_kit:
         drums = Kit(rng).play(song, seconds)
-        sound = _unit(sound) * rng.uniform(0.3, 1) + _unit(drums)
-    return _unit(sound)
-
-
-def _unit(sound: Floats) -> Floats:
-    return sound / max(1e-9, float(np.abs(sound).max(initial=0.0)))
+        sound = unit(sound) * rng.uniform(0.3, 1) + unit(drums)
+    return unit(sound)
 
 
 def _fluidsynth(song: Song, seconds: float, font: Path) -> Floats:

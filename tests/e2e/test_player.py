@@ -19,7 +19,7 @@ OPEN = """([kind, url]) => {
     const video = document.createElement('video');
     video.muted = true;
     document.body.replaceChildren(video);
-    const seen = { began: performance.now(), first: null, ended: false, errors: [], duration: 0 };
+    const seen = { began: performance.now(), first: null, ended: false, errors: [], time: 0 };
     window.seen = seen;
     video.requestVideoFrameCallback(() => { seen.first = performance.now() - seen.began; });
     video.addEventListener('ended', () => { seen.ended = true; });

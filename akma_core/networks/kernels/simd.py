@@ -46,15 +46,17 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(manager, kind, _VECTOR)
 
 
-def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+def pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    """The address of array[index], its last axis counted flat; emitted."""
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(data, [index])
 
 
-def _spread(builder: Any, scalar: Any) -> Any:
-    single = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return builder.shuffle_vector(single, ir.Constant(_VECTOR, ir.Undefined), zeros)
+def in_lanes(builder: Any, scalar: Any, count: int = LANES) -> Any:
+    """A scalar in each of `count` lanes; emitted."""
+    undefined = ir.Constant(ir.VectorType(scalar.type, count), ir.Undefined)
+    single = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(ir.IntType(32), count), [0] * count))
 
 
 @intrinsic
@@ -62,7 +64,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
     """array[index : index + 16] of a contiguous float32 array, its last axis counted flat; not checked."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        at = _pointer(context, builder, signature.args[0], *arguments)
+        at = pointer(context, builder, signature.args[0], *arguments)
         return builder.load(builder.bitcast(at, _VECTOR.as_pointer()), align=4)
 
     return vector_type(array, types.intp), generate
@@ -73,7 +75,7 @@ def spread(typing: Any, array: Any, index: Any) -> Any:
     """array[index] in every lane, as `load`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _spread(builder, builder.load(_pointer(context, builder, signature.args[0], *arguments)))
+        return in_lanes(builder, builder.load(pointer(context, builder, signature.args[0], *arguments)))
 
     return vector_type(array, types.intp), generate
 
@@ -84,7 +86,7 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, index, value = arguments
-        at = _pointer(context, builder, signature.args[0], array, index)
+        at = pointer(context, builder, signature.args[0], array, index)
         builder.store(value, builder.bitcast(at, _VECTOR.as_pointer()), align=4)
         return context.get_dummy_value()
 
@@ -96,7 +98,7 @@ def prefetch(typing: Any, array: Any, index: Any) -> Any:
     """Have array[index] brought into the cache meanwhile; it need not exist."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        at = builder.bitcast(_pointer(context, builder, signature.args[0], *arguments), _BYTES)
+        at = builder.bitcast(pointer(context, builder, signature.args[0], *arguments), _BYTES)
         number = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [_BYTES, number, number, number])
         function = builder.module.declare_intrinsic("llvm.prefetch", (_BYTES,), kind)
@@ -111,7 +113,7 @@ def splat(typing: Any, value: Any) -> Any:
     """A scalar in every lane."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _spread(builder, arguments[0])
+        return in_lanes(builder, arguments[0])
 
     return vector_type(types.float32), generate
 

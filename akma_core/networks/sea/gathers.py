@@ -1,4 +1,4 @@
-"""What ops.py names, compiled for eight lanes: selection, roots, texels fetched lane by lane, all channels at once."""
+"""Functions of ops.py for eight lanes: selection, roots, texels fetched lane by lane, all channels at once."""
 
 from typing import Any
 
@@ -7,8 +7,10 @@ from numba import types
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
+from akma_core.networks.kernels.simd import in_lanes
+
 from . import ops
-from .lanes import FLOAT, LANES, WORD, Flags, define, flags, floats, native, spread, wholes
+from .lanes import FLOAT, LANES, WORD, Flags, define, flags, floats, native, wholes
 
 
 def _below(builder: Any, x: Any) -> Any:
@@ -134,7 +136,7 @@ def _mixed(builder: Any, load: Any, values: Any, lane: int) -> Any:
     at, across, down = values
     a, b, c, d = (load(_lane(builder, builder.extract_value(at, corner), lane)) for corner in range(4))
     count = a.type.count
-    across, down = (spread(builder, _lane(builder, share, lane), count) for share in (across, down))
+    across, down = (in_lanes(builder, _lane(builder, share, lane), count) for share in (across, down))
 
     def mix(x: Any, y: Any, share: Any) -> Any:
         return builder.fadd(x, builder.fmul(builder.fsub(y, x), share))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from akma_core.networks.kernels import simd
 from akma_core.networks.kernels.simd import jit
 
 from . import gathers  # noqa: F401  what the sources below call is defined there
@@ -71,7 +72,7 @@ def _make_settle(sources: str) -> Any:
 
 def _fingerprint() -> str:
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(simd.__file__)):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

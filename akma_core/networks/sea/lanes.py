@@ -14,6 +14,8 @@ from numba.core.imputils import lower_builtin, lower_cast
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, models, register_model
 
+from akma_core.networks.kernels.simd import in_lanes, pointer
+
 LANES = 8
 WORD, FLOAT, FLAG = ir.IntType(32), ir.FloatType(), ir.IntType(1)
 
@@ -46,22 +48,15 @@ class _Model(models.PrimitiveModel):
         super().__init__(manager, kind, kind.vector)
 
 
-def spread(builder: Any, scalar: Any, count: int = LANES) -> Any:
-    """A scalar in each of `count` lanes."""
-    undefined = ir.Constant(ir.VectorType(scalar.type, count), ir.Undefined)
-    single = builder.insert_element(undefined, scalar, ir.Constant(WORD, 0))
-    return builder.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(WORD, count), [0] * count))
-
-
 @lower_cast(types.Float, floats)
 @lower_cast(types.Integer, floats)
 def _float_cast(context: Any, builder: Any, source: Any, _target: Any, value: Any) -> Any:
-    return spread(builder, context.cast(builder, value, source, types.float32))
+    return in_lanes(builder, context.cast(builder, value, source, types.float32), LANES)
 
 
 @lower_cast(types.Integer, wholes)
 def _whole_cast(context: Any, builder: Any, source: Any, _target: Any, value: Any) -> Any:
-    return spread(builder, context.cast(builder, value, source, types.int32))
+    return in_lanes(builder, context.cast(builder, value, source, types.int32), LANES)
 
 
 @lower_cast(wholes, floats)
@@ -135,7 +130,7 @@ def steps(typing: Any, first: Any) -> Any:
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         start = builder.trunc(arguments[0], WORD)
-        numbers = builder.add(spread(builder, start), ir.Constant(wholes.vector, list(range(LANES))))
+        numbers = builder.add(in_lanes(builder, start, LANES), ir.Constant(wholes.vector, list(range(LANES))))
         return builder.sitofp(numbers, floats.vector)
 
     return floats(types.intp), generate
@@ -146,8 +141,7 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     """array[index : index + 8] = value of a contiguous float32 array, counted flat; not checked."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        place = builder.gep(data, [arguments[1]])
+        place = pointer(context, builder, signature.args[0], *arguments[:2])
         builder.store(arguments[2], builder.bitcast(place, floats.vector.as_pointer()), align=4)
         return context.get_dummy_value()
 

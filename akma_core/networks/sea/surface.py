@@ -19,14 +19,20 @@ FAR = 30000.0
 
 
 @shared
+def in_tile(x: Value, y: Value, cos: float, sin: float, length: Value) -> tuple[Value, Value]:
+    """Metres east and north -> the same place along a tile's sides, in tiles."""
+    return (x * cos + y * sin) / length, (y * cos - x * sin) / length
+
+
+@shared
 def height(quads: Texels, lengths: Texels, x: Value, y: Value, octave: Value) -> Value:
     """Height of the three longer bands, of one level each, for a footprint's octave; the shortest changes the light."""
     l0, l1, l2 = octave - lengths[0, 1], octave - lengths[1, 1], octave - lengths[2, 1]
-    u, v = (x * COS_0 + y * SIN_0) / lengths[0, 0], (y * COS_0 - x * SIN_0) / lengths[0, 0]
+    u, v = in_tile(x, y, COS_0, SIN_0, lengths[0, 0])
     total = read_height(quads, 0, u, v, whole(detail(l0) + 0.5))
-    u, v = (x * COS_1 + y * SIN_1) / lengths[1, 0], (y * COS_1 - x * SIN_1) / lengths[1, 0]
+    u, v = in_tile(x, y, COS_1, SIN_1, lengths[1, 0])
     total = total + read_height(quads, 1, u, v, whole(detail(l1) + 0.5))
-    u, v = (x * COS_2 + y * SIN_2) / lengths[2, 0], (y * COS_2 - x * SIN_2) / lengths[2, 0]
+    u, v = in_tile(x, y, COS_2, SIN_2, lengths[2, 0])
     return total + read_height(quads, 2, u, v, whole(detail(l2) + 0.5))
 
 
@@ -34,11 +40,11 @@ def height(quads: Texels, lengths: Texels, x: Value, y: Value, octave: Value) ->
 def height_between(quads: Texels, lengths: Texels, x: Value, y: Value, octave: Value) -> Value:
     """The same between levels."""
     l0, l1, l2 = octave - lengths[0, 1], octave - lengths[1, 1], octave - lengths[2, 1]
-    u, v = (x * COS_0 + y * SIN_0) / lengths[0, 0], (y * COS_0 - x * SIN_0) / lengths[0, 0]
+    u, v = in_tile(x, y, COS_0, SIN_0, lengths[0, 0])
     total = read_height_between(quads, 0, u, v, detail(l0))
-    u, v = (x * COS_1 + y * SIN_1) / lengths[1, 0], (y * COS_1 - x * SIN_1) / lengths[1, 0]
+    u, v = in_tile(x, y, COS_1, SIN_1, lengths[1, 0])
     total = total + read_height_between(quads, 1, u, v, detail(l1))
-    u, v = (x * COS_2 + y * SIN_2) / lengths[2, 0], (y * COS_2 - x * SIN_2) / lengths[2, 0]
+    u, v = in_tile(x, y, COS_2, SIN_2, lengths[2, 0])
     return total + read_height_between(quads, 2, u, v, detail(l2))
 
 

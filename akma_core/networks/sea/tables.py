@@ -1,4 +1,4 @@
-"""What a picture reads of the waves at one moment: tiles as seen from above, and all their halvings."""
+"""Tables that a picture reads of the waves at one moment: tiles as seen from above, and all their halvings."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -98,7 +98,7 @@ def read_noise(texels: Texels, x: Value, y: Value, level: Value) -> tuple[Value,
 
 @shared
 def read_statistics(statistics: Texels, tile: int, level: Value) -> tuple[Value, ...]:
-    """What tables.py tells of a tile, between two levels."""
+    """Statistics of a tile, as tables.py has them, between two levels."""
     fine = whole(level)
     share = level - fine
     a, b = gather(statistics, tile, fine), gather(statistics, tile, fine + 1)

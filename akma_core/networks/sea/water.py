@@ -35,7 +35,7 @@ from .scene import (
     ZENITH,
 )
 from .sky import colour, gradient, sky
-from .surface import COS_0, COS_1, COS_2, COS_3, SIN_0, SIN_1, SIN_2, SIN_3, breadth
+from .surface import COS_0, COS_1, COS_2, COS_3, SIN_0, SIN_1, SIN_2, SIN_3, breadth, in_tile
 from .tables import FOLD, HEIGHT, LEAN_X, LEAN_Y, MOVE_X, MOVE_Y, PAST
 from .texture import detail, read_noise, read_statistics, read_waves
 
@@ -56,12 +56,12 @@ def water(
     wide = log2(breadth(t, dz, pixel))
     l0, l1 = detail(wide - lengths[0, 1]), detail(wide - lengths[1, 1])
     l2, l3 = detail(wide - lengths[2, 1]), detail(wide - lengths[3, 1])
-    a = read_waves(waves, 0, (x * COS_0 + y * SIN_0) / lengths[0, 0], (y * COS_0 - x * SIN_0) / lengths[0, 0], l0)
-    b = read_waves(waves, 1, (x * COS_1 + y * SIN_1) / lengths[1, 0], (y * COS_1 - x * SIN_1) / lengths[1, 0], l1)
-    c = read_waves(waves, 2, (x * COS_2 + y * SIN_2) / lengths[2, 0], (y * COS_2 - x * SIN_2) / lengths[2, 0], l2)
+    a = read_waves(waves, 0, *in_tile(x, y, COS_0, SIN_0, lengths[0, 0]), l0)
+    b = read_waves(waves, 1, *in_tile(x, y, COS_1, SIN_1, lengths[1, 0]), l1)
+    c = read_waves(waves, 2, *in_tile(x, y, COS_2, SIN_2, lengths[2, 0]), l2)
     # The shortest waves and foam ride on the long ones: theirs is the place at which the water would rest.
     x, y = x - (a[MOVE_X] + b[MOVE_X]), y - (a[MOVE_Y] + b[MOVE_Y])
-    e = read_waves(waves, 3, (x * COS_3 + y * SIN_3) / lengths[3, 0], (y * COS_3 - x * SIN_3) / lengths[3, 0], l3)
+    e = read_waves(waves, 3, *in_tile(x, y, COS_3, SIN_3, lengths[3, 0]), l3)
     p0, p1 = read_statistics(statistics, 0, l0), read_statistics(statistics, 1, l1)
     p2, p3 = read_statistics(statistics, 2, l2), read_statistics(statistics, 3, l3)
     rough = s[MICRO] + p0[0] + p1[0] + p2[0] + p3[0]
