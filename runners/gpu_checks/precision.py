@@ -13,6 +13,7 @@ from .figure import Figure, Figures, psnr
 from .networks import RESOLUTIONS, SMALL, Shape, some_w
 
 LIMIT = 45.0  # dB
+CPU_LIMIT = 60.0  # dB, float32 against the CPU's
 LEAST_CONTRAST = 10.0  # of 255: flat pictures would agree whatever the arithmetic
 PICTURES = 2
 
@@ -41,6 +42,17 @@ def _sizes(bench: Bench, kind: str) -> Figures:
     for resolution in (SMALL,) if bench.small else RESOLUTIONS:
         shape = Shape(f"{kind}-{resolution}")
         yield from _compared(bench, shape.generator(small=bench.small), shape.name)
+        if resolution == RESOLUTIONS[0]:
+            yield _on_cpu(bench, shape)
+
+
+def _on_cpu(bench: Bench, shape: Shape) -> Figure:
+    """Float32 on the device against the CPU, whose arithmetic is its own."""
+    synthesis = shape.generator(small=False).synthesis
+    w = torch.from_numpy(some_w(1, synthesis.cfg.w_dim))
+    there = pictures_of(synthesis.to(bench.device), w.to(bench.device), half=False).cpu()
+    here = pictures_of(synthesis.to("cpu"), w, half=False)
+    return Figure(f"{shape.name} against the CPU", psnr(here, there), "dB", at_least=CPU_LIMIT)
 
 
 @torch.inference_mode()

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from akma_core.networks.kernels.convolution import Conv3x3
+from akma_core.networks.kernels.convolution import TRITON, Conv3x3
 
 SLOPE = 0.2  # of every leaky ReLU
 RESIDUAL = 0.2  # weight of every residual branch
@@ -24,6 +24,7 @@ class ResidualDenseBlock(nn.Module):
         self.ends = [num_feat + k * num_grow for k in range(GROWTHS + 1)]
         for k, end in enumerate(self.ends, start=1):
             self.add_module(f"conv{k}", Conv3x3(end, num_grow if k <= GROWTHS else num_feat))
+        self._split: list[Tensor] | None = None
 
     def forward(self, features: Tensor) -> None:
         *growing, gather = self.children()
@@ -31,6 +32,44 @@ class ResidualDenseBlock(nn.Module):
         for conv, end, new_end in zip(growing, self.ends[:-1], self.ends[1:], strict=True):
             conv(features[:, :end], slope[: new_end - end], features[:, end:new_end])
         features[:, : self.ends[0]].add_(gather(features), alpha=RESIDUAL)
+
+    def on_gpu(self, x: Tensor) -> Tensor:
+        """[n, num_feat, h, w], channels last -> the same with this block's residual added.
+
+        Each picture of channels is convolved once, for all the convolutions that read it: a convolution of few results
+        leaves a GPU's tensor cores idle, and one that reads a slice of channels would have it copied first.
+        """
+        from akma_core.networks.kernels import sum_triton
+
+        if self._split is None or self._split[0].dtype != x.dtype:
+            self._split = self._weights_by_input()
+        n, _, h, w = x.shape
+        grown = self.ends[1] - self.ends[0]
+        slope = x.new_full((grown,), SLOPE)
+        *growing, gather = (conv.bias for conv in self.children())
+        shape = n, GROWTHS * grown, h, w
+        grows = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+        results: list[Tensor] = []
+        latest = x
+        for k, bias in enumerate(growing):
+            results.append(F.conv2d(latest, self._split[k], padding=1))
+            parts = [result[:, (k - j) * grown : (k - j + 1) * grown] for j, result in enumerate(results)]
+            latest = torch.empty_like(parts[0], memory_format=torch.channels_last)
+            also = grows[:, k * grown : (k + 1) * grown]
+            sum_triton.finish(parts, bias, slope, out=latest, also=also)
+        last = F.conv2d(grows, self._split[GROWTHS], padding=1)
+        return sum_triton.finish([results[0][:, GROWTHS * grown :], last], gather, out=last, residual=x, gain=RESIDUAL)
+
+    def _weights_by_input(self) -> list[Tensor]:
+        """Weights of all convolutions by what they read: the picture, each growth; the fifth reads those at once."""
+        weights = [conv.weight for conv in self.children()]
+        bounds = [0, *self.ends]
+        split = []
+        for k in range(GROWTHS):
+            readers = weights[k:] if k == 0 else weights[k:GROWTHS]
+            split.append(torch.cat([weight[:, bounds[k] : bounds[k + 1]] for weight in readers]))
+        split.append(weights[GROWTHS][:, self.ends[0] :])
+        return [weight.contiguous(memory_format=torch.channels_last) for weight in split]
 
 
 class RRDB(nn.Module):
@@ -49,6 +88,13 @@ class RRDB(nn.Module):
         for block in (self.rdb1, self.rdb2, self.rdb3):
             block(features)
         picture.mul_(RESIDUAL).add_(before)
+
+    def on_gpu(self, x: Tensor) -> Tensor:
+        """As `forward`, of the picture alone: [n, num_feat, h, w], channels last."""
+        y = x
+        for block in (self.rdb1, self.rdb2, self.rdb3):
+            y = block.on_gpu(y)
+        return torch.add(x, y, alpha=RESIDUAL)
 
 
 class RRDBNet(nn.Module):
@@ -88,6 +134,10 @@ class RRDBNet(nn.Module):
         return last
 
     def _trunk(self, y: Tensor) -> Tensor:
+        if y.device.type == "cuda" and TRITON:
+            for block in self.body:
+                y = block.on_gpu(y)
+            return y
         n, num_feat, h, w = y.shape
         features = torch.empty((n, self.width, h, w), dtype=y.dtype, device=y.device, memory_format=torch.channels_last)
         features[:, :num_feat] = y

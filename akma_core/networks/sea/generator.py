@@ -75,6 +75,8 @@ class SeaSynthesis:
         that is wanted; it has the same bits as in the whole.
         """
         width, height = width or self.cfg.img_resolution, height or self.cfg.img_resolution
+        ws, time = ws.to(self.device), time.to(self.device)
+        camera = None if camera is None else camera.to(self.device)
         top, left, rows, columns = window or (0, 0, height, width)
         out = torch.empty(len(ws), 3, rows, columns, device=self.device)
         for k, picture in enumerate(out):

@@ -56,17 +56,18 @@ class Convolution(nn.Module):
         from . import epilogue_triton
 
         if self.up and len(self.taps) == FUSED_TAPS:
-            return epilogue_triton.finish(self.transposed(x), epilogue, self.taps)
+            return epilogue_triton.finish(self.product(x), epilogue, self.taps)
         return epilogue_triton.finish(self.convolve(x), epilogue)
 
     def convolve(self, x: Tensor) -> Tensor:
         """The convolution alone, as the library does it; for `up` transposed, and then filtered."""
+        y = self.product(x)
+        return filters.blur(y, self.taps) if self.up else y
+
+    def product(self, x: Tensor) -> Tensor:
+        """[B, C_in, h, w] -> [B, C_out, h, w]; for `up` [B, C_out, 2h + 1, 2w + 1], before the filter."""
         if not self.up:
             return F.conv2d(x, self.weight, padding=1)
-        return filters.blur(self.transposed(x), self.taps)
-
-    def transposed(self, x: Tensor) -> Tensor:
-        """[B, C_in, h, w] -> [B, C_out, 2h + 1, 2w + 1], before the filter."""
         return F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
 
     def _small(self, x: Tensor) -> Tensor:

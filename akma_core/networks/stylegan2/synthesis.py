@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from . import filters
 from .config import Block, GeneratorConfig
+from .convolution import FUSED_TAPS, TRITON
 from .layers import SynthesisLayer, ToRGB
 
 MODES = ("const", "none", "random")
@@ -77,6 +78,8 @@ class SynthesisNetwork(nn.Module):
         super().__init__()
         self.cfg = cfg
         self.num_ws = cfg.num_ws
+        self.fused = TRITON and cfg.architecture == "skip" and len(cfg.taps) == FUSED_TAPS
+        """True where a GPU does all that follows a convolution in one pass; others go layer by layer."""
         for block in cfg.blocks:
             self.add_module(block.name, SynthesisBlock(cfg, block, compiled))
 
@@ -104,6 +107,10 @@ class SynthesisNetwork(nn.Module):
         if noise_mode not in MODES or (noise_mode == "random" and noise_seeds is None):
             raise ValueError(f"noise_mode must be one of {', '.join(MODES)}, and random needs noise_seeds")
         ws = ws.to(torch.float32)
+        if ws.device.type == "cuda" and self.fused:
+            from . import synthesis_fused
+
+            return synthesis_fused.picture(self.blocks, ws, noise_mode, noise_seeds)
         x = self.blocks[0].const.expand(len(ws), -1, -1, -1)
         picture: Tensor | None = None
         for block in self.blocks:

@@ -35,7 +35,7 @@ STEP = tl.constexpr(8)  # output rows of a step
 MAX_RANK = 4
 F16, F32 = torch.float16, torch.float32
 Matrix = NDArray[np.float64]
-TOLERANCE = {F16: 1e-4, F32: 3e-6}  # of a radial filter's largest eigenvalue; half of the type's own rounding, or so
+TOLERANCE = {F16: 2.5e-4, F32: 3e-6}  # of a radial filter's largest eigenvalue; half of the type's own rounding, or so
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Tile:
 TILES = {  # (dtype, terms of the down filter)
     (F16, 1): Tile(32, 64, 16, 128, 8, registers=128),
     (F16, 2): Tile(32, 64, 16, 128, 8, registers=128),
-    (F16, 4): Tile(32, 64, 16, 128, 8),
+    (F16, 4): Tile(32, 64, 16, 128, 4),
     (F32, 1): Tile(32, 32, 16, 64, 8),
     (F32, 2): Tile(32, 32, 16, 64, 8),
     (F32, 4): Tile(32, 32, 16, 64, 8),

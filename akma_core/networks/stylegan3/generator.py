@@ -20,6 +20,8 @@ from .config import GeneratorConfig, Layer
 from .filtered_lrelu import FilteredLeakyReLU
 
 SQUARE = 16, 16  # sixteenths of a picture's side
+CHANNELS = 16
+"""Channels in half precision are a multiple of it: a block of the filters' kernel, and what tensor cores want."""
 
 
 class MappingNetwork(nn.Module):
@@ -176,7 +178,7 @@ class SynthesisLayer(nn.Module):
 
         x is larger on a canvas that is not square, and so is the result.
 
-        In half precision C_out is rounded up to a multiple of 8, and so may C_in be; the rest is zero.
+        In half precision C_out is rounded up to a multiple of CHANNELS, and so may C_in be; the rest is zero.
         """
         if self.fp16:
             x, out_scale = _widen(x, 1).to(torch.float16), _widen(out_scale, -1)
@@ -276,8 +278,8 @@ class Generator(nn.Module):
 
 
 def _widen(x: Tensor, dim: int) -> Tensor:
-    """Zeros at the end of `dim`, to a multiple of 8: what tensor cores and 16-byte loads want of fp16 channels."""
-    missing = -x.shape[dim] % 8
+    """Zeros at the end of `dim`, to a multiple of CHANNELS."""
+    missing = -x.shape[dim] % CHANNELS
     return F.pad(x, [0, 0] * (x.ndim - 1 - dim % x.ndim) + [0, missing]) if missing else x
 
 

@@ -14,7 +14,9 @@ if importlib.util.find_spec("triton") is None:
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # read when the kernel is defined
 
-from akma_core.networks.stylegan2 import convolution, epilogue_triton
+from akma_core.networks.stylegan2 import convolution, epilogue_triton, layers, synthesis_fused
+from akma_core.networks.stylegan2.config import GeneratorConfig
+from akma_core.networks.stylegan2.generator import Generator
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 F16, F32 = torch.float16, torch.float32
@@ -72,3 +74,60 @@ def test_layers_for_a_gpu(up: bool) -> None:
 def test_other_epilogues_are_refused() -> None:
     with pytest.raises(ValueError, match="expected"):
         epilogue_triton.finish(torch.zeros(1, 4, 4, 4, device=DEVICE), Epilogue())
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", [F16, F32])
+@pytest.mark.parametrize(
+    ("filtered", "channels", "size"), [(True, 5, (4, 6)), (False, 33, (10, 68)), (True, 40, (66, 4))]
+)
+@pytest.mark.parametrize("below", [False, True])
+def test_style_and_colours(
+    dtype: torch.dtype, filtered: bool, channels: int, size: tuple[int, int], below: bool
+) -> None:
+    torch.manual_seed(channels)
+    more = 1 if filtered else 0
+    x = torch.randn(2, channels, size[0] + more, size[1] + more, device=DEVICE).to(dtype)
+    epilogue, style = epilogue_for(channels, size, 2, 0.9), torch.rand(2, channels, device=DEVICE)
+    torgb = layers.ToRGB(channels, 3, 8, 0.8, TAPS, compiled=False).to(DEVICE)
+    torgb.bias.data.normal_()
+    weights = torch.randn(2, 3, channels, device=DEVICE) / channels
+    shown = torch.randn(2, 3, size[0] // 2, size[1] // 2, device=DEVICE) if below else None
+    colours = epilogue_triton.Colours(weights, torgb.bias, torgb.clamp, shown, TAPS)
+    taps = TAPS if filtered else None
+    out, picture = epilogue_triton.finish_coloured(x, epilogue, colours, taps, style=style, dtype=F32)
+    alone, same = epilogue_triton.finish_coloured(x, epilogue, colours, taps)
+    y = epilogue(filters.blur(x.float(), TAPS) if filtered else x.float())
+    torgb.weights = lambda _: weights  # type: ignore[method-assign]
+    expected = torgb(y, weights, shown)
+    assert alone is None
+    assert out is not None
+    assert (same == picture).all()
+    assert (out - y * style[:, :, None, None]).abs().max() < 5e-6 * max(1, float(y.abs().max()))
+    assert (picture - expected).abs().max() < 5e-6 * max(1, float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("clamp", [None, 256.0])
+@pytest.mark.parametrize("mode", ["const", "none", "random"])
+def test_the_fused_network(mode: str, clamp: float | None) -> None:
+    """All passes fused is what the layers do one by one, in whole precision and in half."""
+    torch.manual_seed(1)
+    cfg = GeneratorConfig(
+        z_dim=8, w_dim=8, img_resolution=16, channel_base=256, channel_max=24, conv_clamp=clamp, num_fp16_res=2
+    )
+    network = Generator(cfg, compiled=False).synthesis.to(DEVICE)
+    for block in network.blocks:
+        for layer in block.layers:
+            layer.noise_strength.fill_(0.3)
+            layer.bias.data.normal_()
+            layer.fold()
+    ws, seeds = torch.randn(2, network.num_ws, 8, device=DEVICE), torch.tensor([3, 4], device=DEVICE)
+    expected = (
+        network(ws.cpu(), mode, seeds.cpu()) if DEVICE.type == "cpu" else network.cpu()(ws.cpu(), mode, seeds.cpu())
+    )
+    network.to(DEVICE)
+    got = synthesis_fused.picture(network.blocks, ws, mode, seeds).cpu()
+    assert (got - expected).abs().max() < 1e-5 * float(expected.abs().max())
+    network.use_fp16()
+    half = synthesis_fused.picture(network.blocks, ws, mode, seeds).cpu()
+    assert (half - expected).abs().max() < 0.01 * float(expected.abs().max())
