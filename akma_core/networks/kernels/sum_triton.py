@@ -28,12 +28,15 @@ def finish(
     """out = also = residual + gain * activation(sum of parts + bias); up to four parts, `out` may be one of them.
 
     All [B, C, H, W] of one dtype, float16 or float32, summed in float32; `bias` and `slope` [C]: what is below zero is
-    multiplied by the slope. Returns `out`. ValueError where a tensor is not channels last or of another shape.
+    multiplied by the slope. `out` may be [B, C, 2H, 2W], and has every pixel four times then. Returns `out`. ValueError
+    where a tensor is not channels last or of another shape.
     """
-    given = [*parts, out, *([also] if also is not None else []), *([residual] if residual is not None else [])]
-    if not 1 <= len(parts) <= MOST or any(each.shape != out.shape or _stride(each) == 0 for each in given):
-        raise ValueError(f"expected 1 to {MOST} parts, all {list(out.shape)} and channels last")
-    batch, channels, height, width = out.shape
+    batch, channels, height, width = shape = parts[0].shape if parts else out.shape
+    enlarged = out.shape == (batch, channels, 2 * height, 2 * width)
+    given = [*parts, *([also] if also is not None else []), *([residual] if residual is not None else [])]
+    wrong = any(each.shape != shape for each in given) or not (enlarged or out.shape == shape)
+    if wrong or not 1 <= len(parts) <= MOST or any(_stride(each) == 0 for each in (*given, out)):
+        raise ValueError(f"expected 1 to {MOST} parts, all {list(shape)} and channels last")
     count, block = batch * height * width, triton.next_power_of_2(channels)
     pixels = max(1, NUMBERS // block)
     four = [*parts, *[out] * (MOST - len(parts))]
@@ -41,8 +44,9 @@ def finish(
     _kernel[(triton.cdiv(count, pixels),)](
         *four, out if bias is None else bias, out if slope is None else slope, before, out, other,
         *[_stride(each) for each in (*four, before, out, other)], count, gain,
-        C=channels, PARTS=len(parts), BIAS=bias is not None, SLOPE=slope is not None,
-        RESIDUAL=residual is not None, ALSO=also is not None, PIXELS=pixels, BLOCK=block, num_warps=4,
+        width, C=channels, PARTS=len(parts), BIAS=bias is not None, SLOPE=slope is not None,
+        RESIDUAL=residual is not None, ALSO=also is not None, ENLARGED=enlarged,
+        PIXELS=pixels, BLOCK=block, num_warps=4,
     )  # fmt: skip
     return out
 
@@ -58,9 +62,9 @@ def _stride(x: Tensor) -> int:
 
 @triton.jit
 def _kernel(
-    p0, p1, p2, p3, bias, slope, residual, out, also, s0, s1, s2, s3, s_residual, s_out, s_also, count, gain,
+    p0, p1, p2, p3, bias, slope, residual, out, also, s0, s1, s2, s3, s_residual, s_out, s_also, count, gain, width,
     C: tl.constexpr, PARTS: tl.constexpr, BIAS: tl.constexpr, SLOPE: tl.constexpr, RESIDUAL: tl.constexpr,
-    ALSO: tl.constexpr, PIXELS: tl.constexpr, BLOCK: tl.constexpr,
+    ALSO: tl.constexpr, ENLARGED: tl.constexpr, PIXELS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     pixel = tl.program_id(0).to(tl.int64) * PIXELS + tl.arange(0, PIXELS)[:, None]
     channel = tl.arange(0, BLOCK)[None, :]
@@ -79,6 +83,12 @@ def _kernel(
     if RESIDUAL:
         v = tl.load(residual + pixel * s_residual + channel, real, 0.0).to(tl.float32) + gain * v
     kind: tl.constexpr = out.dtype.element_ty
-    tl.store(out + pixel * s_out + channel, v.to(kind), real)
+    if ENLARGED:
+        # Row r of a picture becomes rows 2r and 2r + 1, whatever picture it is of.
+        first = pixel // width * 4 * width + pixel % width * 2
+        for k in tl.static_range(4):
+            tl.store(out + (first + k // 2 * 2 * width + k % 2) * s_out + channel, v.to(kind), real)
+    else:
+        tl.store(out + pixel * s_out + channel, v.to(kind), real)
     if ALSO:
         tl.store(also + pixel * s_also + channel, v.to(kind), real)

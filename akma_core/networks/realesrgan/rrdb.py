@@ -125,6 +125,8 @@ class RRDBNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """RGB [n, 3, h, w] in 0..1 -> [n, 3, scale * h, scale * w], about 0..1."""
         y = self.conv_first(F.pixel_unshuffle(x, self.modulus))
+        if y.device.type == "cuda" and TRITON:
+            return self.on_gpu(y)
         y = y.add_(self.conv_body(self._trunk(y)))
         slope = y.new_full((y.shape[1],), SLOPE)
         for conv in (self.conv_up1, self.conv_up2):
@@ -133,11 +135,30 @@ class RRDBNet(nn.Module):
         last: Tensor = self.conv_last(y)
         return last
 
+    def on_gpu(self, first: Tensor) -> Tensor:
+        """From the first convolution's result on; the pass after a convolution also enlarges what it made."""
+        y = first
+        for block in self.body:
+            y = block.on_gpu(y)
+        slope = y.new_full((y.shape[1],), SLOPE)
+        y = self._enlarged(self.conv_body, y, None, first)
+        y = self._enlarged(self.conv_up1, y, slope, None)
+        for conv in (self.conv_up2, self.conv_hr):
+            y = conv(y, slope)
+        last: Tensor = self.conv_last(y)
+        return last
+
+    @staticmethod
+    def _enlarged(conv: Conv3x3, x: Tensor, slope: Tensor | None, residual: Tensor | None) -> Tensor:
+        from akma_core.networks.kernels import sum_triton
+
+        y = F.conv2d(x, conv.weight, padding=1)
+        n, channels, h, w = y.shape
+        size = n, channels, 2 * h, 2 * w
+        out = torch.empty(size, dtype=y.dtype, device=y.device, memory_format=torch.channels_last)
+        return sum_triton.finish([y], conv.bias, slope, out=out, residual=residual)
+
     def _trunk(self, y: Tensor) -> Tensor:
-        if y.device.type == "cuda" and TRITON:
-            for block in self.body:
-                y = block.on_gpu(y)
-            return y
         n, num_feat, h, w = y.shape
         features = torch.empty((n, self.width, h, w), dtype=y.dtype, device=y.device, memory_format=torch.channels_last)
         features[:, :num_feat] = y

@@ -38,7 +38,11 @@ class SeaMapping:
 
 
 class SeaSynthesis:
-    """ws and time -> pictures. `compiled` as in SeaGenerator; another device than the CPU is torch's."""
+    """ws and time -> pictures. `compiled` as in SeaGenerator.
+
+    Compiled, a CPU's cores compute it for any device: torch on an H200 takes longer for a picture than two cores do
+    (some ten thousand small operations, docs/gpu.md), and so the same w and time give the same bits everywhere.
+    """
 
     def __init__(self, cfg: SeaConfig, compiled: bool) -> None:
         self.cfg, self.compiled = cfg, compiled
@@ -51,8 +55,10 @@ class SeaSynthesis:
             self.to(self.device)
 
     def to(self, device: torch.device | str) -> "SeaSynthesis":
-        """Move the constants; from then on pictures are computed there, by torch."""
-        self.device, self.compiled = torch.device(device), False
+        """Pictures are on `device` from then on; what is not compiled is computed there too, by torch."""
+        self.device = torch.device(device)
+        if self.compiled:
+            return self
         self._lattices = [lattice.to(self.device) for lattice in self._lattices]
         self._noise = torch.as_tensor(self._noise).to(self.device)
         self._lengths = torch.as_tensor(self._lengths).to(self.device)
@@ -75,16 +81,17 @@ class SeaSynthesis:
         that is wanted; it has the same bits as in the whole.
         """
         width, height = width or self.cfg.img_resolution, height or self.cfg.img_resolution
-        ws, time = ws.to(self.device), time.to(self.device)
-        camera = None if camera is None else camera.to(self.device)
+        where = torch.device("cpu") if self.compiled else self.device
+        work = self._compile if self.compiled else self._compute
+        ws, time = ws.to(where), time.to(where).double()
+        camera = torch.eye(3).expand(len(ws), -1, -1) if camera is None else camera
+        camera = camera.to(where).double()
         top, left, rows, columns = window or (0, 0, height, width)
-        out = torch.empty(len(ws), 3, rows, columns, device=self.device)
+        out = torch.empty(len(ws), 3, rows, columns, device=where)
         for k, picture in enumerate(out):
-            s = make_scene(ws[k, 0].double(), time[k].double())
-            matrix = torch.eye(3, device=self.device).double() if camera is None else camera[k].double()
-            work = self._compile if self.compiled else self._compute
-            work(s, time[k].double(), matrix, (width, height), top, left, picture)
-        return out
+            s = make_scene(ws[k, 0].double(), time[k])
+            work(s, time[k], camera[k], (width, height), top, left, picture)
+        return out.to(self.device)
 
     def _compute(
         self, s: Tensor, time: Tensor, camera: Tensor, size: tuple[int, int], top: int, left: int, out: Tensor

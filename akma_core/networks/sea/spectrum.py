@@ -77,8 +77,9 @@ class Lattice:
 
         moved = object.__new__(Lattice)
         for name, value in vars(self).items():
-            array = isinstance(value, np.ndarray)
-            setattr(moved, name, torch.from_numpy(np.ascontiguousarray(value)).to(device) if array else value)
+            if isinstance(value, np.ndarray):
+                value = torch.from_numpy(np.ascontiguousarray(value))
+            setattr(moved, name, value.to(device) if isinstance(value, torch.Tensor) else value)
         return moved
 
 

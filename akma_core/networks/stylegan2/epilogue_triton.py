@@ -18,7 +18,7 @@ from akma_core.networks.kernels.epilogue import Epilogue
 TAPS = 4
 NUMBERS = 2048
 """Numbers of a row that a program computes at once: all channels of as many columns; a power of two."""
-WARPS = 8
+WARPS = 4
 ROWS, SMALL_ROWS, SMALL = 8, 1, 64
 """Rows of a program, one after the other, so that what the filter needs again is not read again; of small pictures."""
 

@@ -18,7 +18,7 @@ Fixed tiles instead of timing several at run time: another tile adds in another 
 depend on which was faster that day. `TILES` is where measurements go.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -63,6 +63,8 @@ TILES = {  # (dtype, terms of the down filter)
     (F32, 2): Tile(32, 32, 16, 64, 8),
     (F32, 4): Tile(32, 32, 16, 64, 8),
 }
+NARROW = {F16: 16}
+"""Input columns of a tile at up 4, where there are others: half of the products, for fewer whole outputs."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ def make_plan(
     if (rank := len(across)) > MAX_RANK:
         return None
     tile = TILES[dtype, rank]
+    if up == 4:
+        tile = replace(tile, inputs=NARROW.get(dtype, tile.inputs))
     offset = len(up_filter) - 1 - pad_lo  # upsampled sample t lies under input samples (t + offset) // up - 0..5
     # As many outputs as have all their samples in the tile; even, so that every tile begins at the same phase.
     samples = min(tile.columns, (tile.inputs - TAPS + 1) * up - offset % up)

@@ -14,7 +14,7 @@ if not torch.cuda.is_available():
 
 from akma_core.networks.kernels import sum_triton
 from akma_core.networks.kernels.convolution import Conv3x3
-from akma_core.networks.realesrgan.rrdb import RRDB
+from akma_core.networks.realesrgan.rrdb import RRDBNet
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 F16, F32 = torch.float16, torch.float32
@@ -53,7 +53,9 @@ def test_what_does_not_fit_is_refused() -> None:
     x = picture(4)
     for wrong in (picture(5), torch.zeros(2, 4, 5, 7, device=DEVICE), x[:, :, :, ::2], x[:, ::2]):
         with pytest.raises(ValueError, match="channels last"):
-            sum_triton.finish([wrong], out=x)
+            sum_triton.finish([x, wrong], out=x)
+        with pytest.raises(ValueError, match="channels last"):
+            sum_triton.finish([x], out=wrong)
     with pytest.raises(ValueError, match="expected 1 to 4"):
         sum_triton.finish([x] * 5, out=x)
 
@@ -69,12 +71,23 @@ def test_a_convolution_for_a_gpu() -> None:
     assert (out - expected).abs().max() < 1e-5
 
 
-@torch.inference_mode()
-def test_a_dense_block_for_a_gpu() -> None:
+def test_an_enlarged_picture_has_every_pixel_four_times() -> None:
     torch.manual_seed(0)
-    block, x = RRDB(12, 4).to(DEVICE), picture(12)
-    features = torch.zeros(2, 12 + 16, 5, 7, device=DEVICE).to(memory_format=torch.channels_last)
-    features[:, :12] = x
-    block.cpu()(cpu := features.cpu().to(memory_format=torch.channels_last))
-    got = block.to(DEVICE).on_gpu(x.contiguous(memory_format=torch.channels_last))
-    assert (got.cpu() - cpu[:, :12]).abs().max() < 1e-5
+    x, residual = picture(6), picture(6)
+    out = torch.zeros(2, 6, 10, 14, device=DEVICE).to(memory_format=torch.channels_last)
+    sum_triton.finish([x], out=out, residual=residual)
+    expected = torch.nn.functional.interpolate(residual + x, scale_factor=2, mode="nearest")
+    assert (out - expected).abs().max() < 1e-6
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("scale", [2, 4])
+def test_the_large_network_for_a_gpu(scale: int) -> None:
+    torch.manual_seed(0)
+    network = RRDBNet(12, 2, 4, scale)
+    x = torch.rand(2, 3, 8, 6)
+    expected = network(x)
+    network.to(DEVICE)
+    first = network.conv_first(torch.nn.functional.pixel_unshuffle(x.to(DEVICE), network.modulus))
+    got = network.on_gpu(first.contiguous(memory_format=torch.channels_last))
+    assert (got.cpu() - expected).abs().max() < 1e-5

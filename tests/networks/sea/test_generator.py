@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from akma_core.networks.kernels.compiled import available
+from akma_core.networks.sea import surface, tensors
 from akma_core.networks.sea.config import SeaConfig
 from akma_core.networks.sea.generator import SeaGenerator
 
@@ -112,3 +113,20 @@ def test_truncation_leads_to_the_mean(sea: SeaGenerator) -> None:
     assert torch.equal(sea.mapping(z, truncation_psi=0), sea.mapping.w_avg.expand(3, -1))
     half = sea.mapping(z, truncation_psi=0.5)
     assert torch.allclose(half - sea.mapping.w_avg, (sea.mapping(z) - sea.mapping.w_avg) / 2)
+
+
+def test_torch_leaves_nothing_behind_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a device that has shapes and no numbers, where mixing it with the CPU, or asking for a number, is an error."""
+    for name in ("APPROACH", "STEPS", "REFINE"):
+        monkeypatch.setattr(surface, name, 1)
+    monkeypatch.setattr(tensors, "SAMPLES", 1)
+    synthesis = SeaGenerator(SeaConfig(), compiled=False).synthesis.to("meta")
+    picture = synthesis(torch.zeros(1, 1, 16, device="meta"), at(0.0), torch.eye(3)[None], 16, 8)
+    assert picture.shape == (1, 3, 8, 16)
+    assert picture.device.type == "meta"
+
+
+@pytest.mark.skipif(not available(), reason="without Numba it is torch's")
+def test_compiled_the_device_only_receives() -> None:
+    moved = SeaGenerator(SeaConfig()).synthesis.to("meta")
+    assert moved(torch.zeros(1, 1, 16), at(0.0), None, 16, 8).device.type == "meta"

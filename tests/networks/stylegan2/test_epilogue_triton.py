@@ -79,12 +79,14 @@ def test_other_epilogues_are_refused() -> None:
 @torch.inference_mode()
 @pytest.mark.parametrize("dtype", [F16, F32])
 @pytest.mark.parametrize(
-    ("filtered", "channels", "size"), [(True, 5, (4, 6)), (False, 33, (10, 68)), (True, 40, (66, 4))]
+    ("filtered", "channels", "size"), [(True, 5, (4, 6)), (False, 33, (10, 34)), (True, 40, (10, 4))]
 )
 @pytest.mark.parametrize("below", [False, True])
 def test_style_and_colours(
-    dtype: torch.dtype, filtered: bool, channels: int, size: tuple[int, int], below: bool
-) -> None:
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, filtered: bool, channels: int, size: tuple[int, int],
+    below: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(epilogue_triton, "SMALL", 8)  # so that a program has several rows
     torch.manual_seed(channels)
     more = 1 if filtered else 0
     x = torch.randn(2, channels, size[0] + more, size[1] + more, device=DEVICE).to(dtype)
@@ -107,13 +109,12 @@ def test_style_and_colours(
     assert (picture - expected).abs().max() < 5e-6 * max(1, float(expected.abs().max()))
 
 
-@pytest.mark.parametrize("clamp", [None, 256.0])
-@pytest.mark.parametrize("mode", ["const", "none", "random"])
+@pytest.mark.parametrize(("mode", "clamp"), [("const", 256.0), ("none", None), ("random", 256.0)])
 def test_the_fused_network(mode: str, clamp: float | None) -> None:
     """All passes fused is what the layers do one by one, in whole precision and in half."""
     torch.manual_seed(1)
     cfg = GeneratorConfig(
-        z_dim=8, w_dim=8, img_resolution=16, channel_base=256, channel_max=24, conv_clamp=clamp, num_fp16_res=2
+        z_dim=8, w_dim=8, img_resolution=8, channel_base=64, channel_max=12, conv_clamp=clamp, num_fp16_res=1
     )
     network = Generator(cfg, compiled=False).synthesis.to(DEVICE)
     for block in network.blocks:
@@ -122,9 +123,7 @@ def test_the_fused_network(mode: str, clamp: float | None) -> None:
             layer.bias.data.normal_()
             layer.fold()
     ws, seeds = torch.randn(2, network.num_ws, 8, device=DEVICE), torch.tensor([3, 4], device=DEVICE)
-    expected = (
-        network(ws.cpu(), mode, seeds.cpu()) if DEVICE.type == "cpu" else network.cpu()(ws.cpu(), mode, seeds.cpu())
-    )
+    expected = network.cpu()(ws.cpu(), mode, seeds.cpu())
     network.to(DEVICE)
     got = synthesis_fused.picture(network.blocks, ws, mode, seeds).cpu()
     assert (got - expected).abs().max() < 1e-5 * float(expected.abs().max())
