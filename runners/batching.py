@@ -69,7 +69,7 @@ class BatchSplitter:
             raise FailureError(message, code="out_of_memory")
         self.size = (self.size + 1) // 2
         self._notes.append(
-            f"memory ran out: from then on {self.size} pictures at once; up to 0.1 % of values may be off by one"
+            f"memory ran out: from then on {self.size} pictures at once; a tenth of the values may be off by one or two"
         )
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             torch.cuda.empty_cache()

@@ -215,7 +215,8 @@ class RenderPlan(PlanPart):
             changed.append(f"device {self.device.kind}/{self.device.dtype} -> {device.kind}/{device.dtype}")
         notes = []
         if changed:
-            notes.append(f"rendered again with {', '.join(changed)}: up to 0.1 % of values may be off by one")
+            apart = "up to 0.1 % of values may be off by one, a tenth on a GPU"
+            notes.append(f"rendered again with {', '.join(changed)}: {apart}")
         if self.encoder != now.encoder:
             notes.append(f"encoded again by {now.encoder.codec}, not {self.encoder.codec}: it loses other details")
         return now.model_copy(update={"notes": (*self.notes, *notes)})

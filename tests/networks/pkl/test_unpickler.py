@@ -229,7 +229,7 @@ BOMBS = {
 def test_bombs_end_early(name: str) -> None:
     start = time.process_time()
     refuses(BOMBS[name], "nested too deep" if name == "nested marks" else "more work")
-    assert time.process_time() - start < 4  # half a second on an idle machine
+    assert time.process_time() - start < 20  # half a second on an idle machine, minutes without a limit
 
 
 @pytest.mark.parametrize("step", [b"\x85", b"\x94\x85", b"N\x86"], ids=repr)
