@@ -10,7 +10,7 @@ class SeaConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    revision: Literal[2] = 2
+    revision: Literal[3] = 3
     """Raised with every change of the code that changes a pixel: it is part of the network's digest."""
     z_dim: Literal[16] = 16
     w_dim: Literal[16] = 16

@@ -139,7 +139,7 @@ def foam_share(
     spread = 0.24 + unsure
     fresh = smoothstep(0.5 + (s[FOAM_AT] - fold) / (2.0 * spread))
     old = smoothstep(0.5 + (s[FOAM_AT] - 0.80 - wake) / 0.35) * 0.45
-    share = clamp((0.85 * fresh + old) * s[FOAM_ALL], 0.0, 0.88)
+    share = clamp((0.75 * fresh + old) * s[FOAM_ALL], 0.0, 0.80)
     if none(share > 0.0):
         return share
     level = detail(wide + 5.39)
@@ -149,7 +149,7 @@ def foam_share(
     u, v = (0.28 * x - 0.96 * y) / 0.67, (0.28 * y + 0.96 * x) / 0.67
     bubbles = read_noise(noise, u, v, detail(wide + 8.58))[LACE]
     lace = lace + 0.28 * bubbles
-    cut = smoothstep((share * 1.15 - lace + 0.10) / 0.46) * clamp(6.0 * share, 0.0, 1.0)
+    cut = smoothstep((share - lace + 0.04) / 0.40) * clamp(6.0 * share, 0.0, 1.0)
     cut = cut * (0.30 + 0.70 * cut) * (1.0 - 0.45 * bubbles)
     return mix(cut, share * 0.70, smoothstep(level / 5.0))
 
