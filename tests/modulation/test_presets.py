@@ -28,6 +28,10 @@ def test_names_begin_with_the_default() -> None:
     assert {"step", "club", "camera", "breathe", "ambient", "chapters"} < set(preset_names())
 
 
+def test_chapters_is_pulse_in_sections() -> None:
+    assert find_preset("chapters").modulation == find_preset("pulse").modulation
+
+
 def test_ones_own_come_first(home: Path, tmp_path: Path) -> None:
     (home / "mine.toml").write_text(PLAIN)
     (home / "pulse.toml").write_text(PLAIN)
