@@ -16,21 +16,27 @@ GROUP = 4
 """Pictures of a batch that are compared with one another."""
 PATCHES = 16
 """Patches a side."""
+SLOPE = 0.2
 
 
 class Convolution(nn.Module):
-    """Convolution whose weights have unit variance and are scaled when used (Karras et al. 2018), in the dtype of x."""
+    """Convolution whose weights have unit variance and are scaled when used (Karras et al. 2018), in the dtype of x.
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, bias: bool = True) -> None:
+    `active`: a leaky ReLU follows, which leaves the variance as it was.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, active: bool = True) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
-        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
-        self.gain = 1 / math.sqrt(in_channels * kernel * kernel)
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.gain = math.sqrt((2 if active else 1) / (in_channels * kernel * kernel))
+        self.active = active
         self.padding = kernel // 2
 
     def forward(self, x: Tensor) -> Tensor:
         weight = (self.weight * self.gain).to(x.dtype, memory_format=torch.channels_last)
-        return F.conv2d(x, weight, None if self.bias is None else self.bias.to(x.dtype), padding=self.padding)
+        y = F.conv2d(x, weight, self.bias.to(x.dtype), padding=self.padding)
+        return F.leaky_relu_(y, SLOPE) if self.active else y
 
 
 class Block(nn.Module):
@@ -40,11 +46,12 @@ class Block(nn.Module):
         super().__init__()
         self.first = Convolution(in_channels, in_channels, 3)
         self.second = Convolution(in_channels, out_channels, 3)
-        self.skip = Convolution(in_channels, out_channels, 1, bias=False)
+        self.skip = Convolution(in_channels, out_channels, 1, active=False)
 
     def forward(self, x: Tensor) -> Tensor:
         skip = self.skip(F.avg_pool2d(x, 2))
-        return (skip + _activate(self.second(F.avg_pool2d(_activate(self.first(x)), 2)))) * math.sqrt(0.5)
+        y: Tensor = (skip + self.second(F.avg_pool2d(self.first(x), 2))) * math.sqrt(0.5)
+        return y
 
 
 class Discriminator(nn.Module):
@@ -59,29 +66,29 @@ class Discriminator(nn.Module):
         self.patch_after = max(0, len(self.blocks) - 1 - int(math.log2(PATCHES / 4)))
         across = widths[self.patch_after + 1]
         self.patch = Convolution(across, across, 1)
-        self.patch_logit = Convolution(across, 1, 1)
+        self.patch_logit = Convolution(across, 1, 1, active=False)
         self.mixed = Convolution(last + 1, last, 3)
         self.whole = FullyConnected(last * 16, last)
         self.logit = FullyConnected(last, 1)
         self.z_dim = z_dim
         if z_dim:
-            self.embed = nn.Sequential(FullyConnected(z_dim, last), nn.LeakyReLU(0.2), FullyConnected(last, last))
+            self.embed = nn.Sequential(FullyConnected(z_dim, last), nn.LeakyReLU(SLOPE), FullyConnected(last, last))
             self.embed_patch = FullyConnected(last, across)
             self.embed_whole = FullyConnected(last, last)
 
     def forward(self, x: Tensor, z: Tensor | None, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """[B, img_channels, R, R], [B, z_dim] -> [B], [B, patches, patches], float32."""
         x = x.to(dtype, memory_format=torch.channels_last)
-        x = _activate(self.from_rgb(x))
-        embedded = F.leaky_relu(self.embed(z), 0.2) if self.z_dim else None
+        x = self.from_rgb(x)
+        embedded = F.leaky_relu(self.embed(z), SLOPE) if self.z_dim else None
         patches = torch.zeros(len(x), 1, 1, device=x.device)
         for k, block in enumerate(self.blocks):
             x = block(x)
             if k == self.patch_after:
-                patches = self._judge_patches(_activate(self.patch(x)).float(), embedded)
+                patches = self._judge_patches(self.patch(x).float(), embedded)
         x = x.float()
-        x = _activate(self.mixed(torch.cat([x, _deviation(x)], 1)))
-        x = _activate(self.whole(x.flatten(1)))
+        x = self.mixed(torch.cat([x, _deviation(x)], 1))
+        x = F.leaky_relu(self.whole(x.flatten(1)), SLOPE) * math.sqrt(2)
         logit = self.logit(x)[:, 0]
         if embedded is not None:
             logit = logit + (self.embed_whole(embedded) * x).sum(1) / math.sqrt(x.shape[1])
@@ -94,12 +101,11 @@ class Discriminator(nn.Module):
         return logits + torch.einsum("bchw,bc->bhw", x, self.embed_patch(embedded)) / math.sqrt(x.shape[1])
 
 
-def _activate(x: Tensor) -> Tensor:
-    return F.leaky_relu(x, 0.2) * math.sqrt(2)
-
-
 def _deviation(x: Tensor) -> Tensor:
-    """[B, 1, n, n]: how much the pictures of a group differ, so that a generator that repeats itself is found out."""
+    """[B, 1, n, n]: how much the pictures of a group differ, so that a generator that repeats itself is found out.
+
+    A group is pictures that follow one another: real ones or made ones.
+    """
     group = math.gcd(GROUP, len(x))
-    deviation = (x.reshape(group, -1, *x.shape[1:]).var(0, unbiased=False) + 1e-8).sqrt().mean([1, 2, 3])
-    return deviation.repeat(group)[:, None, None, None].expand(-1, 1, *x.shape[2:])
+    deviation = (x.reshape(-1, group, *x.shape[1:]).var(1, unbiased=False) + 1e-8).sqrt().mean([1, 2, 3])
+    return deviation.repeat_interleave(group)[:, None, None, None].expand(-1, 1, *x.shape[2:])

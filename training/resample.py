@@ -28,10 +28,10 @@ class Resampling(nn.Module):
         self.clamp = activation.clamp
         self.layer = activation.layer
         # The activation's gain is applied before it, which is the same: it scales without bending.
-        up = _up_matrix(activation.up_filter, self.layer) * 2**0.25
+        up = _up_matrix(activation.up_filter.cpu(), self.layer) * 2**0.25
         self.register_buffer("up", _aligned(up), persistent=False)
         radial = activation.down_filter.ndim == 2
-        down = activation.down_filter if radial else _aligned(_down_matrix(activation.down_filter, self.layer))
+        down = activation.down_filter if radial else _aligned(_down_matrix(activation.down_filter.cpu(), self.layer))
         self.register_buffer("down", down, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -40,7 +40,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     sea.add_argument("--layers", type=int, default=8, help="layers of the generator (default: 8)")
     sea.add_argument("--channel-base", type=int, default=8192, help="of the generator (default: 8192)")
     sea.add_argument("--channel-max", type=int, default=256, help="of the generator (default: 256)")
-    sea.add_argument("--batch", type=int, default=32)
+    sea.add_argument("--batch", type=int, default=16)
+    sea.add_argument("--critic-base", type=int, default=32, help="channels of the discriminator at full size")
+    sea.add_argument("--critic-max", type=int, default=256, help="channels of the discriminator at most")
     sea.add_argument("--learning-rate", type=float, default=Options.learning_rate)
     sea.add_argument("--seed", type=int, default=0)
     sea.set_defaults(run=run)
@@ -53,7 +55,7 @@ def run(arguments: argparse.Namespace, started: float) -> None:
     torch.backends.cudnn.benchmark = True
     options = Options(
         out=arguments.out, minutes=arguments.minutes, device=arguments.device, batch=arguments.batch,
-        seed=arguments.seed, learning_rate=arguments.learning_rate,
+        seed=arguments.seed, learning_rate=arguments.learning_rate, channels=arguments.critic_base, channels_max=arguments.critic_max,
     )  # fmt: skip
     renderers = Renderers(arguments.renderers, arguments.size, FIRST_SEED)
     try:
@@ -75,7 +77,7 @@ def run(arguments: argparse.Namespace, started: float) -> None:
         sheet_z, sheet_real = sheet_of(pool)
         bottom, top = seeds_by_wind()
         facts = {
-            "name": "east-sea", "licence": "MIT", "canvas": "wide", "seeds_bottom": bottom, "seeds_top": top,
+            "name": "east-sea", "licence": "MIT", "seeds_bottom": bottom, "seeds_top": top,
             "note": "Trained on pictures that the procedural sea drew.",
         }  # fmt: skip
         generator = Generator(cfg, compiled=False)

@@ -53,10 +53,16 @@ def read_drawn(folder: Path, size: int) -> tuple[NDArray[np.uint8], Tensor]:
     """Pictures [n, size, size, 3] drawn before, each in a file named after its seed, and their z [n, 16]."""
     paths = sorted(path for path in folder.iterdir() if path.stem.isdecimal())
     with ThreadPoolExecutor() as threads:
-        pictures = list(threads.map(partial(_read, size=size), paths))
-    return np.stack(pictures), latents([int(path.stem) for path in paths])
+        read = zip(paths, threads.map(partial(_read, size=size), paths), strict=True)
+        kept = [(int(path.stem), picture) for path, picture in read if picture is not None]
+    if not kept:
+        return np.empty((0, size, size, 3), np.uint8), torch.empty(0, Z_DIM)
+    return np.stack([picture for _, picture in kept]), latents([seed for seed, _ in kept])
 
 
-def _read(path: Path, size: int) -> NDArray[np.uint8]:
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB").resize((size, size), Image.Resampling.BOX))
+def _read(path: Path, size: int) -> NDArray[np.uint8] | None:
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB").resize((size, size), Image.Resampling.BOX))
+    except (OSError, ValueError):
+        return None

@@ -13,15 +13,17 @@ class TrainableSynthesis(nn.Module):
     """ws -> pictures with the weights of `generator`, which it trains; see the generator for what each step is.
 
     The style multiplies the input of one convolution that the whole batch shares, demodulation its result.
+    `resampling`: that of another synthesis with the same configuration, shared.
     """
 
-    def __init__(self, generator: Generator, dtype: torch.dtype) -> None:
+    def __init__(self, generator: Generator, dtype: torch.dtype, resampling: nn.ModuleList | None = None) -> None:
         super().__init__()
         self.generator = generator
         self.dtype = dtype
-        self.resampling = nn.ModuleList(
-            Resampling(layer.activation) for layer in generator.synthesis.layers if layer.activation is not None
-        ).to(dtype)
+        if resampling is None:
+            activations = [layer.activation for layer in generator.synthesis.layers]
+            resampling = nn.ModuleList(Resampling(each) for each in activations if each is not None).to(dtype)
+        self.resampling = resampling
 
     def forward(self, ws: Tensor, magnitude_decay: float | None = None) -> Tensor:
         """[B, num_ws, w_dim] -> float32 [B, img_channels, R, R].

@@ -47,10 +47,10 @@ class Trainer:
         self.options, self.pool, self.refill, self.paired = options, pool, refill, paired
         self.device = torch.device(options.device)
         self.dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
-        self.generator = generator.to(self.device).requires_grad_(True)
-        self.synthesis = TrainableSynthesis(self.generator, self.dtype).to(self.device)
-        self.ema = AveragedGenerator(self.generator)
-        self.averaged = TrainableSynthesis(self.ema.average, self.dtype).to(self.device)
+        self.generator = generator.requires_grad_(True)
+        self.synthesis = TrainableSynthesis(generator, self.dtype).to(self.device)
+        self.ema = AveragedGenerator(generator)
+        self.averaged = TrainableSynthesis(self.ema.average, self.dtype, self.synthesis.resampling)
         z_dim = generator.z_dim if paired else 0
         self.discriminator = Discriminator(
             generator.img_resolution, options.channels, options.channels_max, z_dim, generator.img_channels
