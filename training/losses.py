@@ -35,21 +35,20 @@ def likeness_loss(fake: Tensor, real: Tensor) -> Tensor:
     Contrast is the mean absolute difference of neighbours, across and down, an octave at a time: two seas of the same
     wind have the same though no wave of theirs is at the same place, so that waves do not blur into their mean.
     """
-    size = fake.shape[-1]
-    colours = [F.l1_loss(F.avg_pool2d(fake, size // n), F.avg_pool2d(real, size // n)) for n in GRIDS]
+    both, cell = torch.cat([fake, real]), fake.shape[-1] // GRIDS[0]
+    colours = [_distance(F.avg_pool2d(both, fake.shape[-1] // n)) for n in GRIDS]
     contrasts = []
     for band in range(BANDS):
-        cell = max(1, fake.shape[-1] // GRIDS[0])
-        for dim in (2, 3):
-            a, b = (F.avg_pool2d(_steps(x, dim), cell) for x in (fake, real))
-            contrasts.append((a - b).abs().mean())
-        if band < BANDS - 1:
-            fake, real = F.avg_pool2d(fake, 2), F.avg_pool2d(real, 2)
+        contrasts += [_distance(F.avg_pool2d(_steps(both, dim), max(1, cell >> band))) for dim in (2, 3)]
+        both = F.avg_pool2d(both, 2)
     return torch.stack(colours).mean() + 2 * torch.stack(contrasts).mean()
 
 
+def _distance(both: Tensor) -> Tensor:
+    fake, real = both.chunk(2)
+    return (fake - real).abs().mean()
+
+
 def _steps(x: Tensor, dim: int) -> Tensor:
-    """Absolute differences of neighbours along `dim`, as many as there are elements: the last one is nothing."""
-    count = x.shape[dim] - 1
-    steps = (x.narrow(dim, 1, count) - x.narrow(dim, 0, count)).abs()
-    return F.pad(steps, [0, 0, 0, 1] if dim == 2 else [0, 1])
+    """Absolute differences of neighbours along `dim`, as many as there are elements: the first comes again at the end."""
+    return (x - x.roll(-1, dim)).abs()

@@ -12,7 +12,7 @@ class Options:
     minutes: float
     """Wall-clock minutes from the start of the process to its end, the last checkpoint included."""
     device: str = "cpu"
-    batch: int = 32
+    batch: int = 24
     seed: int = 0
     learning_rate: float = 0.0025
     r1_gamma: float = 1.0
@@ -25,7 +25,7 @@ class Options:
     """Pictures after which half of the averaged weights is new; at most a twentieth of those so far."""
     magnitude_pictures: float = 4000.0
     """The same of the magnitudes of the layers' inputs."""
-    decay_from: float = 0.65
+    decay_from: float = 0.7
     """Share of the time after which the learning rate falls to a tenth."""
     save_every: float = 20.0
     """Seconds between checkpoints."""

@@ -4,6 +4,7 @@ import itertools
 import multiprocessing
 import os
 import queue
+from multiprocessing.context import SpawnProcess
 from multiprocessing.queues import Queue
 
 import numpy as np
@@ -24,14 +25,18 @@ class Renderers:
 
     def __init__(self, count: int, size: int, first: int) -> None:
         context = multiprocessing.get_context("spawn")
-        self._ready: Queue[Batch] = context.Queue(max(1, count * AHEAD))
-        arguments = [(self._ready, size, first + k, count, os.getpid()) for k in range(count)]
-        self._processes = [context.Process(target=_draw, args=each, daemon=True) for each in arguments]
-        for process in self._processes:
-            process.start()
+        self._processes: list[SpawnProcess] = []
+        if count:
+            self._ready: Queue[Batch] = context.Queue(count * AHEAD)
+        for k in range(count):
+            arguments = self._ready, size, first + k, count, os.getpid()
+            self._processes.append(context.Process(target=_draw, args=arguments, daemon=True))
+            self._processes[-1].start()
 
     def take(self, wait: float = 0) -> Batch | None:
         """The next batch, None where there is none within `wait` seconds."""
+        if not self._processes:
+            return None
         try:
             return self._ready.get(wait > 0, wait)
         except queue.Empty:

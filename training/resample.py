@@ -38,7 +38,7 @@ class Resampling(nn.Module):
         """[B, C, conv, conv] -> [B, C, out, out], channels last, in the dtype of x."""
         rows = x.permute(0, 2, 3, 1).contiguous()
         columns = self.layer.conv_size
-        y = F.leaky_relu_(_along_columns(_along_rows(rows, self.up, columns), self.up, columns), SLOPE)
+        y = _along_columns(_along_rows(rows, self.up, columns), self.up, columns, active=True)
         if self.clamp is not None:
             y = y.clamp(-self.clamp, self.clamp)
         if self.layer.radial:
@@ -56,11 +56,14 @@ def _along_rows(x: Tensor, matrix: Tensor, columns: int) -> Tensor:
     return torch.bmm(matrix, x.reshape(batch, height, width * channels)).view(batch, -1, width, channels)
 
 
-def _along_columns(x: Tensor, matrix: Tensor, columns: int) -> Tensor:
-    """[B, H, W, C] -> [B, H, W', C]."""
+def _along_columns(x: Tensor, matrix: Tensor, columns: int, active: bool = False) -> Tensor:
+    """[B, H, W, C] -> [B, H, W', C], `active`: the leaky ReLU of it."""
     batch, height, width, channels = x.shape
     matrix = matrix[:, :columns].to(x.dtype).expand(batch * height, -1, -1)
-    return torch.bmm(matrix, x.reshape(batch * height, width, channels)).view(batch, height, -1, channels)
+    y = torch.bmm(matrix, x.reshape(batch * height, width, channels))
+    # In place before it is viewed: afterwards the gradient would be copied twice.
+    y = F.leaky_relu_(y, SLOPE) if active else y
+    return y.view(batch, height, -1, channels)
 
 
 def _up_matrix(taps: Tensor, layer: Layer) -> Tensor:

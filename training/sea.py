@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from akma_core.errors import FailureError
 from akma_core.networks.sea.scene import WIND
 from akma_core.networks.stylegan3.config import GeneratorConfig
 from akma_core.networks.stylegan3.generator import Generator
@@ -40,7 +41,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     sea.add_argument("--layers", type=int, default=8, help="layers of the generator (default: 8)")
     sea.add_argument("--channel-base", type=int, default=8192, help="of the generator (default: 8192)")
     sea.add_argument("--channel-max", type=int, default=256, help="of the generator (default: 256)")
-    sea.add_argument("--batch", type=int, default=16)
+    sea.add_argument("--batch", type=int, default=Options.batch)
     sea.add_argument("--critic-base", type=int, default=32, help="channels of the discriminator at full size")
     sea.add_argument("--critic-max", type=int, default=256, help="channels of the discriminator at most")
     sea.add_argument("--learning-rate", type=float, default=Options.learning_rate)
@@ -57,7 +58,11 @@ def run(arguments: argparse.Namespace, started: float) -> None:
         out=arguments.out, minutes=arguments.minutes, device=arguments.device, batch=arguments.batch,
         seed=arguments.seed, learning_rate=arguments.learning_rate, channels=arguments.critic_base, channels_max=arguments.critic_max,
     )  # fmt: skip
-    renderers = Renderers(arguments.renderers, arguments.size, FIRST_SEED)
+    try:
+        renderers = Renderers(arguments.renderers, arguments.size, FIRST_SEED)
+    except OSError as error:  # no shared memory, or no room for processes
+        print(f"no pictures are drawn beside the training ({error})", flush=True)
+        renderers = Renderers(0, arguments.size, FIRST_SEED)
     try:
         pool = PicturePool(arguments.pool, arguments.size, torch.device(options.device), Z_DIM, mirror())
 
@@ -69,6 +74,8 @@ def run(arguments: argparse.Namespace, started: float) -> None:
             pool.add(*read_drawn(arguments.drawn, arguments.size))
         while len(pool) < max(options.batch, 2 * SHEET):
             refill(1)
+            if not renderers.alive:
+                raise FailureError("there are too few pictures: give --drawn or --renderers", code="no_pictures")
         cfg = GeneratorConfig(
             z_dim=Z_DIM, w_dim=256, img_resolution=arguments.size, mapping_layers=3, lr_multiplier=0.1,
             num_layers=arguments.layers, channel_base=arguments.channel_base, channel_max=arguments.channel_max,
