@@ -4,6 +4,7 @@ It judges a picture as a whole and, from half way down, patch by patch (Isola et
 z that drew them, by how well they fit it too (projection: Miyato and Koyama 2018).
 """
 
+import itertools
 import math
 
 import torch
@@ -61,7 +62,7 @@ class Discriminator(nn.Module):
         super().__init__()
         widths = [min(channels * 2**k, channels_max) for k in range(int(math.log2(size)) - 1)]
         self.from_rgb = Convolution(img_channels, widths[0], 1)
-        self.blocks = nn.ModuleList(Block(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.blocks = nn.ModuleList(Block(a, b) for a, b in itertools.pairwise(widths))
         last = widths[-1]
         self.patch_after = max(0, len(self.blocks) - 1 - int(math.log2(PATCHES / 4)))
         across = widths[self.patch_after + 1]

@@ -50,5 +50,5 @@ def _distance(both: Tensor) -> Tensor:
 
 
 def _steps(x: Tensor, dim: int) -> Tensor:
-    """Absolute differences of neighbours along `dim`, as many as there are elements: the first comes again at the end."""
+    """Absolute differences of neighbours along `dim`, as many as elements: the first follows the last."""
     return (x - x.roll(-1, dim)).abs()

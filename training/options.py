@@ -12,6 +12,8 @@ class Options:
     minutes: float
     """Wall-clock minutes from the start of the process to its end, the last checkpoint included."""
     device: str = "cpu"
+    dtype: str | None = None
+    """Numbers of the activations: bfloat16 or float32; None: bfloat16 on a GPU."""
     batch: int = 24
     seed: int = 0
     learning_rate: float = 0.0025

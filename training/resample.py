@@ -1,7 +1,7 @@
 """The filtered leaky ReLU that gradients flow through: its filters as matrices, one product an axis.
 
-More arithmetic than convolutions, and far quicker on tensor cores: channels lie last, so that every product is one large
-matrix product whose columns are the channels.
+More arithmetic than convolutions, and far quicker on tensor cores: channels lie last, so that every product is one
+large matrix product whose columns are the channels.
 """
 
 import math

@@ -34,6 +34,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     sea.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the network, sheets and log")
     sea.add_argument("--minutes", type=float, required=True, help="minutes until it ends, the last checkpoint included")
     sea.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda")
+    sea.add_argument("--dtype", choices=("bfloat16", "float32"), help="of activations (default: bfloat16 on a GPU)")
     sea.add_argument("--drawn", type=Path, metavar="DIR", help="pictures drawn before, named after their seeds")
     sea.add_argument("--renderers", type=int, default=1, metavar="N", help="processes that draw pictures (default: 1)")
     sea.add_argument("--pool", type=int, default=20000, metavar="N", help="pictures kept on the device")
@@ -53,10 +54,11 @@ def run(arguments: argparse.Namespace, started: float) -> None:
     """Train until the time is over."""
     arguments.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(arguments.seed)
-    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.benchmark, torch.backends.cudnn.benchmark_limit = True, 4
     options = Options(
-        out=arguments.out, minutes=arguments.minutes, device=arguments.device, batch=arguments.batch,
-        seed=arguments.seed, learning_rate=arguments.learning_rate, channels=arguments.critic_base, channels_max=arguments.critic_max,
+        out=arguments.out, minutes=arguments.minutes, device=arguments.device, dtype=arguments.dtype,
+        batch=arguments.batch, seed=arguments.seed, learning_rate=arguments.learning_rate,
+        channels=arguments.critic_base, channels_max=arguments.critic_max,
     )  # fmt: skip
     try:
         renderers = Renderers(arguments.renderers, arguments.size, FIRST_SEED)

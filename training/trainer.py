@@ -4,7 +4,6 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from .losses import discriminator_loss, generator_loss, gradient_penalty, likene
 from .options import Options
 from .pool import PicturePool
 from .sheet import Sheets
+from .snapshot import Snapshot
 from .synthesis import TrainableSynthesis
 
 BETAS = 0.0, 0.99
@@ -29,6 +29,7 @@ FINISH_SECONDS = 4.0
 MOMENTS = 0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0
 """Shares of the time whose pictures are kept as rows of progress."""
 SHEET_BATCH = 8
+DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 STEPS_AHEAD = 10
 """Steps that a GPU may be behind: the clock is of use only if it is waited for."""
 
@@ -46,7 +47,7 @@ class Trainer:
     ) -> None:  # fmt: skip
         self.options, self.pool, self.refill, self.paired = options, pool, refill, paired
         self.device = torch.device(options.device)
-        self.dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
+        self.dtype = DTYPES[options.dtype or ("bfloat16" if self.device.type == "cuda" else "float32")]
         self.generator = generator.requires_grad_(True)
         self.synthesis = TrainableSynthesis(generator, self.dtype).to(self.device)
         self.ema = AveragedGenerator(generator)
@@ -56,9 +57,10 @@ class Trainer:
             generator.img_resolution, options.channels, options.channels_max, z_dim, generator.img_channels
         ).to(self.device)
         fused = {"fused": True} if self.device.type == "cuda" else {}
-        rate = options.learning_rate
-        self.g_adam = torch.optim.Adam(self.generator.parameters(), rate, BETAS, **fused)
-        self.d_adam = torch.optim.Adam(self.discriminator.parameters(), rate, BETAS, **fused)
+        self.learning_rate = options.learning_rate
+        self.g_adam = torch.optim.Adam(self.generator.parameters(), self.learning_rate, BETAS, **fused)
+        self.d_adam = torch.optim.Adam(self.discriminator.parameters(), self.learning_rate, BETAS, **fused)
+        self.snapshot = Snapshot([self.generator, self.ema.average, self.discriminator])
         self.sheets = Sheets(options.out, sheet_real)
         self.sheet_z, self.facts = sheet_z.to(self.device), facts
         self.started = started
@@ -98,7 +100,7 @@ class Trainer:
         options = self.options
         for adam in (self.g_adam, self.d_adam):
             for group in adam.param_groups:
-                group["lr"] = options.learning_rate * _decay(progress, options.decay_from)
+                group["lr"] = self.learning_rate * _decay(progress, options.decay_from)
         real, z = self.pool.sample(options.batch)
         if not self.paired:
             z = torch.randn(options.batch, self.generator.z_dim, device=self.device)
@@ -154,12 +156,21 @@ class Trainer:
         while self.moments and len(self.moments) > 1 and progress >= self.moments[0]:
             self.moments.pop(0)
         if not self.ema.finite():
-            raise FailureError("the training has diverged: start it again with a lower --learning-rate", code="diverged")
+            self._go_back()
+        self.snapshot.keep()
         try:
             save_network(self.ema.average, self.options.out, torch.float32, **self.facts)
             self.sheets.write(self.pictures(self.sheet_z), moment)
         except FailureError as error:
             print(f"not saved: {error}", flush=True)
+
+    def _go_back(self) -> None:
+        """Go on from the last weights that were numbers, at half the learning rate."""
+        self.snapshot.restore()
+        self.learning_rate /= 2
+        self.g_adam.state.clear()
+        self.d_adam.state.clear()
+        print(f"diverged at step {self.step}: back to the last checkpoint, learning rate halved", flush=True)
 
     def log(self, progress: float, speed: float) -> None:
         """Append a line to log.jsonl and print it."""
