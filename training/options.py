@@ -16,13 +16,13 @@ class Options:
     """Numbers of the activations: bfloat16 or float32; None: bfloat16 on a GPU."""
     batch: int = 24
     seed: int = 0
-    learning_rate: float = 0.0025
+    learning_rate: float = 0.003
     r1_gamma: float = 1.0
     r1_every: int = 16
-    likeness_share: float = 0.1
+    likeness_share: float = 0.2
     """Share of the time in which the likeness to what the same z drew is all that is trained; 0 without a z."""
-    likeness_weight: float = 4.0
-    """Weight of the likeness beside the discriminator, falling to a tenth."""
+    likeness_weight: float = 20.0
+    """Weight of the likeness beside the discriminator, falling to a fifth."""
     ema_pictures: float = 8000.0
     """Pictures after which half of the averaged weights is new; at most a twentieth of those so far."""
     magnitude_pictures: float = 4000.0

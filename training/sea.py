@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace, started: float) -> None:
             if not renderers.alive:
                 raise FailureError("there are too few pictures: give --drawn or --renderers", code="no_pictures")
         cfg = GeneratorConfig(
-            z_dim=Z_DIM, w_dim=256, img_resolution=arguments.size, mapping_layers=3, lr_multiplier=0.1,
+            z_dim=Z_DIM, w_dim=256, img_resolution=arguments.size, mapping_layers=2, lr_multiplier=0.5,
             num_layers=arguments.layers, channel_base=arguments.channel_base, channel_max=arguments.channel_max,
             conv_clamp=None,
         )  # fmt: skip

@@ -23,6 +23,9 @@ from .snapshot import Snapshot
 from .synthesis import TrainableSynthesis
 
 BETAS = 0.0, 0.99
+ALONE_BETAS = 0.9, 0.99
+ALONE_RATE = 2.0
+"""Factor of the learning rate while likeness is trained alone."""
 FINISH = 0.02
 """Share of the time kept for the last checkpoint, at least FINISH_SECONDS."""
 FINISH_SECONDS = 4.0
@@ -98,9 +101,12 @@ class Trainer:
     def train_step(self, progress: float) -> None:
         """One step of both networks, or of the generator by likeness alone at the start."""
         options = self.options
+        alone = progress < (options.likeness_share if self.paired else 0.0)
+        # Without an opponent there is a minimum to go to, so that speed and momentum do no harm.
+        rate = self.learning_rate * (ALONE_RATE if alone else _decay(progress, options.decay_from))
         for adam in (self.g_adam, self.d_adam):
             for group in adam.param_groups:
-                group["lr"] = self.learning_rate * _decay(progress, options.decay_from)
+                group["lr"], group["betas"] = rate, ALONE_BETAS if alone else BETAS
         real, z = self.pool.sample(options.batch)
         if not self.paired:
             z = torch.randn(options.batch, self.generator.z_dim, device=self.device)
@@ -109,9 +115,8 @@ class Trainer:
             w_avg = self.generator.mapping.w_avg
             w_avg.lerp_(ws[:, 0].mean(0), 0.01)
         fake = self.synthesis(ws, 0.5 ** (options.batch / options.magnitude_pictures))
-        alone = options.likeness_share if self.paired else 0.0
         loss = torch.zeros((), device=self.device)
-        if progress >= alone:
+        if not alone:
             self._train_discriminator(real, fake.detach(), z)
             self.discriminator.requires_grad_(False)
             adversarial = generator_loss(self.discriminator(fake, z, self.dtype))
@@ -121,7 +126,7 @@ class Trainer:
         if self.paired:
             likeness = likeness_loss(fake, real)
             self.losses["likeness"] = likeness.detach()
-            loss = loss + likeness * (options.likeness_weight * _fall(progress, alone))
+            loss = loss + likeness * (options.likeness_weight * _fall(progress, options.likeness_share))
         self.g_adam.zero_grad(set_to_none=True)
         loss.backward()
         self.g_adam.step()
@@ -194,6 +199,6 @@ def _decay(progress: float, start: float) -> float:
 
 
 def _fall(progress: float, alone: float) -> float:
-    """1 while likeness is trained alone, then falling to a tenth over as long again and more."""
+    """1 while likeness is trained alone, then falling to a fifth in the next third of the time."""
     share = min(1.0, max(0.0, (progress - alone) / 0.3))
-    return 1 - 0.9 * share
+    return 1 - 0.8 * share
