@@ -38,7 +38,7 @@ class GpuCheck:
 def _speeds() -> dict[str, GpuCheck]:
     shapes = ["ink", *(f"{kind}-{resolution}" for kind in "trf" for resolution in RESOLUTIONS)]
     found = {
-        f"speed-{name}": GpuCheck(f"ms of each stage: {name}", "speeds:network", 20, arguments=(name,))
+        f"speed-{name}": GpuCheck(f"ms of each stage: {name}", "speeds:network", 40, arguments=(name,))
         for name in shapes
     }
     for name in ("realesr-animevideov3", "realesrgan-x4plus"):
@@ -62,7 +62,7 @@ CHECKS: dict[str, GpuCheck] = {
     "half-f": GpuCheck("half precision against float32: StyleGAN2", "precision:stylegan2", 40),
     "half-ink": GpuCheck("half precision against float32: ink", "precision:ink", 30, needs_card=True),
     "graphs": GpuCheck("CUDA graphs against eager, the same batch twice", "batches:graphs", 60),
-    "batches": GpuCheck("other batch sizes against the plan's", "batches:sizes", 60),
+    "batches": GpuCheck("other batch sizes against the plan's", "batches:sizes", 90),
     "render": GpuCheck("a render killed and resumed: the same bytes", "render:resumed", 90),
     "render-cpu": GpuCheck("the same plan on the CPU", "render:on_cpu", 60),
     "memory": GpuCheck("peak of memory against the batch's rule", "memory:peak", 60),

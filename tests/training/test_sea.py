@@ -35,7 +35,7 @@ def test_trains_and_saves_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert lines[-1]["step"] >= 1
     card, generator = read_card(out), load(out)
     assert (card.name, card.kind, card.width) == ("east-sea", "stylegan3", 16)
-    assert latents(card.seeds_top)[:, 0].min() > latents(card.seeds_bottom)[:, 0].max()
+    assert latents(list(card.seeds_top))[:, 0].min() > latents(list(card.seeds_bottom))[:, 0].max()
     assert torch.isfinite(generator(latents([1, 2]))).all()
 
 

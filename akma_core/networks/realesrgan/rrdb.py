@@ -46,7 +46,7 @@ class ResidualDenseBlock(nn.Module):
         n, _, h, w = x.shape
         grown = self.ends[1] - self.ends[0]
         slope = x.new_full((grown,), SLOPE)
-        *growing, gather = (conv.bias for conv in self.children())
+        *growing, gather = (conv.bias for conv in self._convolutions)
         shape = n, GROWTHS * grown, h, w
         grows = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
         results: list[Tensor] = []
@@ -60,9 +60,13 @@ class ResidualDenseBlock(nn.Module):
         last = F.conv2d(grows, self._split[GROWTHS], padding=1)
         return sum_triton.finish([results[0][:, GROWTHS * grown :], last], gather, out=last, residual=x, gain=RESIDUAL)
 
+    @property
+    def _convolutions(self) -> list[Conv3x3]:
+        return [getattr(self, f"conv{k}") for k in range(1, GROWTHS + 2)]
+
     def _weights_by_input(self) -> list[Tensor]:
         """Weights of all convolutions by what they read: the picture, each growth; the fifth reads those at once."""
-        weights = [conv.weight for conv in self.children()]
+        weights = [conv.weight for conv in self._convolutions]
         bounds = [0, *self.ends]
         split = []
         for k in range(GROWTHS):
@@ -138,7 +142,8 @@ class RRDBNet(nn.Module):
     def on_gpu(self, first: Tensor) -> Tensor:
         """From the first convolution's result on; the pass after a convolution also enlarges what it made."""
         y = first
-        for block in self.body:
+        for name, _ in self.body.named_children():
+            block: RRDB = getattr(self.body, name)
             y = block.on_gpu(y)
         slope = y.new_full((y.shape[1],), SLOPE)
         y = self._enlarged(self.conv_body, y, None, first)

@@ -108,9 +108,7 @@ class SynthesisNetwork(nn.Module):
             raise ValueError(f"noise_mode must be one of {', '.join(MODES)}, and random needs noise_seeds")
         ws = ws.to(torch.float32)
         if ws.device.type == "cuda" and self.fused:
-            from . import synthesis_fused
-
-            return synthesis_fused.picture(self.blocks, ws, noise_mode, noise_seeds)
+            return self.fused_picture(ws, noise_mode, noise_seeds)
         x = self.blocks[0].const.expand(len(ws), -1, -1, -1)
         picture: Tensor | None = None
         for block in self.blocks:
@@ -118,3 +116,14 @@ class SynthesisNetwork(nn.Module):
             picture = block.picture(x, ws, picture)
         assert picture is not None
         return picture
+
+    def fused_picture(self, ws: Tensor, noise_mode: str, noise_seeds: Tensor | None) -> Tensor:
+        """As `forward`, on a GPU, of the architecture skip."""
+        from . import synthesis_fused
+
+        order = [
+            (layer, block.torgb if layer is block.layers[-1] else None)
+            for block in self.blocks
+            for layer in block.layers
+        ]
+        return synthesis_fused.picture(self.blocks[0].const, order, ws, noise_mode, noise_seeds)

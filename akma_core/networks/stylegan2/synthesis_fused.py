@@ -4,38 +4,38 @@ The pass knows the layer that follows: it multiplies by its style, and makes the
 pixels, so that no layer's result is read twice.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from .epilogue_triton import Colours, finish, finish_coloured
-from .layers import SynthesisLayer
-
-if TYPE_CHECKING:
-    from .synthesis import SynthesisBlock
+from .layers import SynthesisLayer, ToRGB
 
 
-def picture(blocks: "list[SynthesisBlock]", ws: Tensor, mode: str, seeds: Tensor | None) -> Tensor:
-    """[B, num_ws, w_dim] -> [B, img_channels, H, W], as SynthesisNetwork.forward, of the architecture skip."""
-    order = [(block, layer) for block in blocks for layer in block.layers]
-    made = [layer.epilogue(layer.style(ws[:, layer.index]), mode, seeds) for _, layer in order]
-    x = blocks[0].const.expand(len(ws), -1, -1, -1) * made[0][0][:, :, None, None]
-    x = x.to(_dtype(order[0][1])).contiguous(memory_format=torch.channels_last)
+def picture(
+    const: Tensor, order: Sequence[tuple[SynthesisLayer, ToRGB | None]], ws: Tensor, mode: str, seeds: Tensor | None
+) -> Tensor:
+    """[B, num_ws, w_dim] -> [B, img_channels, H, W], as SynthesisNetwork.forward, of the architecture skip.
+
+    `const` [C, h, w] goes into the first layer; `order`: layers, each with what makes colours of its result.
+    """
+    made = [layer.epilogue(layer.style(ws[:, layer.index]), mode, seeds) for layer, _ in order]
+    x = const * made[0][0][:, :, None, None]
+    x = x.to(_dtype(order[0][0])).contiguous(memory_format=torch.channels_last)
     shown: Tensor | None = None
-    for k, (block, layer) in enumerate(order):
-        following = order[k + 1][1] if k + 1 < len(order) else None
+    for k, (layer, torgb) in enumerate(order):
+        following = order[k + 1][0] if k + 1 < len(order) else None
         style = made[k + 1][0] if following else None
         dtype = _dtype(following) if following else None
         taps = layer.convolution.taps if layer.convolution.up else None
         y, epilogue = layer.convolution.product(x), made[k][1]
-        if layer is not block.layers[-1]:
+        if torgb is None:
             x = finish(y, epilogue, taps, style=style, dtype=dtype)
             continue
-        colours = block.torgb
-        weights = colours.weights(ws[:, layer.index + 1])
-        under = Colours(weights, colours.bias, colours.clamp, shown, colours.taps)
-        out, shown = finish_coloured(y, epilogue, under, taps, style=style, dtype=dtype)
+        weights = torgb.weights(ws[:, layer.index + 1])
+        colours = Colours(weights, torgb.bias, torgb.clamp, shown, torgb.taps)
+        out, shown = finish_coloured(y, epilogue, colours, taps, style=style, dtype=dtype)
         x = x if out is None else out
     assert shown is not None
     return shown

@@ -35,7 +35,7 @@ def test_against_plain_torch(dtype: torch.dtype, count: int, more: bool) -> None
     parts = [picture(20, k, 3 * k, dtype) for k in range(count)]
     bias, slope = (torch.rand(20, device=DEVICE).to(dtype) for _ in range(2))
     residual = picture(20, 4, 0, dtype) if more else None
-    expected = sum(part.float() for part in parts)
+    expected = torch.stack([part.float() for part in parts]).sum(0)
     if more:
         expected = expected + bias.float()[:, None, None]
         expected = torch.where(expected < 0, expected * slope.float()[:, None, None], expected)

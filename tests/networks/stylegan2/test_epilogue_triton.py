@@ -14,7 +14,7 @@ if importlib.util.find_spec("triton") is None:
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # read when the kernel is defined
 
-from akma_core.networks.stylegan2 import convolution, epilogue_triton, layers, synthesis_fused
+from akma_core.networks.stylegan2 import convolution, epilogue_triton, layers
 from akma_core.networks.stylegan2.config import GeneratorConfig
 from akma_core.networks.stylegan2.generator import Generator
 
@@ -100,7 +100,7 @@ def test_style_and_colours(
     out, picture = epilogue_triton.finish_coloured(x, epilogue, colours, taps, style=style, dtype=F32)
     alone, same = epilogue_triton.finish_coloured(x, epilogue, colours, taps)
     y = epilogue(filters.blur(x.float(), TAPS) if filtered else x.float())
-    torgb.weights = lambda _: weights  # type: ignore[method-assign]
+    monkeypatch.setattr(torgb, "weights", lambda _: weights)
     expected = torgb(y, weights, shown)
     assert alone is None
     assert out is not None
@@ -125,8 +125,8 @@ def test_the_fused_network(mode: str, clamp: float | None) -> None:
     ws, seeds = torch.randn(2, network.num_ws, 8, device=DEVICE), torch.tensor([3, 4], device=DEVICE)
     expected = network.cpu()(ws.cpu(), mode, seeds.cpu())
     network.to(DEVICE)
-    got = synthesis_fused.picture(network.blocks, ws, mode, seeds).cpu()
+    got = network.fused_picture(ws, mode, seeds).cpu()
     assert (got - expected).abs().max() < 1e-5 * float(expected.abs().max())
     network.use_fp16()
-    half = synthesis_fused.picture(network.blocks, ws, mode, seeds).cpu()
+    half = network.fused_picture(ws, mode, seeds).cpu()
     assert (half - expected).abs().max() < 0.01 * float(expected.abs().max())
