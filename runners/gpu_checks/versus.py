@@ -6,6 +6,7 @@ The checkout's code is run, by the user's wish and under its own licence; nothin
 import importlib
 import sys
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from .figure import Figure, Figures, psnr
 from .networks import Shape, some_w
 
 NAMES = {"t-1024": "networks_stylegan3", "r-512": "networks_stylegan3", "f-1024": "networks_stylegan2"}
+PACKAGE = "training"  # of the checkout, with its networks
 LIMIT = 45.0  # dB, as half precision against float32
 
 
@@ -26,9 +28,15 @@ def check(bench: Bench) -> Figures:
     if bench.versus is None:
         return
     sys.path.insert(0, str(bench.versus))
+    # Theirs by path: ours has a package of the same name.
+    theirs = ModuleType(PACKAGE)
+    theirs.__path__ = [str(bench.versus / PACKAGE)]
+    for known in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+        del sys.modules[known]
+    sys.modules[PACKAGE] = theirs
     for name, module in NAMES.items():
         try:
-            made: Any = importlib.import_module(f"training.{module}")
+            made: Any = importlib.import_module(f"{PACKAGE}.{module}")
         except ImportError as error:
             message = f"{bench.versus} is no checkout of stylegan3 ({error}): give the folder that has training/"
             raise RequestError(message, field="versus") from None
