@@ -73,7 +73,7 @@ async def import_model(request: Request, response: Response, state: StateDep, ca
     """Make a StyleGAN2 or StyleGAN3 file a network of yours: read as data, nothing in it is run. Administrators only.
 
     ```
-    curl -F file=@net.pkl -F name=east-sea http://127.0.0.1:3000/v1/models
+    curl -F file=@net.pkl -F name=baltic http://127.0.0.1:3000/v1/models
     ```
     """
     caller.check_admin()

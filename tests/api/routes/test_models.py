@@ -66,15 +66,15 @@ def test_only_administrators_bring_networks(served: Service) -> None:
 
 def test_a_network_is_imported_and_can_be_asked_for(served: Service, root: httpx.Client, tmp_path: Path) -> None:
     with hand(served) as requests:
-        response = import_network(root, name="east-sea", licence="mine", note="blue")
+        response = import_network(root, name="baltic", licence="mine", note="blue")
         assert response.status_code == 201
         unnamed = import_network(root, file="../My Net.pt")
     told = response.json()
-    assert (told["name"], told["licence"], told["width"], told["built_in"]) == ("east-sea", "mine", 256, False)
-    assert response.headers["Location"] == "/v1/models/east-sea"
+    assert (told["name"], told["licence"], told["width"], told["built_in"]) == ("baltic", "mine", 256, False)
+    assert response.headers["Location"] == "/v1/models/baltic"
     assert unnamed.json()["name"] == "my-net"
     assert {name: requests[0][name] for name in ("name", "licence", "note")} == {
-        "name": "east-sea",
+        "name": "baltic",
         "licence": "mine",
         "note": "blue",
     }
