@@ -27,7 +27,7 @@ log.configure(environment.log, node=environment.node, process=process_name(bento
 log_records.take_over()
 api = create_app(environment)
 # BentoML lets uvicorn choose its protocol, by this name.
-uvicorn.config.HTTP_PROTOCOLS["auto"] = "akma_core.api.header_timeout:HeaderTimeoutProtocol"
+uvicorn.config.HTTP_PROTOCOLS["auto"] = "akma_core.api.connection_turns:ConnectionTurnsProtocol"
 FOREVER = 366 * 86400.0  # seconds; BentoML's limit counts a slow upload as a slow answer
 
 
@@ -81,7 +81,11 @@ class Akma:
 
 
 class Gate:
-    """All of /v1 and the studio is the API's, what is not there too; the rest is BentoML's, for those it lets in."""
+    """All of /v1 and the studio is the API's, what is not there too; the rest is BentoML's, for those it lets in.
+
+    BentoML's own middlewares stand around it: a span for every event that is sent, and for every request a timer that
+    lives on for FOREVER. Once the service has begun requests come here first.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -89,6 +93,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app: ASGIApp
         if scope["type"] == "lifespan":
+            scope["app"].middleware_stack = self
             app = self._app
         elif scope["path"].startswith("/v1/") or is_open(scope["path"]):
             app = api

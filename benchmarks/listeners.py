@@ -3,16 +3,21 @@
     python benchmarks/listeners.py [--count 1000] [--seconds 30]
 
 Of five keys, since a key may have 250 streams open. Prints the API's memory before and at most, and how long a request
-for health takes meanwhile. The sockets that receive are small, so that what is not read piles up in the service.
+for health takes: without listeners, while all of them open at once, and after that. The sockets that receive are small,
+so that what is not read piles up in the service. The clients and the render take their part of the cores too.
 """
 
 import argparse
 import json
+import os
+import select
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,31 +51,76 @@ def listen(url: str, render_id: str, number: int) -> socket.socket:
     return client
 
 
+def open_all(url: str, render_id: str, count: int) -> list[socket.socket]:
+    """So many listeners; returns when each has been answered. None of them has read its answer."""
+    clients = [listen(url, render_id, number) for number in range(count)]
+    silent = select.poll()
+    for client in clients:
+        silent.register(client, select.POLLIN)
+    waiting = count
+    while waiting:
+        for descriptor, _ in silent.poll():
+            silent.unregister(descriptor)
+            waiting -= 1
+    return clients
+
+
+class Health:
+    """Asks for health ten times a second: how long each answer took, and the most memory of the API meanwhile."""
+
+    def __init__(self, http: httpx.Client, process: int) -> None:
+        self._http, self._process = http, process
+        self.megabytes = 0.0
+
+    def ask(self, goes_on: Callable[[], bool]) -> dict[str, float]:
+        """Percentiles of the answers' times, in ms, as long as `goes_on`."""
+        times = []
+        while goes_on():
+            began = time.monotonic()
+            answer = self._http.get("/v1/health")
+            assert answer.status_code == 200, answer.text
+            times.append(1000 * (time.monotonic() - began))
+            self.megabytes = max(self.megabytes, resident(self._process))
+            time.sleep(0.1)
+        return {"requests": len(times), **percentiles(times)}
+
+    def ask_for(self, seconds: float) -> dict[str, float]:
+        until = time.monotonic() + seconds
+        return self.ask(lambda: time.monotonic() < until)
+
+
 def measure(service: Service, process: int, count: int, seconds: float, song: Path) -> dict[str, object]:
-    """Figures with `count` deaf listeners for `seconds`."""
+    """Figures without listeners, while `count` deaf ones open, and for `seconds` after that."""
     headers = {"Authorization": f"Bearer {secret(0)}"}
     render_id = service.submit(song, headers=headers)
-    before, most, times = resident(process), 0.0, []
-    clients = [listen(service.url, render_id, number) for number in range(count)]
-    until = time.monotonic() + seconds
-    with httpx.Client(base_url=service.url, headers=headers, timeout=30) as http:
-        while time.monotonic() < until:
-            began = time.monotonic()
-            assert http.get("/v1/health").status_code == 200
-            times.append(1000 * (time.monotonic() - began))
-            most = max(most, resident(process))
+    with (
+        httpx.Client(base_url=service.url, headers=headers, timeout=30) as http,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        while http.get(f"/v1/renders/{render_id}").json()["frames_done"] == 0:
             time.sleep(0.1)
+        health, before = Health(http, process), resident(process)
+        alone, began = health.ask_for(seconds / 2), time.monotonic()
+        opening = pool.submit(open_all, service.url, render_id, count)
+        while_opening = health.ask(lambda: not opening.done())
+        opened = time.monotonic() - began
+        steady = health.ask_for(seconds)
         text = http.get("/metrics").text
-        http.delete(f"/v1/renders/{render_id}")
+        state = http.delete(f"/v1/renders/{render_id}").json()
     (open_now,) = (line.split()[1] for line in text.splitlines() if line.startswith("akma_listeners "))
-    for client in clients:
+    for client in opening.result():
         client.close()
     return {
+        "cores": os.cpu_count(),
         "listeners": count,
         "open_at_the_end": round(float(open_now)),
+        "render_at_the_end": f"{state['status']}, {state['frames_done']} frames",
+        "seconds_to_open": round(opened, 1),
         "api_mb_before": round(before),
-        "api_mb_grew": round(most - before),
-        "health_ms": percentiles(times),
+        "api_mb_grew": round(health.megabytes - before),
+        "health_ms_alone": alone,
+        "health_ms_while_they_open": while_opening,
+        "health_ms_after": steady,
     }
 
 

@@ -32,7 +32,11 @@ CallerDep = Annotated[Caller, Depends(caller_of)]
 
 def find_render(state: State, caller: Caller, render_id: str) -> Render:
     """A render that `caller` may see; RequestError, code not_found, otherwise."""
-    render = state.database.get(render_id)
+    return check_visible(state.database.get(render_id), caller)
+
+
+def check_visible(render: Render | None, caller: Caller) -> Render:
+    """`render`; RequestError, code not_found, where there is none or `caller` may not see it."""
     if render is None or (caller.role == "user" and render.owner != caller.name):
         raise RequestError("there is no such render, or it is not yours", code="not_found")
     return render

@@ -14,13 +14,16 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from akma_core.api.auth import Caller
-from akma_core.api.cache import one
-from akma_core.api.dependencies import StateDep, find_render
+from akma_core.api.cache import SingleFlight, one
+from akma_core.api.dependencies import StateDep, check_visible, find_render
+from akma_core.api.prefix import prefix
 from akma_core.api.schemas import render_response
 from akma_core.api.state import State
 from akma_core.database import Progress, Render
 
 EVERY = 0.5  # seconds between two looks at the database, and so between two events
+SLICE = 8  # listeners that are woken at once; other requests have their turn before the next
+FIRST_LOOKS = 4  # threads that look at renders for whoever has just come
 
 log = logging.getLogger("akma.api")
 
@@ -48,10 +51,25 @@ class RenderWatcher:
         self._state = state
         self._watched: Counter[str] = Counter()
         self._snapshots: RenderSnapshots = {}
-        self._turn = asyncio.Event()
+        self._waiting: list[asyncio.Future[float]] = []
         self._task: asyncio.Task[None] | None = None
-        self._limiter = CapacityLimiter(1)
-        self._seen = 0.0
+        self._limiter, self._first_limiter = CapacityLimiter(1), CapacityLimiter(FIRST_LOOKS)
+        self._first_look = SingleFlight[RenderSnapshot | None]()
+        self.leaving = False
+        """True when the server was about to stop at the last look: uvicorn waits for open streams before it says so."""
+
+    async def look_at(self, caller: Caller, render_id: str) -> RenderSnapshot:
+        """Look at a render that `caller` may see: once for all who ask at a time. RequestError, code not_found."""
+
+        async def look() -> RenderSnapshot | None:
+            found = await to_thread.run_sync(take_snapshots, self._state, [render_id], {}, limiter=self._first_limiter)
+            return found[render_id]
+
+        # Links begin with the prefix that the proxy of this request shows.
+        found = await self._first_look(f"{prefix()} {render_id}", look)
+        check_visible(found.render if found else None, caller)
+        assert found
+        return found
 
     @contextmanager
     def watching(self, render_id: str) -> Iterator[None]:
@@ -68,21 +86,15 @@ class RenderWatcher:
 
     async def next(self) -> float:
         """Wait for the next look; returns when it was, by the loop's clock."""
-        await self._turn.wait()
-        return self._seen
+        waiter: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        return await waiter
 
     def snapshot(self, render_id: str, known: RenderSnapshot) -> RenderSnapshot | None:
         """The render as it was last seen, `known` where it was not yet; None once it is forgotten."""
         return self._snapshots.get(render_id, known)
 
-    @property
-    def leaving(self) -> bool:
-        """True when the server is about to stop: uvicorn waits for open streams before it tells the app of it."""
-        server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-        return getattr(server, "should_exit", False) is True
-
     async def _look_again(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while self._watched:
                 await asyncio.sleep(EVERY)
@@ -93,11 +105,23 @@ class RenderWatcher:
                     )
                 except Exception as error:  # it may pass; until then there is nothing new to tell
                     log.warning("cannot look at the renders: %s", error)
-                self._seen = loop.time()
-                turn, self._turn = self._turn, asyncio.Event()
-                turn.set()
+                self.leaving = _is_leaving()
+                await self._wake(asyncio.get_running_loop().time())
         finally:
             self._task = None
+
+    async def _wake(self, seen: float) -> None:
+        waiting, self._waiting = self._waiting, []
+        for start in range(0, len(waiting), SLICE):
+            for waiter in waiting[start : start + SLICE]:
+                if not waiter.done():  # whose client has gone
+                    waiter.set_result(seen)
+            await asyncio.sleep(0)
+
+
+def _is_leaving() -> bool:
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return getattr(server, "should_exit", False) is True
 
 
 def take_snapshots(state: State, ids: Iterable[str], known: RenderSnapshots) -> RenderSnapshots:

@@ -14,7 +14,7 @@ from akma_core.api import watch
 from akma_core.api.dependencies import CallerDep, RenderId, StateDep
 from akma_core.api.listeners import listeners_of
 from akma_core.api.responses import Stream
-from akma_core.api.watch import RenderSnapshot, RenderWatcher, WatcherDep, snapshot_of
+from akma_core.api.watch import RenderSnapshot, RenderWatcher, WatcherDep
 
 HEARTBEAT = 15.0  # seconds without an event after which a comment keeps proxies from hanging up
 RETRY = 2000  # milliseconds until a browser connects again
@@ -43,7 +43,7 @@ async def follow_render(
 
     curl -N http://127.0.0.1:3000/v1/renders/ID/events
     """
-    first = await snapshot_of(state, caller, render_id)
+    first = await watcher.look_at(caller, render_id)
     if last == LAST and first.render.is_over:
         return Response(status_code=204)  # what tells an EventSource not to connect again
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -19,7 +19,6 @@ from akma_core.api import watch
 from akma_core.api.listeners import Listeners
 from akma_core.api.routes import events
 from akma_core.api.routes.events import EventStream
-from akma_core.api.watch import RenderWatcher
 from akma_core.database import ChunkProgress, Database
 from akma_core.errors import RequestError
 from tests.support.app import CAPS, KEYS, House, keeping, new_render
@@ -307,16 +306,6 @@ def _wait_for(url: str, headers: dict[str, str], process: subprocess.Popen[str])
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
     raise TimeoutError
-
-
-def test_a_board_of_nobody_costs_nothing() -> None:
-    async def main() -> None:
-        watcher = RenderWatcher(None)  # type: ignore[arg-type]
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(watcher.next(), 0.05)
-        assert not watcher.leaving
-
-    asyncio.run(main())
 
 
 def test_later_events_have_what_changes(house: House) -> None:
