@@ -5,7 +5,7 @@ from collections import deque
 
 from akma_core.api.header_timeout import HeaderTimeoutProtocol
 
-SLICE = 4  # connections that are read for the first time in one turn of the event loop
+SLICE = 2  # connections that are read for the first time in one turn of the event loop
 
 
 class ConnectionTurns:
