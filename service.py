@@ -76,7 +76,7 @@ class Akma:
 
     def __init__(self) -> None:
         end_with_parent()
-        # What is imported by now stays: to look through all of it for garbage takes 0.3 s, in which nothing is answered.
+        # What is imported by now stays: to look through it for garbage takes 0.3 s, in which nothing is answered.
         gc.collect()
         gc.freeze()
 

@@ -38,7 +38,9 @@ def encode(
 ) -> tuple[float, float]:
     """Frames a second of a device of `fps` (inf: planes are there) with encoders, and the share of time it waited."""
     began = due = time.perf_counter()
-    pool = EncoderPool(encoder, lambda c: folder / f"{c.index}.mp4", lambda _: None, step=STEP, encoders=encoders)
+    pool = EncoderPool(
+        encoder, lambda c: folder / f"{c.index}.mp4", lambda _: None, gpu=True, step=STEP, encoders=encoders
+    )
     with pool:
         order = Order(chunks, STEP, pool)
         while order.unfinished:
@@ -73,7 +75,7 @@ def main() -> None:
     parts = [(0, height), (side, height // 4), (side * 5 // 4, height // 4)]
     planes = np.ascontiguousarray(np.concatenate([square[:, start : start + rows] for start, rows in parts], 1))
     chunks = [Chunk(k, k * options.frames, options.frames) for k in range(options.chunks)]
-    encoders = options.encoders or encoders_for(encoder)
+    encoders = options.encoders or encoders_for(encoder, gpu=True)
     ratios, rates, waits = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(options.runs):

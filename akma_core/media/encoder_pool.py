@@ -25,11 +25,16 @@ SHARE = 0.25  # of the machine's memory, for what encoders hold
 SESSIONS = 2  # of NVENC: one is fed while the other ends its segment; the chip is the same for both
 
 
-def encoders_for(encoder: Encoder) -> int:
-    """Encoders to run at once on this machine: half as many as cores, for each has two threads, and one that ends."""
+def encoders_for(encoder: Encoder, *, gpu: bool) -> int:
+    """Encoders to run at once on this machine beside a GPU, or beside the CPU as the device.
+
+    Half as many as cores, for each has two threads; beside a GPU one more that ends its segment meanwhile, which would
+    only take memory where the device wants the cores too.
+    """
     if encoder.codec == NVENC:
         return SESSIONS
-    return max(1, min(cores() // 2 + 1, int(memory() * SHARE / (HELD * frame_bytes(encoder)))))
+    most = cores() // 2 + (1 if gpu else 0)
+    return max(1, min(most, int(memory() * SHARE / (HELD * frame_bytes(encoder)))))
 
 
 def frame_bytes(encoder: Encoder) -> int:
@@ -46,12 +51,16 @@ class EncoderPool:
         path: Callable[[Chunk], Path],
         on_frames: Callable[[int], None],
         *,
+        gpu: bool,
         step: int = 1,
         encoders: int | None = None,
     ) -> None:
-        """`step`: frames that are handed over at once, at most. `on_frames` is called by one encoder at a time."""
+        """`gpu`: whether a GPU computes the frames. `step`: frames that are handed over at once, at most.
+
+        `on_frames` is called by one encoder at a time.
+        """
         self._encoder, self._path, self._on_frames = encoder, path, on_frames
-        self.encoders = encoders or encoders_for(encoder)
+        self.encoders = encoders or encoders_for(encoder, gpu=gpu)
         share = ROOM // self.encoders // frame_bytes(encoder)
         self._room = max(step, min(WAITING * step, share))
         self._step = step

@@ -49,7 +49,8 @@ def render_chunks(
     if pictures.batch != plan.device.batch:
         raise ValueError(f"a runner of batch {pictures.batch} cannot match a plan of batch {plan.device.batch}")
     began = time.monotonic()
-    with EncoderPool(plan.make_encoder(), path, on_frames, step=pictures.step) as encoding:
+    gpu = plan.device.kind == "cuda"
+    with EncoderPool(plan.make_encoder(), path, on_frames, gpu=gpu, step=pictures.step) as encoding:
         order, flashes = Order(chunks, pictures.step, encoding), Flashes(plan, path)
         while order.unfinished:
             with acquire():

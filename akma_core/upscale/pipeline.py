@@ -199,7 +199,8 @@ class UpscaleOutput(ChunkFolder):
         plan, pictures = self.plan, FrameReader(self.clip)
         size = plan.height, plan.width
         batches = _batches(self.missing(), pictures, plan.device.batch)
-        pool = EncoderPool(plan.make_encoder(), self.path, on_frames, step=plan.device.batch)
+        gpu, step = plan.device.kind == "cuda", plan.device.batch
+        pool = EncoderPool(plan.make_encoder(), self.path, on_frames, gpu=gpu, step=step)
         with pool as encoding, closing(_ahead(batches)) as source:
             for chunk, rgb in source:
                 large = resize(network(torch.from_numpy(rgb).to(network.device)), *size)

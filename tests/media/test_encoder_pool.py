@@ -38,7 +38,9 @@ def test_segments_are_those_of_one_after_the_other(tmp_path: Path, encoders: int
     expected, folder = alone(tmp_path / "alone"), tmp_path / "pool"
     heard: list[int] = []
     folder.mkdir()
-    with EncoderPool(ENCODER, lambda c: folder / f"{c.index}", heard.append, step=2, encoders=encoders) as pool:
+    with EncoderPool(
+        ENCODER, lambda c: folder / f"{c.index}", heard.append, gpu=True, step=2, encoders=encoders
+    ) as pool:
         for first in range(0, 4, encoders):
             for start in range(0, 10, 2):
                 for chunk in CHUNKS[first : first + encoders]:
@@ -58,7 +60,7 @@ def waiting(goes_on: threading.Event) -> Callable[[int], None]:
 
 def test_room_is_bounded_and_waited_for(tmp_path: Path) -> None:
     goes_on = threading.Event()
-    with EncoderPool(ENCODER, lambda c: tmp_path / f"{c.index}", waiting(goes_on), encoders=2) as pool:
+    with EncoderPool(ENCODER, lambda c: tmp_path / f"{c.index}", waiting(goes_on), gpu=True, encoders=2) as pool:
         for chunk in CHUNKS[:2]:
             for k in range(encoder_pool.WAITING):
                 assert pool.has_room(chunk)
@@ -75,7 +77,7 @@ def test_room_is_bounded_and_waited_for(tmp_path: Path) -> None:
 def test_large_pictures_wait_in_fewer_batches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(encoder_pool, "ROOM", 2 * encoder_pool.frame_bytes(ENCODER))
     goes_on = threading.Event()
-    with EncoderPool(ENCODER, lambda c: tmp_path / f"{c.index}", waiting(goes_on), encoders=1) as pool:
+    with EncoderPool(ENCODER, lambda c: tmp_path / f"{c.index}", waiting(goes_on), gpu=True, encoders=1) as pool:
         for k in range(2):
             pool.put(CHUNKS[0], planes(CHUNKS[0], k, k + 1))
         assert not pool.has_room(CHUNKS[0])
@@ -84,7 +86,9 @@ def test_large_pictures_wait_in_fewer_batches(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_an_error_of_one_ends_all(tmp_path: Path) -> None:
-    pool = EncoderPool(ENCODER, lambda c: tmp_path / "no" / "x" if c.index else tmp_path / "0", lambda _: None)
+    pool = EncoderPool(
+        ENCODER, lambda c: tmp_path / "no" / "x" if c.index else tmp_path / "0", lambda _: None, gpu=True
+    )
 
     def work() -> None:
         with pool:
@@ -102,9 +106,15 @@ def test_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
     memory = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 64 << 30}
     monkeypatch.setattr(os, "sysconf", memory.__getitem__)
-    assert encoders_for(ENCODER) == 9
+    assert encoders_for(ENCODER, gpu=True) == 9
+    assert encoders_for(ENCODER, gpu=False) == 8
     large = Encoder(width=3840, height=2160, fps=Fraction(30), crf=16.0)
-    assert encoders_for(large) == 9
+    assert encoders_for(large, gpu=True) == 9
     memory["SC_PHYS_PAGES"] = 8 << 30
-    assert encoders_for(large) == 4
-    assert encoders_for(large.by(NVENC)) == encoder_pool.SESSIONS
+    assert encoders_for(large, gpu=True) == 4
+    assert encoders_for(large.by(NVENC), gpu=True) == encoder_pool.SESSIONS
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    assert encoders_for(ENCODER, gpu=True) == 2
+    assert encoders_for(ENCODER, gpu=False) == 1
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    assert encoders_for(ENCODER, gpu=False) == 1

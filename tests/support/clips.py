@@ -1,7 +1,7 @@
 """Videos as other programs make them, written with PyAV, and readers of what came of them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def make_clip(
     frames: int = 24,
     size: tuple[int, int] = (48, 32),
     fps: Fraction | int = 24,
-    pictures: Pixels | None = None,
+    pictures: Iterable[Pixels] | None = None,
     times: Sequence[int] | None = None,
     time_base: Fraction | None = None,
     codec: str = "libx264",
