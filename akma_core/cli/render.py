@@ -41,12 +41,13 @@ def run(options: argparse.Namespace) -> None:
     from akma_core.cli.progress import Progress, clock
     from akma_core.modulation.columns import FILE, dump_columns
     from akma_core.networks.kernels.allocator import keep_mapped
-    from akma_core.render.chunk_folder import RenderFolder
     from akma_core.render.curves import complete, replay
-    from akma_core.render.manifest import is_done, read_plan
+    from akma_core.render.manifest import is_done
     from akma_core.render.output import check_output
     from akma_core.render.pipeline import render_chunks
+    from akma_core.render.plan import read_plan
     from akma_core.render.planner import check_plan, make_plan
+    from akma_core.render.render_folder import RenderFolder
     from akma_core.render.trajectory import Trajectory
     from akma_core.settings import RenderSettings
     from runners.canvas import choose

@@ -9,14 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from akma_core.audio.reader import AudioReader
 from akma_core.errors import RequestError
 from akma_core.files import lock_file, write_whole, writing
-from akma_core.media.mux import AudioTrack, finish
 from akma_core.media.segment import segment_info
-from akma_core.render.flashes import manifest_part, meter_of, note_of, track_of
 from akma_core.render.manifest import Plan, manifest, publish
-from akma_core.render.plan import RenderPlan
 from akma_core.timeline import Chunk
 
 
@@ -71,24 +67,3 @@ class ChunkFolder:
     def whole(self) -> Path:
         """Path that the whole video is written to, beside its chunks."""
         return self._folder / f"video{self.video.suffix}"
-
-
-class RenderFolder(ChunkFolder):
-    """The chunks of a render."""
-
-    def __init__(self, video: Path, plan: RenderPlan) -> None:
-        super().__init__(video, plan)
-        self.plan: RenderPlan = plan
-
-    def finish(self, reader: AudioReader, notes: Iterable[str] = ()) -> Path:
-        """Join the segments, add the sound, put manifest and video in place; returns the manifest.
-
-        `notes`: what went otherwise than planned while it was rendered.
-        """
-        plan = self.plan
-        track = AudioTrack(reader, plan.first_sample, plan.last_sample, plan.audio.codec)
-        finish([self.path(chunk) for chunk in plan.chunks()], plan.make_encoder(), track, self.whole)
-        if plan.flash is None:
-            return self.publish(self.whole, [*notes, *track.notes])
-        meter = meter_of(plan, (track_of(plan, self.path(chunk)) for chunk in plan.chunks()))
-        return self.publish(self.whole, [*notes, *track.notes, *note_of(meter)], manifest_part(plan, meter))

@@ -5,13 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import ValidationError
-
 from akma_core.errors import RequestError
 from akma_core.files import sha256_of, sync, temporary, writing
 from akma_core.media.mux import CONTAINERS
-from akma_core.render.plan import RenderPlan
-from akma_core.settings import request_error
 from akma_core.timeline import Chunk
 
 MAX_MANIFEST = 64 << 20  # bytes
@@ -84,19 +80,6 @@ def is_done(video: Path, plan: Plan, *, overwrite: bool) -> bool:
             message = f"{manifest_path(video)} exists and is {owner}: give --overwrite or another name"
             raise RequestError(message, code="output_exists", field="output")
     return False
-
-
-def read_plan(text: bytes, name: str) -> RenderPlan:
-    """The plan in a manifest; RequestError where `text` is none."""
-    try:
-        manifest = json.loads(text)
-        return RenderPlan.model_validate(manifest["plan"])
-    except ValidationError as error:
-        raise RequestError(
-            f"{name} is not a manifest of AKMA's ({request_error(error)})", code="bad_manifest"
-        ) from None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise RequestError(f"{name} is not a manifest of AKMA's", code="bad_manifest") from None
 
 
 def _read_manifest(path: Path) -> dict[str, Any] | None:

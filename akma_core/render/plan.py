@@ -4,15 +4,17 @@ A render is a pure function of plan, audio and network: any chunk can be rendere
 gives the same frames. So the plan fixes whatever changes a bit: device kind, dtype, batch, encoder, library versions.
 """
 
+import json
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from akma_core import __version__, timeline
 from akma_core.audio.channels import Channels
+from akma_core.errors import RequestError
 from akma_core.media.encoder import NVENC, Encoder, choose
 from akma_core.modulation.resolve import Modulation
 from akma_core.modulation.walk import MIN_SEEDS
@@ -27,7 +29,7 @@ from akma_core.render.plan_base import (
     digest_of,
     libraries,
 )
-from akma_core.settings import FrameRate, Noise, RenderSettings, Seed
+from akma_core.settings import FrameRate, Noise, RenderSettings, Seed, request_error
 from akma_core.timeline import Chunk, chunk_borders, cut, frame_count, sample_at
 
 
@@ -220,3 +222,16 @@ class RenderPlan(PlanPart):
         if self.encoder != now.encoder:
             notes.append(f"encoded again by {now.encoder.codec}, not {self.encoder.codec}: it loses other details")
         return now.model_copy(update={"notes": (*self.notes, *notes)})
+
+
+def read_plan(text: bytes, name: str) -> RenderPlan:
+    """The plan in a manifest; RequestError where `text` is none."""
+    try:
+        manifest = json.loads(text)
+        return RenderPlan.model_validate(manifest["plan"])
+    except ValidationError as error:
+        raise RequestError(
+            f"{name} is not a manifest of AKMA's ({request_error(error)})", code="bad_manifest"
+        ) from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise RequestError(f"{name} is not a manifest of AKMA's", code="bad_manifest") from None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from akma_core.render.manifest import read_plan
+from akma_core.render.plan import read_plan
 from tests.support.command import Akma, options, tree
 from tests.support.media import decode_video
 from tests.support.songs import RATE, write_song

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from akma_core.render.manifest import read_plan
+from akma_core.render.plan import read_plan
 from tests.support.command import Akma, options, tree
 from tests.support.media import decode_video
 from tests.support.songs import RATE

@@ -20,11 +20,11 @@ from akma_core.audio.reader import digest, loudness, open_audio
 from akma_core.modulation.envelope import reactive_curve
 from akma_core.modulation.inputs import Inputs, as_inputs
 from akma_core.networks.card import read_card
-from akma_core.render.chunk_folder import RenderFolder
 from akma_core.render.pipeline import render_chunks
 from akma_core.render.plan import NetworkPart
 from akma_core.render.plan_base import DevicePart
 from akma_core.render.planner import make_plan
+from akma_core.render.render_folder import RenderFolder
 from akma_core.render.trajectory import Trajectory
 from akma_core.settings import RenderSettings
 

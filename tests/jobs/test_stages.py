@@ -17,9 +17,9 @@ from akma_core.errors import FailureError, RequestError
 from akma_core.jobs.objects import RenderStoppedError
 from akma_core.jobs.progress import ProgressTracker
 from akma_core.jobs.stages import KEPT
-from akma_core.render.chunk_folder import RenderFolder
 from akma_core.render.flashes import track_path
-from akma_core.render.manifest import read_plan
+from akma_core.render.plan import read_plan
+from akma_core.render.render_folder import RenderFolder
 from tests.support.stagehand import KilledError, Lamp, Stage, cancel_at, kill_at, stage
 
 CHUNKS = 6  # of 3 seconds, at half a second each

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from akma_core.render.manifest import read_plan
+from akma_core.render.plan import read_plan
 from tests.support.command import Akma
 from tests.support.media import decode_video
 

@@ -12,12 +12,12 @@ from akma_core.errors import FailureError, RequestError
 from akma_core.files import sha256_of, write_whole
 from akma_core.networks.card import NetworkCard
 from akma_core.render import manifest
-from akma_core.render.chunk_folder import RenderFolder
-from akma_core.render.manifest import is_done, manifest_path, read_plan
+from akma_core.render.manifest import is_done, manifest_path
 from akma_core.render.output import MAX_NAME, check_folder, check_output
-from akma_core.render.plan import RenderPlan
+from akma_core.render.plan import RenderPlan, read_plan
 from akma_core.render.plan_base import DevicePart
 from akma_core.render.planner import make_plan
+from akma_core.render.render_folder import RenderFolder
 from akma_core.settings import RenderSettings
 from tests.support.media import decode_audio, decode_video, moving, write_segment
 from tests.support.songs import RATE

@@ -15,8 +15,7 @@ from akma_core.modulation.presets import WalkOptions
 from akma_core.modulation.resolve import Loop, Palette, Section
 from akma_core.networks.card import NetworkCard
 from akma_core.render import plan as plan_module
-from akma_core.render.manifest import read_plan
-from akma_core.render.plan import CanvasPart, RenderPlan, UpscalePart
+from akma_core.render.plan import CanvasPart, RenderPlan, UpscalePart, read_plan
 from akma_core.render.plan_base import DevicePart, libraries
 from akma_core.render.planner import make_plan
 from akma_core.settings import RenderSettings
