@@ -64,6 +64,9 @@ class Environment(BaseSettings):
     )
 
     max_upload_bytes: Annotated[int, Field(ge=1)] = Field(default=4 << 30, description="largest upload, bytes")
+    min_upload_rate: Annotated[int, Field(ge=0)] = Field(
+        default=4000, description="bytes a second that an upload must have on average after its first minute; 0: any"
+    )
     max_audio_seconds: Annotated[float, Field(gt=0)] = Field(default=6 * 3600.0, description="longest song, seconds")
     max_pixels: Annotated[int, Field(ge=256)] = Field(
         default=4096 * 2304, description="largest picture of a video, pixels"

@@ -38,6 +38,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("webhook_hosts", "hooks.example.com,*.example.org", ("hooks.example.com", "*.example.org")),
     ("webhook_secret", SECRET, SecretStr(SECRET)),
     ("max_songs_per_key", "7", 7),
+    ("min_upload_rate", "0", 0),
     ("webhook_allow_private", "127.0.0.1:9000", ("127.0.0.1:9000",)),
     ("log", "text", "text"),
 ]

@@ -9,6 +9,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.datastructures import Headers
 
+from akma_core.config import Environment
 from akma_core.errors import RequestError
 
 PART_HEADERS = 8  # lines
@@ -38,6 +39,15 @@ class Limits:
     """stay free on the disk, whatever is uploaded"""
     idle_seconds: float = 60.0
     """without a byte from the client"""
+    grace_seconds: float = 60.0
+    """until the rate counts"""
+    least_rate: float = 0.0
+    """bytes a second that must have come on average"""
+
+    @classmethod
+    def of(cls, environment: Environment) -> "Limits":
+        """The limits that the environment sets."""
+        return cls(file_bytes=environment.max_upload_bytes, least_rate=environment.min_upload_rate)
 
 
 class FormParser:

@@ -31,7 +31,7 @@ async def song_input(request: Request, state: State, caller: Caller) -> AsyncIte
         async with kept_song(state, caller, fields.pop(SONG, None)) as song:
             yield song, merged(fields, settings)
         return
-    limits = Limits(file_bytes=state.environment.max_upload_bytes)
+    limits = Limits.of(state.environment)
     with await receive(request, state.uploads, "audio", limits, instead=SONG) as upload:
         fields = fields_of(upload)
         song_id = fields.pop(SONG, None)

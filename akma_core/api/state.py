@@ -24,6 +24,7 @@ from akma_core.sandbox.pool import SandboxPool
 from akma_core.storage import Storage, open_storage
 
 POLL = 0.05  # seconds between two looks for an answer
+STORAGE_SECONDS = 15.0  # until a bucket that does not answer is told of: a client waits for its answer
 PREVIEWS = 16  # at a time, of a process
 
 
@@ -83,7 +84,7 @@ class State:
 def open_state(environment: Environment) -> State:
     """Connect; FailureError where the database does not answer, RequestError where a setting is wrong."""
     keys = parse_keys(environment.api_keys.get_secret_value())
-    storage = open_storage(environment.storage_url)
+    storage = open_storage(environment.storage_url, deadline=STORAGE_SECONDS)
     database = Database(environment.database("akma"))
     given = environment.link_secret
     secret = given.get_secret_value() if given else database.fact("link_secret", secrets.token_hex(32))

@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ async def receive(
     _check_length(request.headers, folder, limits)
     spool = _Spool(folder / secrets.token_hex(16), limits.reserve_bytes)
     try:
-        async for chunk in _chunks(request, limits.idle_seconds):
+        async for chunk in _chunks(request, limits):
             form.feed(chunk)
             if len(form.block) >= BLOCK:
                 await run_in_threadpool(spool.write, form.take())
@@ -157,20 +158,28 @@ class _Spool:
                 self._path.unlink(missing_ok=True)
 
 
-async def _chunks(request: Request, idle: float) -> AsyncIterator[bytes]:
-    stream = request.stream()
+async def _chunks(request: Request, limits: Limits) -> AsyncIterator[bytes]:
+    """The body as it comes; RequestError where it stops, breaks off or drips."""
+    stream, size, began = request.stream(), 0, time.monotonic()
     while True:
         try:
-            async with asyncio.timeout(idle):
+            async with asyncio.timeout(limits.idle_seconds):
                 chunk = await anext(stream)
         except StopAsyncIteration:
             return
         except ClientDisconnect:
             raise RequestError("the upload broke off: send it again", code="incomplete_upload") from None
         except TimeoutError:
-            message = f"nothing came for {idle:g} seconds: send the form again without pauses"
+            message = f"nothing came for {limits.idle_seconds:g} seconds: send the form again without pauses"
             raise RequestError(message, code="upload_stalled") from None
         yield chunk
+        size += len(chunk)
+        seconds = time.monotonic() - began
+        if seconds > limits.grace_seconds and size < limits.least_rate * seconds:
+            message = (
+                f"the upload is slower than {limits.least_rate:g} bytes a second: send it over a faster connection"
+            )
+            raise RequestError(message, code="upload_stalled")
 
 
 def _check_length(headers: Headers, folder: Path, limits: Limits) -> None:

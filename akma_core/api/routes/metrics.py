@@ -12,6 +12,7 @@ from akma_core.api.dependencies import StateDep
 from akma_core.api.listeners import listeners_of
 from akma_core.api.state import State
 from akma_core.gauges import NodeFigures, exposition
+from akma_core.metric_files import fold
 from akma_core.storage import FileStorage
 
 router = APIRouter(include_in_schema=False)
@@ -31,7 +32,8 @@ def _text(state: State, readers_queue: int, listeners: int) -> str:
     import prometheus_client
     from prometheus_client import multiprocess
 
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        fold(Path(folder))
         registry = prometheus_client.CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     else:

@@ -79,7 +79,7 @@ async def import_model(request: Request, response: Response, state: StateDep, ca
     caller.check_admin()
     key = f"imports/{new_id()}.pkl"
     try:
-        limits = Limits(file_bytes=state.environment.max_upload_bytes)
+        limits = Limits.of(state.environment)
         with await receive(request, state.uploads, "file", limits, FILE_TYPES) as file:
             wish = _wish(file.fields, file.name)
             await run_in_threadpool(state.storage.put_file, key, file.path)

@@ -180,4 +180,4 @@ def _plain(settings: RenderSettings) -> dict[str, Any]:
 
 
 def _limits(state: State) -> Limits:
-    return Limits(file_bytes=state.environment.max_upload_bytes)
+    return Limits.of(state.environment)

@@ -43,7 +43,7 @@ async def upload_song(request: Request, response: Response, state: StateDep, cal
     curl -F song=ID -F fps=30 http://127.0.0.1:3000/v1/renders
     ```
     """
-    limits = Limits(file_bytes=state.environment.max_upload_bytes)
+    limits = Limits.of(state.environment)
     with await receive(request, state.uploads, "audio", limits) as upload:
         if unknown := next(iter(upload.fields), None):
             raise RequestError(f"unknown field {unknown[:60]!r}", code="unknown_setting", field=unknown[:60])
