@@ -100,5 +100,9 @@ class WorkerTasks:
             pkl = Path(folder) / "network.pkl"
             self._storage.get_file(request["key"], pkl)
             words = request.get("licence") or "", request.get("note") or ""
-            card = import_network(self._storage, pkl, request["name"], *words, self._device.stills_of)
+            try:
+                card = import_network(self._storage, pkl, request["name"], *words, self._device.stills_of)
+            except RequestError as error:  # where it lies here is nothing for a client
+                message = error.message.replace(f"{folder}/", "")
+                raise RequestError(message, code=error.code, field=error.field) from None
         return {**card.model_dump(mode="json"), "digest": card.digest}
