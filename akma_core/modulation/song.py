@@ -12,9 +12,9 @@ from scipy.ndimage import uniform_filter1d
 
 from akma_core.audio.features import analysis
 from akma_core.audio.features.analysis_file import VERSION
+from akma_core.audio.features.column import FRAME_RATE
 from akma_core.audio.features.curve_files import CurveFile, read_curve_file
 from akma_core.audio.features.frames import frame_curve
-from akma_core.audio.features.onset import FRAME_RATE
 from akma_core.audio.reader import AudioReader, digest, loudness, open_audio
 from akma_core.errors import RequestError
 

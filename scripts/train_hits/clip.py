@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from akma_core.audio.features.analysis import TOP, WINDOW_SECONDS
 from akma_core.audio.features.bands import triangles
+from akma_core.audio.features.column import FRAME_RATE
 from akma_core.audio.features.drums import CLASSES
 from akma_core.audio.features.levelling import Levelling
-from akma_core.audio.features.onset import FRAME_RATE
 from akma_core.audio.features.spectrum import Spectra, mono_blocks
 
 from .kit import RATE

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from akma_core.audio.features import beats as beat_grid
 from akma_core.audio.features import chroma as pitch
 from akma_core.audio.features.bands import band_level, compressed, corners, triangles
+from akma_core.audio.features.column import FRAME_RATE, Column
 from akma_core.audio.features.drums import CLASSES, CONTEXT, drum_probabilities
 from akma_core.audio.features.hits import drum_events, find_hits
 from akma_core.audio.features.levelling import Levelling
-from akma_core.audio.features.onset import FRAME_RATE, SILENCE, Column, growth, local_scale, normalised, peaks
+from akma_core.audio.features.onset import SILENCE, growth, local_scale, normalised, peaks
 from akma_core.audio.features.percussive import percussive_mask
 from akma_core.audio.features.sections import RATE, Section, find_sections
 from akma_core.audio.features.spectrum import Samples, Spectra, mono_blocks

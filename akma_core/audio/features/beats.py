@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
-from akma_core.audio.features.onset import Column
+from akma_core.audio.features.column import Column
 
 TIGHTNESS = 100.0  # of beats to the tempo
 NEAR = 3  # frames on both sides of a beat that belong to it

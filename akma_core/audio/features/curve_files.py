@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from akma_core.audio.features.onset import FRAME_RATE, Column
+from akma_core.audio.features.column import FRAME_RATE, Column
 from akma_core.errors import RequestError
 
 MAX_BYTES = 64 * 2**20

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from akma_core.audio.features.onset import FRAME_RATE, Column
+from akma_core.audio.features.column import FRAME_RATE, Column
 
 
 def frame_curve(column: Column, fps: float, frames: int) -> NDArray[np.float32]:

@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
+from akma_core.audio.features.column import FRAME_RATE, Column
 from akma_core.audio.features.drums import CLASSES
-from akma_core.audio.features.onset import FRAME_RATE, Column, normalised, peaks
+from akma_core.audio.features.onset import normalised, peaks
 
 DRUM_PEAK = 0.5  # probability from which a stroke of one drum is an event
 SOME_HITS, SOME_DRUMS = 0.38, 0.42  # what `_has_drums` asks of probabilities

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from akma_core.audio.features.onset import FRAME_RATE
+from akma_core.audio.features.column import FRAME_RATE
 
 REACH = 30  # s on both sides whose loudness counts
 LOUD = 90  # percentile of the seconds in reach that sets the scale

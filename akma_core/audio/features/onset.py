@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-FRAME_RATE = 100  # frames a second of every column
-Column = NDArray[np.float32]  # [frames at FRAME_RATE]
+from akma_core.audio.features.column import FRAME_RATE, Column
 
 LOCAL_SECONDS = 4.0  # on both sides, over which the local scale is averaged
 PEAK_REACH = 0.03  # s on both sides that a peak is the maximum of

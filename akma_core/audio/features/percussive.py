@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from akma_core.audio.features.onset import FRAME_RATE
+from akma_core.audio.features.column import FRAME_RATE
 
 HARMONIC_SECONDS = 0.21  # that a tone must outlast the half of
 PERCUSSIVE_BANDS = 17  # 0.7 octaves, that a stroke must be broader than the half of

@@ -7,7 +7,7 @@ import scipy.fft
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from akma_core.audio.features.onset import FRAME_RATE, Column
+from akma_core.audio.features.column import FRAME_RATE, Column
 
 SLOWEST, FASTEST = 40.0, 240.0  # beats a minute
 TYPICAL, OCTAVES = 125.0, 1.0  # centre and width of the log-normal prior
