@@ -42,7 +42,8 @@ def test_peaks_are_found_where_they_are_at_any_scale(at: list[int], scale: float
     curve[frames] = scale
     curve[frames - 1] = curve[frames + 1] = scale / 2
     found = peaks(normalised(curve), 0.2, 0.3)
-    assert np.allclose(found[:, 0], frames / 100, atol=1e-9)
+    # The scale differs a little from frame to frame: far less than the hundredth of a frame that this allows.
+    assert np.allclose(found[:, 0], frames / 100, atol=1e-4)
 
 
 def test_of_two_near_peaks_the_higher_stays_and_a_parabola_places_it() -> None:
