@@ -32,7 +32,7 @@ FEATURES = {
     "brightness": Feature("curve", "where the middle of the spectrum lies, low to high"),
     "phase": Feature("curve", "0 at a beat, rising to 1 at the next"),
     "swing": Feature("curve", "(1 + sin(pi beat)) / 2: to one side on a beat, to the other on the next"),
-    "curve": Feature("curve", "AKMA's curve, of window_length, polyorder and compression"),
+    "curve": Feature("curve", "AKMA's curve, shaped by its smoothing, detail and compression"),
     "constant": Feature("curve", "1 throughout"),
     "onset": Feature("events", "every onset"),
     "hit": Feature("events", "the onsets that the ear takes for hits: kick, snare, tom; without drums, every onset"),

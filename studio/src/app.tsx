@@ -11,7 +11,7 @@ import { BeatsPart } from './parts/beats';
 import { CurvePart } from './parts/curve';
 import { LookPart } from './parts/look/look';
 import { ModelsPart } from './parts/models';
-import { MotionPart } from './parts/motion';
+import { MotionPart } from './parts/motion/motion';
 import { Preview } from './parts/preview';
 import { RenderPart } from './parts/render';
 import { SongPart } from './parts/song';

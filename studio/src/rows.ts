@@ -15,6 +15,9 @@ export interface Row {
   keys: [string, string][];
 }
 
+/** After a target's colon: the whole picture, which a line leaves out. */
+export const ALL = 'all';
+
 const LINE = /^\s*([^\s@>]+)(?:@(\S+))?\s*->\s*([a-z.]+)(?::(\S+))?((?:\s+\S+)*)\s*$/;
 const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 
@@ -44,10 +47,19 @@ export function valueOf(row: Row, key: string): string {
 
 /** The row with a key set; an empty value takes it out. */
 export function withKey(row: Row, key: string, value: string): Row {
-  const has = row.keys.some(([name]) => name === key);
   if (value === '') return { ...row, keys: row.keys.filter(([name]) => name !== key) };
-  if (!has) return { ...row, keys: [...row.keys, [key, value]] };
+  if (!has(row, key)) return { ...row, keys: [...row.keys, [key, value]] };
   return { ...row, keys: row.keys.map(([name, old]) => [name, name === key ? value : old]) };
+}
+
+export function has(row: Row, key: string): boolean {
+  return row.keys.some(([name]) => name === key);
+}
+
+/** The row with or without a flag, which stands alone. */
+export function withFlag(row: Row, key: string, on: boolean): Row {
+  const others = row.keys.filter(([name]) => name !== key);
+  return { ...row, keys: on ? [...others, [key, '']] : others };
 }
 
 /** Rows of a setting: lines; an object, as JSON also allows, as its line. */

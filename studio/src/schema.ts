@@ -3,7 +3,7 @@
 import { computed, signal } from '@preact/signals';
 
 import { get } from './api/client';
-import type { Feature, Json, Model, Preset, SchemaField, Settings, SettingsAnswer, Target, Upscaler } from './api/types';
+import type { Feature, Json, Model, Preset, RowKey, SchemaField, Settings, SettingsAnswer, Target, Upscaler } from './api/types';
 
 export interface Field {
   name: string;
@@ -29,6 +29,7 @@ export const fields = signal<ReadonlyMap<string, Field>>(new Map());
 export const presets = signal<Preset[]>([]);
 export const features = signal<Feature[]>([]);
 export const targets = signal<Target[]>([]);
+export const rowKeys = signal<RowKey[]>([]);
 export const models = signal<Model[]>([]);
 export const upscalers = signal<Upscaler[]>([]);
 export const caller = signal<{ name: string; role: string } | null>(null);
@@ -46,6 +47,7 @@ export async function loadSchema(): Promise<void> {
   presets.value = known.presets;
   features.value = answer.features;
   targets.value = answer.targets;
+  rowKeys.value = answer.row_keys;
   caller.value = answer.caller;
 }
 

@@ -73,17 +73,38 @@ export interface SchemaField {
 
 export interface Feature {
   name: string;
+  title: string;
   kind: 'curve' | 'events';
   text: string;
 }
 
 export interface Target {
   name: string;
+  title: string;
+  unit: string;
+  kind: 'events' | null;
+  choices: { name: string; title: string }[];
   amount: number;
   range: [number, number];
   text: string;
   rows: boolean;
   strength: boolean;
+}
+
+/** A key of a row; without kind, targets or features it goes with all. */
+export interface RowKey {
+  name: string;
+  title: string;
+  text: string;
+  unit: string;
+  form: 'number' | 'flag' | 'pair' | 'text';
+  kind: 'curve' | 'events' | null;
+  targets: string[];
+  features: string[];
+  step: number | null;
+  minimum: number | null;
+  maximum: number | null;
+  default: Json;
 }
 
 export interface Preset {
@@ -97,6 +118,7 @@ export interface SettingsAnswer {
   schema: { properties: Record<string, SchemaField> };
   features: Feature[];
   targets: Target[];
+  row_keys: RowKey[];
   caller: { name: string; role: string };
 }
 

@@ -6,6 +6,7 @@ import { Fault } from '../controls/fault';
 import { Setting } from '../controls/field';
 import { features, fields } from '../schema';
 import { analysis, faults, shownCurves } from '../song/analysis';
+import { curveInWords } from '../words';
 
 /** Which settings stand here, first what is turned most. What they are, the service says. */
 const HERE = ['strength', 'window_length', 'compression', 'polyorder', 'truncation_psi', 'seeds_top_num', 'seeds_bottom_num', 'fps'];
@@ -42,7 +43,7 @@ function Legend(): ComponentChild {
       {names.map((name, index) => (
         <label key={name} class={`chip curve-${name === 'curve' ? 'own' : (index % 5) + 1}`} title={features.value.find((each) => each.name === name)?.text}>
           <input type="checkbox" checked={shownCurves.value.has(name)} onChange={(event) => show(name, event.currentTarget.checked)} />
-          {name}
+          {curveInWords(name)}
         </label>
       ))}
     </fieldset>
