@@ -82,6 +82,16 @@ def crop(
     return first, total - first if duration is None else min(total - first, frames_in(duration, fps))
 
 
+def every_kth(shown: range, fps: Fraction, start: float, duration: float, wish: Fraction) -> range:
+    """Every k-th of the frames `shown` of a video of `fps`, from `start` s on for `duration` s, at least one.
+
+    k is what comes nearest to `wish` frames a second.
+    """
+    first = min(max(shown.start, round(start * fps)), shown.stop - 1)
+    stop = min(max(first + 1, round((start + duration) * fps)), shown.stop)
+    return range(first, stop, max(1, round(fps / wish)))
+
+
 def chunk_frames(seconds: float, fps: Fraction) -> int:
     """Frames of a chunk that should last `seconds`: the nearest whole number, at least 1."""
     return max(1, round(seconds * fps))

@@ -29,7 +29,7 @@ from akma_core.render.plan import RenderPlan
 from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
 from akma_core.storage.layout import seed_key
-from akma_core.timeline import sample_at
+from akma_core.timeline import every_kth, sample_at
 from runners.device import Device
 
 KEPT = 4  # songs, and plans, that are at hand
@@ -76,7 +76,8 @@ class Previews:
         began = time.perf_counter()
         plan, columns, reader = self._planned(request)
         width, height = request["size"]
-        frames = clip_frames(plan, request["start"], request["duration"], Fraction(request["fps"]))
+        shown = range(plan.first_frame, plan.first_frame + plan.frames)
+        frames = every_kth(shown, plan.fps, request["start"], request["duration"], Fraction(request["fps"]))
         fps = plan.fps / frames.step
         encoder = Encoder(
             width=width, height=height, fps=fps, crf=CLIP_CRF, preset="superfast", gop=len(frames), threads=1
@@ -150,12 +151,3 @@ class Previews:
     def _made_folder(self) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._folder
-
-
-def clip_frames(plan: RenderPlan, start: float, duration: float, fps: Fraction) -> range:
-    """Every k-th frame of a plan from `start` s on, as near to `fps` as that comes: the render's own frames."""
-    step = max(1, round(plan.fps / fps))
-    end = plan.first_frame + plan.frames
-    first = min(max(plan.first_frame, round(start * plan.fps)), end - 1)
-    stop = min(max(first + 1, round((start + duration) * plan.fps)), end)
-    return range(first, stop, step)

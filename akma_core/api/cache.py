@@ -56,11 +56,16 @@ class SingleFlightCache:
             return self._kept[key]
         return await self._once(key, lambda: self._make(key, make))
 
-    async def _make(self, key: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
-        data = await make()
+    def put(self, key: str, data: bytes) -> None:
+        """Keep `data` under `key`, in place of what is there."""
+        self.size -= len(self._kept.pop(key, b""))
         if len(data) <= self._limit:
             self._kept[key] = data
             self.size += len(data)
             while self.size > self._limit:
                 self.size -= len(self._kept.popitem(last=False)[1])
+
+    async def _make(self, key: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
+        data = await make()
+        self.put(key, data)
         return data

@@ -1,7 +1,10 @@
-"""Estimate of a render's time on this service: its workers measure their network once, the rest is counted."""
+"""Estimate of a render's time on this service: measured by a worker, then seen in clips; the rest is counted."""
 
 import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -57,22 +60,49 @@ async def look_of(state: State, settings: RenderSettings) -> Look:
 
 async def speed_of(request: Request, state: State, settings: RenderSettings, look: Look) -> Speed:
     """Measured by a worker the first time; FailureError, code no_worker, where there is none."""
+    plain = {"model": settings.model, "class": settings.class_index, "upscale": settings.upscale}
     workers = await run_in_threadpool(state.database.workers)
     if not workers:
         raise FailureError("no worker is there to say how fast it is: start one", code="no_worker")
-    plain = {"model": settings.model, "class": settings.class_index, "upscale": settings.upscale}
 
     async def measure() -> bytes:
         return json.dumps(await state.ask("measure", {"settings": plain}, MEASURE_SECONDS)).encode()
 
-    known = one(request, "speeds", lambda: SingleFlightCache(CACHE))
-    names = sorted({row["device"] for row in workers})
-    upscaler = look.upscale.digest if look.upscale else ""
-    told = json.loads(await known.get(f"{settings.model} {look.card.digest} {upscaler} {names}", measure))
-    card, _ = await run_in_threadpool(state.submission.networks, settings)
+    told = json.loads(await _known(request).get(_key(settings, look, workers), measure))
     pixels = look.card.width * look.card.height
-    picture = told["picture"] * pixels / (card.width * card.height)
+    picture = told["picture"] * await _share(state, settings, pixels)
     return Speed(picture, picture + told["pixel"] * pixels, len(workers), told["device"])
+
+
+async def learn(request: Request, state: State, settings: RenderSettings, look: Look, pixels: int, took: float) -> None:
+    """Take for the speed of the network what a picture of so many pixels has just taken, seconds.
+
+    A first measurement holds for the moment that it was made in; a machine that has more to do since then is slower.
+    """
+    key = _key(settings, look, await run_in_threadpool(state.database.workers))
+
+    async def nothing() -> bytes:
+        raise LookupError
+
+    with suppress(LookupError):  # nobody has asked how long it takes
+        told = json.loads(await _known(request).get(key, nothing))
+        told["picture"] = took / await _share(state, settings, pixels)
+        _known(request).put(key, json.dumps(told).encode())
+
+
+def _known(request: Request) -> SingleFlightCache:
+    return one(request, "speeds", lambda: SingleFlightCache(CACHE))
+
+
+def _key(settings: RenderSettings, look: Look, workers: Sequence[Mapping[str, Any]]) -> str:
+    names = sorted({row["device"] for row in workers})
+    return f"{settings.model} {look.card.digest} {look.upscale.digest if look.upscale else ''} {names}"
+
+
+async def _share(state: State, settings: RenderSettings, pixels: int) -> float:
+    """So many pixels as a share of the network's own."""
+    card, _ = await run_in_threadpool(state.submission.networks, settings)
+    return pixels / (card.width * card.height)
 
 
 def fitted(width: int, height: int, box: tuple[int, int]) -> tuple[int, int]:

@@ -2,10 +2,10 @@
 
 import { signal } from '@preact/signals';
 
-import { get, lost, messageOf, onReturn, online, post, request } from './api/client';
+import { get, lost, messageOf, onReturn, online, postJson, request } from './api/client';
 import type { Render, Settings, Status } from './api/types';
 import { announce } from './controls/announce';
-import { plural } from './format';
+import { plural, span } from './format';
 
 const EVERY = 3000; // milliseconds between looks at the list while something runs
 
@@ -97,8 +97,19 @@ export async function remove(render: Render): Promise<void> {
   await loadRenders();
 }
 
-export async function estimate(song: string, settings: Settings): Promise<{ frames: number; seconds: number | null; device: string }> {
-  return (await post('/v1/renders/estimate', { song, settings })).json() as Promise<{ frames: number; seconds: number | null; device: string }>;
+interface Estimate {
+  frames: number;
+  seconds: number;
+  device: string;
+  /** Seconds of others' video that are rendered before. */
+  waiting: number;
+}
+
+/** What a render takes on this service, in words. */
+export async function estimate(song: string, settings: Settings): Promise<string> {
+  const { frames, seconds, device, waiting } = await postJson<Estimate>('/v1/renders/estimate', { song, settings });
+  const first = waiting > 0 ? `; ${span(waiting)} of other video come first` : '';
+  return `${plural(frames, 'frame')}, about ${span(seconds)} on this service (${device})${first}`;
 }
 
 export function stateOf(render: Render): string {

@@ -1,7 +1,6 @@
 """Stills and clips of a song that is kept: the frames of the final render, before it."""
 
 import base64
-import math
 import re
 from fractions import Fraction
 from typing import Any
@@ -13,18 +12,19 @@ from starlette.responses import JSONResponse, Response
 from akma_core.api.auth import Caller
 from akma_core.api.dependencies import CallerDep, SongId, StateDep
 from akma_core.api.json_body import body, read_object, settings_in, settings_schema, take
-from akma_core.api.speed import Look, fitted, look_of, speed_of
+from akma_core.api.speed import Look, fitted, learn, look_of, speed_of
 from akma_core.api.state import State
 from akma_core.database import Song
 from akma_core.errors import RequestError
 from akma_core.jobs.submission import new_id, parse
 from akma_core.settings import RenderSettings
-from akma_core.timeline import frame_at
+from akma_core.timeline import crop, every_kth, frame_count
 
 STILLS = 9  # at a time
 CLIP_SECONDS = 8.0
 STILLS_WAIT, CLIP_WAIT = 60.0, 180.0  # seconds
 CPU_FPS = 12  # of a clip where no GPU is there, unless it is said
+LEARNT_FROM = 8  # frames of a clip; in a shorter one its song and its network's start weigh too much
 MAX_SIDE = 512  # pixels of a clip
 MAX_BYTES = 64 << 20
 SIZE = re.compile(r"[1-9][0-9]{1,3}x[1-9][0-9]{1,3}", re.ASCII)
@@ -90,7 +90,8 @@ async def render_clip(request: Request, song_id: SongId, state: StateDep, caller
     """A few seconds of the video with their sound, small: every k-th of the very frames of the render.
 
     `size` is a box that the video's shape is fitted into; `fps` comes as near as every k-th frame gets. With
-    `estimate` only {"seconds", "frames"}: what it will take. The answer's header AKMA-Render-Seconds says what it took.
+    `estimate` only {"seconds", "frames", "device", "waiting"}: what it will take, and how many seconds of renders'
+    video the same devices are to make meanwhile. The answer's header AKMA-Render-Seconds says what it took.
     """
     fields = await read_object(request)
     take(fields, {"settings", "start", "duration", "fps", "size", "estimate"})
@@ -106,10 +107,13 @@ async def render_clip(request: Request, song_id: SongId, state: StateDep, caller
         wish = CPU_FPS if slow else min(float(settings.fps), 60)
     fps = Fraction(_number(wish, "fps", 1, 60)).limit_denominator(1000)
     if fields.get("estimate") is True:
-        return JSONResponse(await _estimate(request, state, settings, look, song, start, duration, fps))
+        return JSONResponse(await _estimate(request, state, settings, look, song, size, start, duration, fps))
     task = {"start": start, "duration": duration, "fps": str(fps)}
     async with _Preview(request, state, "clip", CLIP_WAIT, song, settings, look, size, caller, task) as answer:
         data = await run_in_threadpool(state.storage.get_bytes, answer["key"], MAX_BYTES)
+    if answer["frames"] >= LEARNT_FROM:
+        pixels = size[0] * size[1] if look.any_size else look.card.width * look.card.height
+        await learn(request, state, settings, look, pixels, answer["seconds"] / answer["frames"])
     headers = {
         "Cache-Control": "no-store",
         "AKMA-Render-Seconds": f"{answer['seconds']:.3f}",
@@ -127,15 +131,20 @@ async def _estimate(
     settings: RenderSettings,
     look: Look,
     song: Song,
+    size: tuple[int, int],
     start: float,
     duration: float,
     fps: Fraction,
 ) -> dict[str, Any]:
     speed = await speed_of(request, state, settings, look)
-    step = max(1, round(settings.fps / fps))
-    end = min(start + duration, song.duration)
-    frames = max(1, math.ceil((frame_at(end, settings.fps) - frame_at(start, settings.fps)) / step))
-    return {"seconds": round(frames * speed.picture, 3), "frames": frames}
+    # A network of any size computes no more than the clip shows.
+    share = size[0] * size[1] / (look.card.width * look.card.height) if look.any_size else 1.0
+    total = frame_count(round(song.duration * song.sample_rate), song.sample_rate, settings.fps)
+    first, count = crop(settings.start, settings.duration, settings.fps, total, song.duration)
+    frames = len(every_kth(range(first, first + count), settings.fps, start, duration, fps))
+    waiting, _ = await run_in_threadpool(state.database.backlog)
+    seconds = round(frames * share * speed.picture, 3)
+    return {"seconds": seconds, "frames": frames, "device": speed.device, "waiting": round(waiting, 1)}
 
 
 class _Preview:

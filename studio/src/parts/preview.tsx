@@ -4,48 +4,36 @@ import { signal } from '@preact/signals';
 import type { ComponentChild } from 'preact';
 import { useEffect } from 'preact/hooks';
 
-import { isAbort, messageOf, post, postJson } from '../api/client';
-import type { Settings, Still } from '../api/types';
-import { announce } from '../controls/announce';
+import { ask, busy, clip, clipError, estimate, estimateError, inWords, isStale, makeClip, makeStills, part, stills, wanted } from '../clips';
 import { Fault } from '../controls/fault';
-import { settings } from '../document/store';
-import { clock, plural, span } from '../format';
-import { pause, region, time } from '../song/player';
+import { clock, span } from '../format';
+import { analysis } from '../song/analysis';
+import { pause } from '../song/player';
 import { song } from '../song/song';
 
-const LONGEST = 8; // seconds of a clip
-const SIDE = 256; // of the clip's box and of the stills, pixels
-
-interface Wish {
-  song: string;
-  settings: Settings;
-}
-
-const stills = signal<Still[]>([]);
-const clip = signal<{ url: string; told: string } | null>(null);
-const busy = signal<'stills' | 'clip' | null>(null);
-const expected = signal<string>('');
-const error = signal<string | null>(null);
 /** Make the clip anew after every edit. */
 const follow = signal(false);
-let asked = '';
 
 export function Preview(): ComponentChild {
   const found = song.value;
-  const part = clipPart();
+  const { start, duration } = part.value;
+  const heard = analysis.value !== null;
   useEffect(() => {
-    if (!follow.value || !found || busy.value) return undefined;
-    const wanted = JSON.stringify([settings.value, part, found.id]);
-    if (wanted === asked) return undefined;
+    if (!found || !heard) return undefined; // the song is heard before its network is measured
+    const timer = setTimeout(() => void ask(), 400);
+    return () => clearTimeout(timer);
+  }, [wanted.value, heard]);
+  useEffect(() => {
+    if (!follow.value || !found || busy.value || !isStale()) return undefined;
     const timer = setTimeout(() => void makeClip(), 250); // a slider that moves is not yet an edit
     return () => clearTimeout(timer);
-  }, [follow.value, settings.value, part.start, part.duration, found?.id, busy.value]);
+  }, [follow.value, wanted.value, busy.value]);
   return (
     <section class="preview" aria-label="Preview">
       <div class="part-head">
         <h2>Preview</h2>
         <span class="muted" role="status">
-          {busy.value ? `making ${busy.value === 'clip' ? 'the clip' : 'stills'}${expected.value}` : ''}
+          {busy.value ? `making ${busy.value === 'clip' ? 'the clip' : 'stills'}${busy.value === 'clip' && estimate.value ? `, about ${span(estimate.value.seconds)}` : ''}` : ''}
         </span>
       </div>
       <div class="screen">
@@ -58,7 +46,7 @@ export function Preview(): ComponentChild {
       {clip.value && <p class="help">{clip.value.told}</p>}
       <p class="row">
         <button type="button" disabled={!found || busy.value !== null} onClick={() => void makeClip()}>
-          {found ? `Make a clip, ${clock(part.start)} to ${clock(part.start + part.duration)}` : 'Make a clip'}
+          {found ? `Make a clip, ${clock(start)} to ${clock(start + duration)}` : 'Make a clip'}
         </button>
         <button type="button" disabled={!found || busy.value !== null} onClick={() => void makeStills()}>
           Four stills
@@ -68,7 +56,12 @@ export function Preview(): ComponentChild {
           again after each edit
         </label>
       </p>
-      <Fault text={error.value} />
+      {found && (
+        <p class="help" id="clip-time">
+          {estimate.value ? inWords(estimate.value) : (estimateError.value ?? 'Measuring how long this takes here…')}
+        </p>
+      )}
+      <Fault text={clipError.value} />
       <div class="stills">
         {stills.value.map((still) => (
           <figure key={still.time}>
@@ -79,65 +72,4 @@ export function Preview(): ComponentChild {
       </div>
     </section>
   );
-}
-
-/** The looped region, or from the cursor on; at most LONGEST seconds of it. */
-function clipPart(): { start: number; duration: number } {
-  const length = song.value?.duration ?? 0;
-  const loop = region.value;
-  const start = loop ? loop.start : Math.max(0, Math.min(Math.round(time.value * 2) / 2, length - 2));
-  const end = loop ? loop.end : start + 4;
-  return { start, duration: Math.max(0.1, Math.min(LONGEST, end - start, length - start)) };
-}
-
-async function makeClip(): Promise<void> {
-  const wish = begin('clip');
-  if (!wish) return;
-  const part = clipPart();
-  asked = JSON.stringify([wish.settings, part, wish.song]);
-  const body = { settings: wish.settings, ...part, size: `${SIDE}x${SIDE}` };
-  const began = performance.now();
-  try {
-    const { seconds, frames } = await postJson<{ seconds: number | null; frames: number }>(`/v1/songs/${wish.song}/clip`, { ...body, estimate: true });
-    expected.value = `: ${plural(frames, 'frame')}${seconds === null ? '' : `, about ${span(seconds)}`}`;
-    const response = await post(`/v1/songs/${wish.song}/clip`, body);
-    const url = URL.createObjectURL(await response.blob());
-    if (clip.value) URL.revokeObjectURL(clip.value.url);
-    const took = (performance.now() - began) / 1000;
-    clip.value = { url, told: `Small, at ${Math.round(Number(response.headers.get('AKMA-Fps')) || 0)} frames a second: each is a frame of the final video. Made in ${span(took)}.` };
-    performance.measure('clip', { start: began, end: performance.now() });
-    announce(`The clip is there, made in ${span(took)}`);
-  } catch (failure) {
-    fail(failure);
-  }
-  busy.value = null;
-}
-
-async function makeStills(): Promise<void> {
-  const wish = begin('stills');
-  if (!wish) return;
-  const loop = region.value;
-  const begin_ = loop?.start ?? Number(wish.settings['start'] ?? 0);
-  const length = (loop?.end ?? song.value?.duration ?? 0) - begin_;
-  const times = [1, 3, 5, 7].map((share) => Number((begin_ + (length * share) / 8).toFixed(3)));
-  try {
-    const answer = await postJson<{ stills: Still[] }>(`/v1/songs/${wish.song}/stills`, { settings: wish.settings, times, size: SIDE });
-    stills.value = answer.stills;
-    announce('Four stills are there');
-  } catch (failure) {
-    fail(failure);
-  }
-  busy.value = null;
-}
-
-function begin(what: 'stills' | 'clip'): Wish | null {
-  if (!song.value || busy.value) return null;
-  busy.value = what;
-  expected.value = '';
-  error.value = null;
-  return { song: song.value.id, settings: settings.value };
-}
-
-function fail(failure: unknown): void {
-  if (!isAbort(failure)) error.value = messageOf(failure);
 }

@@ -32,7 +32,7 @@ export function RenderPart(): ComponentChild {
     if (!found) return undefined;
     const timer = setTimeout(() => {
       void estimate(found.id, settings.value).then(
-        ({ frames, seconds, device }) => (told.value = `${plural(frames, 'frame')}${seconds === null ? '' : `, about ${span(seconds)} on this service (${device})`}`),
+        (words) => (told.value = words),
         (error) => (told.value = error instanceof ApiError && error.status ? error.message : ''),
       );
     }, 300);
@@ -79,7 +79,7 @@ export function RenderPart(): ComponentChild {
         <h2>Render</h2>
         {found && <Range length={found.duration} />}
         <p class="estimate" role="status">
-          {found ? told.value : 'First a song: drop one anywhere.'}
+          {found ? told.value || 'Measuring how long this takes here…' : 'First a song: drop one anywhere.'}
         </p>
         <button type="button" class="main large" disabled={!found || sending.value} onClick={() => void send()}>
           Render the video

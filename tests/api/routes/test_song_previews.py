@@ -95,10 +95,15 @@ def test_estimates(ann: httpx.Client, song_id: str) -> None:
     clip = ann.post(f"/v1/songs/{song_id}/clip", json=sent).json()
     assert clip["frames"] == 8
     assert 0 < clip["seconds"] < 30
+    assert (clip["device"], clip["waiting"]) == ("CPU", 0)
     whole = ann.post("/v1/renders/estimate", json={"song": song_id, "settings": {**settings, "start": 1}}).json()
     assert (whole["frames"], whole["width"], whole["height"], whole["devices"]) == (20, 64, 64, 1)
     assert whole["seconds"] == pytest.approx(clip["seconds"] / 8 * 20, abs=0.06)
     assert whole["device"] == "CPU"
+    # What a clip has taken is what the next estimate says.
+    made = ann.post(f"/v1/songs/{song_id}/clip", json={**sent, "estimate": False})
+    after = ann.post(f"/v1/songs/{song_id}/clip", json=sent).json()
+    assert after["seconds"] == pytest.approx(float(made.headers["AKMA-Render-Seconds"]), abs=0.01)
 
 
 def test_seeds_as_pictures(ann: httpx.Client, device: Device) -> None:
