@@ -60,7 +60,7 @@ def take(page: Page, song: Path, seconds: float) -> float:
 
 
 def size() -> None:
-    files = [path for path in BUILT.parent.rglob("*") if path.suffix in (".js", ".css", ".html", ".svg")]
+    files = [path for path in BUILT.parent.rglob("*") if path.suffix in (".js", ".css", ".html", ".svg", ".webp")]
     packed = {path.relative_to(BUILT.parent): len(gzip.compress(path.read_bytes(), 9)) for path in files}
     for name, count in sorted(packed.items(), key=lambda each: -each[1]):
         print(f"{count / 1000:7.1f} kB  {name}")

@@ -3,7 +3,7 @@
 import { computed, signal } from '@preact/signals';
 import type { ComponentChild } from 'preact';
 
-import { keyWanted, online, useKey } from './api/client';
+import { hasKey, keyWanted, online, useKey } from './api/client';
 import { announcement } from './controls/announce';
 import { keepError } from './document/store';
 import { Header } from './header';
@@ -168,7 +168,7 @@ function KeyForm(): ComponentChild {
       }}
     >
       <label>
-        This service wants an API key
+        {hasKey() ? 'The service does not know this API key: give another' : 'This service wants an API key'}
         <input type="password" name="key" autocomplete="off" required />
       </label>
       <button type="submit" class="main">

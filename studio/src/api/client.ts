@@ -27,6 +27,8 @@ export function useKey(key: string): void {
   keyWanted.value = false;
 }
 
+export const hasKey = (): boolean => sessionStorage.getItem(KEY) !== null;
+
 export function authorisation(): Record<string, string> {
   const key = sessionStorage.getItem(KEY);
   return key ? { Authorization: `Bearer ${key}` } : {};
