@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from tests.support.browser import ROOT, Page, browser_or_skip, chromium, studio
 from tests.support.serving import Service, serving
 
 DEMO = ROOT / "studio/public/demo-song.m4a"
-PATIENCE = 120.0  # seconds for what a worker makes: machines that run tests are busy
+PATIENCE = 240.0  # seconds for what a worker makes: machines that run tests are busy
 PARTS = ("Song", "Curve", "Beats", "Look", "Motion", "Render", "Models")
 
 
@@ -202,27 +203,57 @@ def test_the_whole_way_by_keyboard(page: Page, service: Service, tmp_path: Path)
     keys.press("ArrowRight")
     keys.press("ArrowRight")
     press_to(page, "ink")
-    while page.settings.get("model") != "tiny":
+    while (before := page.settings.get("model")) != "tiny":
         keys.press("ArrowRight")
-        page.page.wait_for_timeout(50)
+        page.wait_settings(f"s.model !== {json.dumps(before)} && s.model !== undefined")
     press_to(page, "Seed 0")
-    for _ in range(4):
+    for seed in range(4):
         keys.press("Enter")
+        page.wait_settings(f"s.seeds_top?.length === {seed + 1} && s.seeds_top[{seed}] === {seed}")
         keys.press("ArrowRight")
-    page.wait_settings("s.seeds_top?.join() === '0,1,2,3'")
+        page.wait(f"document.activeElement.dataset.seed === '{seed + 1}'")
     press_to(page, "Look")
-    for _ in range(2):
+    for part in ("Motion", "Render"):
         keys.press("ArrowRight")
-    for name, value in (("Frames a second", "12"), ("Start, as", "2"), ("Duration, as", "2")):
+        page.page.get_by_role("tab", name=part, selected=True).wait_for()
+    for name, setting, value in (
+        ("Frames a second", "fps", "12"),
+        ("Start, as", "start", "2"),
+        ("Duration, as", "duration", "2"),
+    ):
         press_to(page, name)
         keys.type(value)
         keys.press("Enter")
-    page.wait_settings("s.fps === '12' && s.duration === 2 && s.start === 2")
+        page.wait_settings(f"s.{setting} == {value}")
     press_to(page, "Render the video")
     keys.press("Enter")
     video = rendered(page, tmp_path)
     assert video.read_bytes() == command_line(service, page.settings, tmp_path).read_bytes()
     page.check_clean()
+
+
+def test_what_is_typed_stands_until_it_is_given(page: Page) -> None:
+    """Answers that come meanwhile draw the part anew; they once put the old number back into the field."""
+    page.take_demo_song()
+    page.part("Render")
+    page.wait("/about/.test(document.querySelector('.estimate').textContent)", seconds=PATIENCE)
+    held: list[Any] = []
+    page.page.route("**/v1/renders/estimate", lambda route: held.append(route))
+    before = page.page.locator(".estimate").inner_text()
+    page.page.locator(".switch label", has_text="9:16").click()
+    field = page.page.get_by_label("Duration, as a number")
+    field.focus()
+    page.page.keyboard.type("3")
+    end = time.monotonic() + PATIENCE
+    while not held:
+        page.page.wait_for_timeout(20)
+        assert time.monotonic() < end
+    for route in held:
+        route.continue_()
+    page.wait(f"document.querySelector('.estimate').textContent !== {json.dumps(before)}")
+    assert field.input_value() == "3"
+    page.page.keyboard.press("Enter")
+    page.wait_settings("s.duration === 3 && s.shape === '9:16'")
 
 
 @pytest.mark.parametrize("dark", [True, False])

@@ -1,5 +1,7 @@
 """Pictures of the studio's presets: each preset has one, small, of the size that the page leaves room for."""
 
+from itertools import pairwise
+
 import numpy as np
 from PIL import Image
 
@@ -20,7 +22,7 @@ def test_every_preset_has_its_strip() -> None:
         # Pictures, not one colour; and they move.
         tiles = [levels[:64, k * 66 : k * 66 + 64] for k in range(PICTURES)]
         assert min(tile.std() for tile in tiles) > 5, path
-        assert min(float(np.abs(a - b).mean()) for a, b in zip(tiles, tiles[1:], strict=False)) > 1, path
+        assert min(float(np.abs(a - b).mean()) for a, b in pairwise(tiles)) > 1, path
 
 
 def test_changes_are_mean_differences() -> None:

@@ -14,7 +14,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "studio/node_modules/axe-core/axe.min.js"
 BUILT = ROOT / "akma_core/api/static/index.html"
-WAIT = 20_000  # milliseconds
+WAIT = 60_000  # milliseconds: machines that run tests are busy
 KEPT = "localStorage.getItem('akma.document')"
 AWAY = ("ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_SOCKET_NOT_CONNECTED")
 

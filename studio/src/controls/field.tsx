@@ -8,6 +8,7 @@ import { number } from '../format';
 import { fields, type Field } from '../schema';
 import { faults } from '../song/analysis';
 import { POSITIONS, snap, toPosition, toValue } from './scale';
+import { Typed } from './typed';
 
 /** The control of the setting of that name; nothing where the service has none. */
 export function Setting({ name, choices }: { name: string; choices?: string[] }): ComponentChild {
@@ -55,13 +56,7 @@ function control(field: Field, value: Json, id: string, set: (to: Json | undefin
     );
   if (field.kind === 'number') return <Slider field={field} value={typeof value === 'number' ? value : null} described={described} set={set} />;
   return (
-    <input
-      type="text"
-      {...described}
-      value={value === null ? '' : String(value)}
-      placeholder={shown(field)}
-      onChange={(event) => set(event.currentTarget.value.trim() || undefined)}
-    />
+    <Typed type="text" {...described} value={value === null ? '' : String(value)} placeholder={shown(field)} give={(text) => set(text.trim() || undefined)} />
   );
 }
 
@@ -97,7 +92,7 @@ function Slider({ field, value, described, set }: SliderProps): ComponentChild {
         onInput={(event) => set(toValue(field, Number(event.currentTarget.value)))}
         onKeyDown={step}
       />
-      <input
+      <Typed
         type="number"
         aria-label={`${field.title}, as a number`}
         min={field.minimum ?? undefined}
@@ -105,7 +100,7 @@ function Slider({ field, value, described, set }: SliderProps): ComponentChild {
         step={field.step ?? 'any'}
         value={value ?? ''}
         placeholder="auto"
-        onChange={(event) => set(event.currentTarget.value === '' ? undefined : Number(event.currentTarget.value))}
+        give={(text) => set(text === '' ? undefined : Number(text))}
       />
     </div>
   );

@@ -8,6 +8,7 @@ import { messageOf, post } from '../api/client';
 import type { Hit } from '../api/types';
 import { announce } from '../controls/announce';
 import { Fault } from '../controls/fault';
+import { Typed } from '../controls/typed';
 import { change, settings } from '../document/store';
 import { download } from '../document/exchange';
 import { clock, plural } from '../format';
@@ -79,7 +80,7 @@ export function BeatsPart(): ComponentChild {
           </button>
           <label class="inline">
             <span class="unseen">Shift by milliseconds</span>
-            <input type="number" value={shiftBy.value} step={5} onInput={(event) => (shiftBy.value = Number(event.currentTarget.value))} />
+            <Typed type="number" value={shiftBy.value} step={5} give={(text) => (shiftBy.value = Number(text))} />
             ms
           </label>
           <button type="button" onClick={() => set(shift(hits.value, shiftBy.value / 1000, length), 'Shifted')}>
@@ -87,7 +88,7 @@ export function BeatsPart(): ComponentChild {
           </button>
           <label class="inline">
             <span>weaker than</span>
-            <input type="number" min={0} max={100} step={5} value={Math.round(least.value * 100)} onInput={(event) => (least.value = Number(event.currentTarget.value) / 100)} />
+            <Typed type="number" min={0} max={100} step={5} value={Math.round(least.value * 100)} give={(text) => (least.value = Number(text) / 100)} />
             %
           </label>
           <button type="button" onClick={() => set(threshold(hits.value, least.value), 'Stronger ones kept')}>

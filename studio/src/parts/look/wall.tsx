@@ -6,6 +6,7 @@ import { useEffect, useRef } from 'preact/hooks';
 
 import { announce } from '../../controls/announce';
 import { Picture } from '../../controls/picture';
+import { Typed } from '../../controls/typed';
 import { change, settings } from '../../document/store';
 import { favourites, seedsOf, toggled, toggleFavourite, WALKS, type Walk } from '../../seeds';
 import { chosenModel, seedPath, target } from './network';
@@ -42,7 +43,7 @@ export function Wall(): ComponentChild {
         </fieldset>
         <label class="inline">
           from
-          <input type="number" min={0} step={1} value={first.value} aria-label="First seed of the wall" onChange={(event) => from(Number(event.currentTarget.value))} />
+          <Typed type="number" min={0} step={1} value={first.value} aria-label="First seed of the wall" give={(text) => from(Number(text))} />
         </label>
         <label class="inline">
           <input type="checkbox" checked={onlyFavourites.value} onChange={(event) => (onlyFavourites.value = event.currentTarget.checked)} />

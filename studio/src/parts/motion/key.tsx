@@ -3,6 +3,7 @@
 import type { ComponentChild } from 'preact';
 
 import type { RowKey } from '../../api/types';
+import { Typed } from '../../controls/typed';
 import { has, valueOf, withFlag, withKey, type Row } from '../../rows';
 
 interface Props {
@@ -27,7 +28,7 @@ export function KeyField({ spec, row, of, help, set }: Props): ComponentChild {
         {form === 'flag' ? (
           <input type="checkbox" aria-label={label} checked={has(row, name)} onChange={(event) => set(withFlag(row, name, event.currentTarget.checked))} />
         ) : (
-          <input
+          <Typed
             type={number ? 'number' : 'text'}
             class={number ? undefined : 'short'}
             step="any"
@@ -36,7 +37,7 @@ export function KeyField({ spec, row, of, help, set }: Props): ComponentChild {
             aria-label={label}
             value={valueOf(row, name)}
             placeholder={spec.default === null ? '' : String(spec.default)}
-            onChange={(event) => set(withKey(row, name, event.currentTarget.value.replaceAll(/\s/g, '')))}
+            give={(given) => set(withKey(row, name, given.replaceAll(/\s/g, '')))}
           />
         )}
         <span class="unit">{unit}</span>

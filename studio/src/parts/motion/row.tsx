@@ -3,6 +3,7 @@
 import type { ComponentChild } from 'preact';
 
 import type { Target } from '../../api/types';
+import { Typed } from '../../controls/typed';
 import { line, parse, ALL, type Row } from '../../rows';
 import { features, targets } from '../../schema';
 import { fittingKeys, inWords, withTerm } from '../../words';
@@ -38,7 +39,7 @@ export function RowEditor({ text, index, set, remove }: Editor): ComponentChild 
   const asText = (
     <label class="stacked">
       <span>The row as text, as the command line takes it</span>
-      <input type="text" class="as-text" aria-label={`${name} as text`} value={text} onChange={(event) => set(event.currentTarget.value)} />
+      <Typed type="text" class="as-text" aria-label={`${name} as text`} value={text} give={set} />
     </label>
   );
   const out = (
@@ -84,13 +85,13 @@ export function RowEditor({ text, index, set, remove }: Editor): ComponentChild 
       <About row={row} target={target} name={name} set={(about) => update({ about })} />
       <label class="inline amount" title={target ? `${target.text}; ${target.range.join(' to ')}` : ''}>
         <span>Amount</span>
-        <input
+        <Typed
           type="number"
           step="any"
           value={row.amount ?? ''}
           placeholder={String(target?.amount ?? '')}
           aria-label={`${name}: amount`}
-          onChange={(event) => update({ amount: event.currentTarget.value === '' ? null : Number(event.currentTarget.value) })}
+          give={(given) => update({ amount: given === '' ? null : Number(given) })}
         />
         <span class="unit">{target?.unit}</span>
       </label>
@@ -113,5 +114,5 @@ function About({ row, target, name, set }: { row: Row; target: Target | undefine
     return <Choice label={`${name}: of what`} value={row.about} list={list} set={set} title={undefined} />;
   }
   if (!row.about) return null;
-  return <input type="text" class="short" aria-label={`${name}: of what`} value={row.about} onChange={(event) => set(event.currentTarget.value.trim())} />;
+  return <Typed type="text" class="short" aria-label={`${name}: of what`} value={row.about} give={(text) => set(text.trim())} />;
 }
