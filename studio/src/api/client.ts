@@ -49,7 +49,8 @@ export async function request(path: string, options: RequestInit = {}): Promise<
     lost();
     throw new ApiError(0, 'offline', 'the service does not answer: the page goes on when it is back');
   }
-  if (response.status === 502 || response.status === 504) lost();
+  // A proxy's own answer; the API's says in JSON what it waited for in vain.
+  if ([502, 504].includes(response.status) && !response.headers.get('Content-Type')?.startsWith('application/json')) lost();
   else online.value = true;
   if (!response.ok) throw await errorOf(response);
   return response;
