@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from akma_core import log, log_records
 from akma_core.api.app import create_app
 from akma_core.api.auth import AccessMiddleware
+from akma_core.api.prefix import PrefixMiddleware
 from akma_core.api.request_metrics import RequestMetricsMiddleware
 from akma_core.api.routes.health import check_health
 from akma_core.api.studio import is_open
@@ -93,8 +94,13 @@ class Gate:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._plain = PrefixMiddleware(self._choose, environment.root_path, trusted=environment.trust_proxy)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Whose a path is can be seen only without what a proxy may have left before it.
+        await self._plain(scope, receive, send)
+
+    async def _choose(self, scope: Scope, receive: Receive, send: Send) -> None:
         app: ASGIApp
         if scope["type"] == "lifespan":
             scope["app"].middleware_stack = self

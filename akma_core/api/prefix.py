@@ -35,10 +35,10 @@ class PrefixMiddleware:
             told = Headers(scope=scope).get("x-forwarded-prefix", "").rstrip("/")
             found = told if is_prefix(told) else found
         # Some proxies take the prefix off the path, some leave it.
-        if found and scope["path"].startswith(f"{found}/"):
-            cut = {"path": scope["path"][len(found) :]}
-            if scope.get("raw_path", b"").startswith(f"{found}/".encode()):
-                cut["raw_path"] = scope["raw_path"][len(found) :]
+        if found and f"{scope['path']}/".startswith(f"{found}/"):
+            cut = {"path": scope["path"][len(found) :] or "/"}
+            if (scope.get("raw_path", b"") + b"/").startswith(f"{found}/".encode()):
+                cut["raw_path"] = scope["raw_path"][len(found) :] or b"/"
             scope = {**scope, **cut}
         token = _prefix.set(found)
         try:

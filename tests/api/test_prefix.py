@@ -29,6 +29,9 @@ def test_every_link_begins_with_the_prefix(house: House, stripped: bool) -> None
     assert len(links) > 3
     assert all(link.startswith(f"/tools/akma/v1/renders/{render_id}") for link in links.values())
     assert httpx.get(f"{root}/v1", headers=said).json()["docs"] == "/tools/akma/v1/docs"
+    front = httpx.get(root, headers=said)
+    assert front.headers.get("Location", "/tools/akma/studio/") == "/tools/akma/studio/"
+    assert front.status_code in (200, 307)
     page = httpx.get(f"{root}/v1/docs", headers=said).text
     found = re.findall(r"""["'](/[^"']*(?:v1|assets)/[^"']*)["']""", page)
     assert found
