@@ -23,6 +23,8 @@ from tests.support.serving import serving  # noqa: E402
 OUTPUT = ROOT / "docs/studio"
 COLOURS = 96  # of a picture's palette; what keeps each under 150 kB
 MOST = 150_000  # bytes
+PATIENCE = 600.0  # seconds for what a worker makes
+TOLD = "/about/.test(document.querySelector('#clip-time')?.textContent)"  # how long a clip takes
 
 
 @contextmanager
@@ -47,7 +49,7 @@ def shoot(page: Page, name: str) -> None:
 def wide(page: Page) -> None:
     shoot(page, "1-begin")
     page.take_demo_song()
-    page.page.wait_for_timeout(500)
+    page.wait(TOLD, seconds=PATIENCE)
     shoot(page, "2-song")
     page.part("Curve")
     for label, value in (("Smoothing", "21"), ("Quiet parts", "1.6")):
@@ -67,34 +69,38 @@ def wide(page: Page) -> None:
     page.page.mouse.up()
     shoot(page, "4-beats")
     page.part("Look")
-    page.wait("document.querySelectorAll('.wall img').length > 5", seconds=200)
+    page.wait("document.querySelectorAll('.wall img').length > 5", seconds=PATIENCE)
     page.page.locator(".wall").scroll_into_view_if_needed()
     for seed in (0, 2, 5, 9, 4, 7, 11, 12):
         tile = page.page.locator(f".wall [data-seed='{seed}']")
         tile.click(button="left" if seed in (0, 2, 5, 9) else "right")
     page.page.mouse.move(300, 600)
-    page.page.wait_for_timeout(15_000)  # pictures of the walks
+    page.wait("!document.querySelector('.walks .picture.loading')", seconds=PATIENCE)
     shoot(page, "5-look")
     page.part("Motion")
     page.page.locator(".card", has_text="club").click()
-    page.button("Edit the rows").click()
-    page.page.get_by_role("heading", name="Rows").scroll_into_view_if_needed()
-    page.page.mouse.wheel(0, 900)
+    page.wait("[...document.querySelectorAll('.strip')].slice(0, 6).every(image => image.complete)")
     shoot(page, "6-motion")
-    page.page.mouse.wheel(0, -2000)
+    page.button("Edit the rows").click()
+    page.page.locator("summary", has_text="more").nth(3).click()
+    page.page.get_by_role("heading", name="Rows").scroll_into_view_if_needed()
+    shoot(page, "6b-rows")
+    page.page.mouse.wheel(0, -4000)
     page.button("Four stills").click()
-    page.wait("document.querySelectorAll('.stills img').length === 4", seconds=200)
+    page.wait("document.querySelectorAll('.stills img').length === 4", seconds=PATIENCE)
     page.button("Make a clip").click()
-    page.wait("document.querySelector('.preview video')?.readyState >= 2", seconds=300)
+    page.wait("document.querySelector('.preview video')?.readyState >= 2", seconds=PATIENCE)
     page.page.locator(".preview video").evaluate("video => video.pause()")
     page.part("Curve")
+    page.wait(TOLD, seconds=PATIENCE)
     shoot(page, "7-preview")
     page.part("Render")
     for label, value in (("Frames a second", "12"), ("Duration, as a number", "2"), ("Start, as a number", "2")):
         page.page.get_by_label(label, exact=True).fill(value)
         page.page.keyboard.press("Tab")
+    page.wait("/about/.test(document.querySelector('.estimate').textContent)", seconds=PATIENCE)
     page.button("Render the video").click()
-    page.page.get_by_role("link", name=re.compile("^Download the video")).wait_for(timeout=240_000)
+    page.page.get_by_role("link", name=re.compile("^Download the video")).wait_for(timeout=1000 * PATIENCE)
     shoot(page, "8-render")
 
 

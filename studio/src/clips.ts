@@ -31,8 +31,10 @@ export const stills = signal<Still[]>([]);
 export const clip = signal<{ url: string; told: string } | null>(null);
 export const busy = signal<'stills' | 'clip' | null>(null);
 export const clipError = signal<string | null>(null);
+/** Of a clip of so many seconds; for another length it would be wrong. */
+const answered = signal<(Estimate & { duration: number }) | null>(null);
 /** What a clip takes, before it is made; null while that is not known. */
-export const estimate = signal<Estimate | null>(null);
+export const estimate = computed(() => (answered.value?.duration === part.value.duration ? answered.value : null));
 /** Why it cannot be told. */
 export const estimateError = signal<string | null>(null);
 
@@ -55,15 +57,15 @@ const body = (): Record<string, Json> => ({ settings: settings.value, ...part.va
 
 export async function ask(): Promise<void> {
   if (!song.value) return;
-  const of = wanted.value;
+  const [of, { duration }] = [wanted.value, part.value];
   try {
     const answer = await postJson<Estimate>(`/v1/songs/${song.value.id}/clip`, { ...body(), estimate: true });
     if (of !== wanted.value) return;
-    estimate.value = answer;
+    answered.value = { ...answer, duration };
     estimateError.value = null;
   } catch (failure) {
     if (of !== wanted.value) return;
-    estimate.value = null;
+    answered.value = null;
     estimateError.value = failure instanceof ApiError && failure.status ? failure.message : null;
   }
 }
