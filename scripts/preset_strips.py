@@ -33,7 +33,8 @@ BACK, BAR, HIT = (19, 20, 23), (233, 164, 60), (236, 236, 230)
 def changes(frames: list[Image.Image]) -> NDArray[np.float64]:
     """Mean difference of each frame to the one before, 0..255 levels; one fewer than there are."""
     levels = np.array([np.asarray(frame, np.float64) for frame in frames])
-    return np.abs(np.diff(levels, axis=0)).mean((1, 2, 3))
+    mean: NDArray[np.float64] = np.abs(np.diff(levels, axis=0)).mean((1, 2, 3))
+    return mean
 
 
 def strip(row: Row, hits: NDArray[np.float64]) -> Image.Image:

@@ -1,12 +1,16 @@
 """Pictures of the studio's presets: each preset has one, small, of the size that the page leaves room for."""
 
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))  # the scripts are no package
+from preset_strips import OUTPUT, PICTURES, changes
+
 from akma_core.modulation.presets import preset_names
-from scripts.preset_strips import OUTPUT, PICTURES, changes
 
 MOST = 120_000  # bytes of all: the page has 300 kB, and 155 are its own
 

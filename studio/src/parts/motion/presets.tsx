@@ -11,6 +11,9 @@ const strips = new Map(Object.entries(FILES).map(([path, url]) => [path.replace(
 export function Presets({ chosen, choose }: { chosen: string; choose: (name: string) => void }): ComponentChild {
   return (
     <>
+      <p class="help" id="preset-strips">
+        Each strip shows two seconds of the demo song, from rest into its first hits (the dots). The bars say how much the picture changes.
+      </p>
       <div class="cards presets" role="radiogroup" aria-label="Preset" aria-describedby="preset-strips">
         {presets.value.map(({ name, description }) => (
           <label key={name} class={`card preset ${name === chosen ? 'chosen' : ''}`}>
@@ -21,9 +24,6 @@ export function Presets({ chosen, choose }: { chosen: string; choose: (name: str
           </label>
         ))}
       </div>
-      <p class="help" id="preset-strips">
-        Each strip shows two seconds of the demo song, from rest into its first hits (the dots). The bars say how much the picture changes.
-      </p>
     </>
   );
 }

@@ -67,22 +67,25 @@ export function RowEditor({ text, index, set, remove }: Editor): ComponentChild 
   );
   return (
     <div class="motion-row" role="listitem">
-      <Choice
-        label={`${name}: what is heard`}
-        value={row.feature}
-        list={features.value.map((each) => ({ name: each.name, title: withTerm(each.title, each.name) }))}
-        set={(to) => update({ feature: to, keys: [] })}
-        title={feature?.text}
-      />
-      <span aria-hidden="true">→</span>
-      <Choice
-        label={`${name}: what it moves`}
-        value={row.target}
-        list={targets.value.map((each) => ({ name: each.name, title: withTerm(each.title, each.name), disabled: each.kind === 'events' && feature?.kind === 'curve' }))}
-        set={aim}
-        title={target?.text}
-      />
-      <About row={row} target={target} name={name} set={(about) => update({ about })} />
+      <div class="what-moves">
+        <Choice
+          label={`${name}: what is heard`}
+          value={row.feature}
+          list={features.value.map((each) => ({ name: each.name, title: withTerm(each.title, each.name) }))}
+          set={(to) => update({ feature: to, keys: [] })}
+          title={feature?.text}
+        />
+        <span aria-hidden="true">→</span>
+        <Choice
+          label={`${name}: what it moves`}
+          value={row.target}
+          list={targets.value.map((each) => ({ name: each.name, title: withTerm(each.title, each.name), disabled: each.kind === 'events' && feature?.kind === 'curve' }))}
+          set={aim}
+          title={target?.text}
+        />
+        <About row={row} target={target} name={name} set={(about) => update({ about })} />
+        {out}
+      </div>
       <label class="inline amount" title={target ? `${target.text}; ${target.range.join(' to ')}` : ''}>
         <span>Amount</span>
         <Typed
@@ -97,12 +100,11 @@ export function RowEditor({ text, index, set, remove }: Editor): ComponentChild 
       </label>
       {keys.slice(0, FIRST).map((each) => field(each, false))}
       <details>
-        <summary>more</summary>
+        <summary aria-label={`${name}: more`}>more</summary>
         {target && <p class="help">{`${target.title}: ${target.text}, ${target.range.join(' to ')}.`}</p>}
         <div class="keys">{keys.map((each) => field(each, true))}</div>
         {asText}
       </details>
-      {out}
     </div>
   );
 }
