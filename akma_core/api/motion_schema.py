@@ -12,7 +12,8 @@ TONES = ("C", "C sharp", "D", "D sharp", "E", "F", "F sharp", "G", "G sharp", "A
 FEATURE_TITLES = {
     "loudness": "Loudness", "low": "Low tones", "mid": "Middle tones", "high": "High tones",
     "percussive": "Struck sounds", "harmonic": "Held tones", "brightness": "Brightness of the sound",
-    "phase": "From beat to beat", "swing": "To and fro with the beat", "curve": "AKMA’s curve", "constant": "Always the same",
+    "phase": "From beat to beat", "swing": "To and fro with the beat", "curve": "AKMA’s curve",
+    "constant": "Always the same",
     "onset": "Every onset", "hit": "Hits", "kick": "Kick drum", "snare": "Snare drum", "hat": "Hi-hat", "tom": "Tom",
     "cymbal": "Cymbal", "note": "Notes", "beat": "Beats", "downbeat": "First beats of bars",
     "section": "Starts of sections",
