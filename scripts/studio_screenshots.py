@@ -68,6 +68,8 @@ def wide(page: Page) -> None:
     page.page.mouse.down()
     page.page.mouse.move(box["x"] + 0.24 * box["width"], box["y"] + 120, steps=3)
     page.page.mouse.up()
+    page.page.wait_for_timeout(600)  # an estimate of the old length goes first
+    page.wait(TOLD, seconds=PATIENCE)
     shoot(page, "4-beats")
     page.part("Look")
     page.wait("document.querySelectorAll('.wall img').length > 5", seconds=PATIENCE)
@@ -94,6 +96,7 @@ def wide(page: Page) -> None:
     page.page.locator(".preview video").evaluate("video => video.pause()")
     page.part("Curve")
     page.wait(TOLD, seconds=PATIENCE)
+    page.page.mouse.wheel(0, 150)
     shoot(page, "8-preview")
     page.part("Render")
     for label, value in (("Frames a second", "12"), ("Duration, as a number", "2"), ("Start, as a number", "2")):

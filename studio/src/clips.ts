@@ -3,15 +3,17 @@
 import { computed, signal } from '@preact/signals';
 
 import { ApiError, isAbort, messageOf, post, postJson } from './api/client';
-import type { Json, Settings, Still } from './api/types';
+import type { Settings, Still } from './api/types';
 import { announce } from './controls/announce';
 import { settings } from './document/store';
 import { clock, plural, span } from './format';
+import { fields } from './schema';
 import { region, time } from './song/player';
 import { song } from './song/song';
 
 const LONGEST = 8; // seconds of a clip
 const SIDE = 256; // of the clip's box and of the stills, pixels
+const SIZE = `${SIDE}x${SIDE}`;
 const LEAST_LEFT = 2; // seconds of song that a clip from the cursor has at least
 
 interface Estimate {
@@ -51,20 +53,25 @@ export const part = computed(() => {
 export const wanted = computed(() => JSON.stringify([song.value?.id, part.value, settings.value]));
 let made = '';
 
-export const isStale = (): boolean => wanted.value !== made;
+/** What its time depends on; the rest may be unfinished, as a walk of three seeds is, and would be refused. */
+export const timed = computed(() => {
+  const chosen = Object.entries(settings.value).filter(([name]) => ['model', 'class'].includes(name) || fields.value.get(name)?.group === 'output');
+  return JSON.stringify([song.value?.id, part.value, Object.fromEntries(chosen)]);
+});
 
-const body = (): Record<string, Json> => ({ settings: settings.value, ...part.value, size: `${SIDE}x${SIDE}` });
+export const isStale = (): boolean => wanted.value !== made;
 
 export async function ask(): Promise<void> {
   if (!song.value) return;
-  const [of, { duration }] = [wanted.value, part.value];
+  const of = timed.value;
+  const [id, { start, duration }, chosen] = JSON.parse(of) as [string, { start: number; duration: number }, Settings];
   try {
-    const answer = await postJson<Estimate>(`/v1/songs/${song.value.id}/clip`, { ...body(), estimate: true });
-    if (of !== wanted.value) return;
+    const answer = await postJson<Estimate>(`/v1/songs/${id}/clip`, { settings: chosen, start, duration, size: SIZE, estimate: true });
+    if (of !== timed.value) return;
     answered.value = { ...answer, duration };
     estimateError.value = null;
   } catch (failure) {
-    if (of !== wanted.value) return;
+    if (of !== timed.value) return;
     answered.value = null;
     estimateError.value = failure instanceof ApiError && failure.status ? failure.message : null;
   }
@@ -82,7 +89,7 @@ export async function makeClip(): Promise<void> {
   made = wanted.value;
   const began = performance.now();
   try {
-    const response = await post(`/v1/songs/${wish.song}/clip`, body());
+    const response = await post(`/v1/songs/${wish.song}/clip`, { settings: wish.settings, ...part.value, size: SIZE });
     const url = URL.createObjectURL(await response.blob());
     if (clip.value) URL.revokeObjectURL(clip.value.url);
     const took = (performance.now() - began) / 1000;

@@ -88,8 +88,9 @@ class Page:
     def check_clean(self, *, was_away: bool = False, without_key: bool = False) -> None:
         """No console error, no other host. The browser itself logs that the service was away, or wanted a key."""
         known = AWAY * was_away + ("401 (Unauthorized)",) * without_key
-        assert [each for each in self.errors if not any(word in each for word in known)] == []
-        assert self.strangers == set()
+        errors = [each for each in self.errors if not any(word in each for word in known)]
+        assert errors == [], errors
+        assert self.strangers == set(), self.strangers
 
     def check_accessible(self) -> None:
         """axe-core finds nothing serious. Its script is evaluated, not inserted: the page's policy allows none."""

@@ -4,7 +4,7 @@ import { signal } from '@preact/signals';
 import type { ComponentChild } from 'preact';
 import { useEffect } from 'preact/hooks';
 
-import { ask, busy, clip, clipError, estimate, estimateError, inWords, isStale, makeClip, makeStills, part, stills, wanted } from '../clips';
+import { ask, busy, clip, clipError, estimate, estimateError, inWords, isStale, makeClip, makeStills, part, stills, timed, wanted } from '../clips';
 import { Fault } from '../controls/fault';
 import { clock, span } from '../format';
 import { analysis } from '../song/analysis';
@@ -22,7 +22,7 @@ export function Preview(): ComponentChild {
     if (!found || !heard) return undefined; // the song is heard before its network is measured
     const timer = setTimeout(() => void ask(), 400);
     return () => clearTimeout(timer);
-  }, [wanted.value, heard]);
+  }, [timed.value, clip.value, heard]); // a clip that was made corrects it
   useEffect(() => {
     if (!follow.value || !found || busy.value || !isStale()) return undefined;
     const timer = setTimeout(() => void makeClip(), 250); // a slider that moves is not yet an edit
