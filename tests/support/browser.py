@@ -86,9 +86,13 @@ class Page:
         self.page.get_by_text("Heard").wait_for()
 
     def check_clean(self, *, was_away: bool = False, without_key: bool = False) -> None:
-        """No console error, no other host. The browser itself logs that the service was away, or wanted a key."""
+        """No console error, no other host. The browser itself logs that the service was away, or wanted a key.
+
+        It also logs that no worker had the time for the picture of a seed, which the page asks for again.
+        """
         known = AWAY * was_away + ("401 (Unauthorized)",) * without_key
         errors = [each for each in self.errors if not any(word in each for word in known)]
+        errors = [each for each in errors if not ("status of 504" in each and "/seeds/" in each)]
         assert errors == [], errors
         assert self.strangers == set(), self.strangers
 

@@ -3,10 +3,11 @@
 import type { ComponentChild } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-import { isAbort, request } from '../api/client';
+import { ApiError, isAbort, request } from '../api/client';
 
 const AT_ONCE = 3; // a browser opens six connections to a host
 const KEPT = 600;
+const AGAIN = 3000; // milliseconds until a picture is asked for again
 
 interface Asked {
   url: Promise<string>;
@@ -68,22 +69,31 @@ export function Picture({ path, label, first = false }: { path: string; label: s
   const [failed, setFailed] = useState(false);
   useEffect(() => {
     setUrl(null);
+    setFailed(false);
     let asked: Asked | null = null;
+    let timer = 0;
     const drop = (): void => {
+      clearTimeout(timer);
       if (asked) release(path, asked);
       asked = null;
+    };
+    const want = (): void => {
+      const now = (asked = ask(path, first));
+      now.url.then(
+        (found) => asked === now && setUrl(found),
+        (error) => {
+          if (asked !== now || isAbort(error)) return;
+          const busy = error instanceof ApiError && error.status === 504; // no worker had the time
+          if (busy) timer = window.setTimeout(want, AGAIN);
+          else setFailed(true);
+        },
+      );
     };
     const watch = new IntersectionObserver(
       ([entry]) => {
         if (!entry?.isIntersecting) {
           if (asked && !asked.there) drop();
-        } else if (!asked) {
-          const now = (asked = ask(path, first));
-          now.url.then(
-            (found) => asked === now && setUrl(found),
-            (error) => asked === now && !isAbort(error) && setFailed(true),
-          );
-        }
+        } else if (!asked) want();
       },
       { rootMargin: '200px' },
     );
