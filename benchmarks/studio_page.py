@@ -73,6 +73,8 @@ def size() -> None:
 def curve(url: str | None, seconds: float) -> None:
     with opened(url, seconds) as (page, _, song):
         print(f"{seconds:.0f} s of song: there and heard after {take(page, song, seconds):.1f} s")
+        # A worker measures its network once, so that the page can say how long a clip takes.
+        page.wait("/about/.test(document.querySelector('#clip-time').textContent)", seconds=300)
         page.part("Curve")
         slider = page.page.get_by_label("Smoothing", exact=True)
         slider.focus()
