@@ -78,7 +78,10 @@ def wide(page: Page) -> None:
         tile = page.page.locator(f".wall [data-seed='{seed}']")
         tile.click(button="left" if seed in (0, 2, 5, 9) else "right")
     page.page.mouse.move(300, 600)
-    page.wait("!document.querySelector('.walks .picture.loading')", seconds=PATIENCE)
+    page.wait(
+        "[...document.querySelectorAll('.picture.loading')].every(e => e.getBoundingClientRect().top > innerHeight)",
+        seconds=PATIENCE,
+    )
     shoot(page, "5-look")
     page.part("Motion")
     page.page.locator(".card", has_text="club").click()
