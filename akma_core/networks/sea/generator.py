@@ -112,6 +112,7 @@ class SeaSynthesis:
         z, scene, matrix = np.float32(s[CAMERA_Z] + 0.5 * tables.heave), s.float().numpy(), camera.float().numpy()
         width, height = size
         _, count, columns = out.shape
+        pixels = out.numpy()  # threads are not in the caller's inference mode, in which `out` may have been made
 
         def work(first: int) -> None:
             part = np.empty((3, min(ROWS, count - first), -(-columns // LANES) * LANES), np.float32)
@@ -119,7 +120,7 @@ class SeaSynthesis:
                 tables.waves, tables.quads, tables.statistics, self._lengths, self._noise, scene, z, matrix,
                 width, height, top + first, left, part,
             )  # fmt: skip
-            out[:, first : first + ROWS] = torch.from_numpy(part[..., :columns])
+            pixels[:, first : first + ROWS] = part[..., :columns]
 
         run(work, range(0, count, ROWS), torch.get_num_threads())
 

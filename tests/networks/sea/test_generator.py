@@ -115,6 +115,12 @@ def test_truncation_leads_to_the_mean(sea: SeaGenerator) -> None:
     assert torch.allclose(half - sea.mapping.w_avg, (sea.mapping(z) - sea.mapping.w_avg) / 2)
 
 
+@torch.inference_mode()
+def test_several_threads_in_inference_mode(sea: SeaGenerator) -> None:
+    torch.set_num_threads(2)
+    assert sea.synthesis(seeds(sea, 1), at(TIME), None, 24, 40).shape == (1, 3, 40, 24)
+
+
 def test_torch_leaves_nothing_behind_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a device that has shapes and no numbers, where mixing it with the CPU, or asking for a number, is an error."""
     for name in ("APPROACH", "STEPS", "REFINE"):
