@@ -12,7 +12,7 @@ class AveragedGenerator:
 
     def __init__(self, generator: Generator) -> None:
         self.average = copy.deepcopy(generator).requires_grad_(False)
-        self._weights = list(self.average.parameters())
+        self._weights: list[torch.Tensor] = list(self.average.parameters())
         self._sources = [weight.detach() for weight in generator.parameters()]
         # Of the buffers only those that are saved: the rest is folded from weights, and may share their memory.
         weights = dict(generator.named_parameters())

@@ -9,15 +9,23 @@ from torch import Tensor
 class PicturePool:
     """At most `capacity` pictures of size x size, with the z that drew each where `z_dim` is not 0.
 
-    `mirror`: signs of the numbers of a z when its picture is mirrored, [z_dim]; of no use without a z_dim.
+    `mirrored`: half of the pictures drawn are, from side to side; `mirror`: signs of the numbers of a z when its
+    picture is, [z_dim]; of no use without a z_dim.
     """
 
     def __init__(
-        self, capacity: int, size: int, device: torch.device, z_dim: int = 0, mirror: Tensor | None = None
+        self,
+        capacity: int,
+        size: int,
+        device: torch.device,
+        z_dim: int = 0,
+        mirror: Tensor | None = None,
+        mirrored: bool = True,
     ) -> None:
         self.pictures = torch.empty(capacity, 3, size, size, dtype=torch.uint8, device=device)
         self.latents = torch.zeros(capacity, z_dim, device=device)
         self.added = 0
+        self._mirrored = mirrored
         self._mirror = torch.ones(z_dim, device=device) if mirror is None else mirror.to(device)
 
     def __len__(self) -> int:
@@ -31,10 +39,12 @@ class PicturePool:
         self.added += len(pictures)
 
     def sample(self, count: int) -> tuple[Tensor, Tensor]:
-        """float32 [count, 3, size, size], -1..1, and z [count, z_dim]; each is mirrored or not."""
+        """float32 [count, 3, size, size], -1..1, and z [count, z_dim], drawn anew each time."""
         device = self.pictures.device
         at = torch.randint(len(self), [count], device=device)
         pictures, latents = self.pictures[at].float() / 127.5 - 1, self.latents[at]
+        if not self._mirrored:
+            return pictures, latents
         mirrored = torch.rand(count, device=device) < 0.5
         pictures = torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
         return pictures, torch.where(mirrored[:, None], latents * self._mirror, latents)

@@ -4,6 +4,7 @@ import itertools
 import multiprocessing
 import os
 import queue
+import signal
 from multiprocessing.context import SpawnProcess
 from multiprocessing.queues import Queue
 
@@ -55,6 +56,7 @@ class Renderers:
 
 def _draw(ready: "Queue[Batch]", size: int, first: int, step: int, parent: int) -> None:
     os.nice(10)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the training's, which ends this one
     torch.set_num_threads(1)
     pictures = SeaPictures(size)
     ready.cancel_join_thread()

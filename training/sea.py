@@ -3,16 +3,18 @@
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from akma_core.cli.options import Commands
 from akma_core.errors import FailureError
 from akma_core.networks.sea.scene import WIND
-from akma_core.networks.stylegan3.config import GeneratorConfig
 from akma_core.networks.stylegan3.generator import Generator
 
+from .arguments import add_common, config_of, ended, open_out, options_of
 from .options import Options
 from .pool import PicturePool
 from .renderers import Renderers
@@ -28,43 +30,36 @@ SEEDS = range(400)
 POOL_SEEDS = 24
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add(commands: Commands) -> None:
     """Declare the command."""
     sea = commands.add_parser("sea", help="train on the sea, drawn as it learns", description=__doc__)
-    sea.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the network, sheets and log")
-    sea.add_argument("--minutes", type=float, required=True, help="minutes until it ends, the last checkpoint included")
-    sea.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda")
-    sea.add_argument("--dtype", choices=("bfloat16", "float32"), help="of activations (default: bfloat16 on a GPU)")
+    add_common(sea, save_every=60)
     sea.add_argument("--drawn", type=Path, metavar="DIR", help="pictures drawn before, named after their seeds")
     sea.add_argument("--renderers", type=int, default=1, metavar="N", help="processes that draw pictures (default: 1)")
-    sea.add_argument("--pool", type=int, default=20000, metavar="N", help="pictures kept on the device")
-    sea.add_argument("--size", type=int, default=256, help="side of a picture, a power of two (default: 256)")
-    sea.add_argument("--layers", type=int, default=8, help="layers of the generator (default: 8)")
-    sea.add_argument("--channel-base", type=int, default=8192, help="of the generator (default: 8192)")
-    sea.add_argument("--channel-max", type=int, default=256, help="of the generator (default: 256)")
-    sea.add_argument("--batch", type=int, default=Options.batch)
-    sea.add_argument("--critic-base", type=int, default=32, help="channels of the discriminator at full size")
-    sea.add_argument("--critic-max", type=int, default=256, help="channels of the discriminator at most")
-    sea.add_argument("--learning-rate", type=float, default=Options.learning_rate)
-    sea.add_argument("--seed", type=int, default=0)
     sea.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, started: float) -> None:
     """Train until the time is over."""
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(arguments.seed)
+    options = options_of(arguments)
+    lock, facts = open_out(options)
+    with lock:
+        if not ended(options, facts):
+            _train(arguments, options, facts, started)
+
+
+def _train(arguments: argparse.Namespace, options: Options, facts: dict[str, Any] | None, started: float) -> None:
+    step = facts["step"] if facts else 0
+    torch.manual_seed(arguments.seed + step)
     torch.backends.cudnn.benchmark, torch.backends.cudnn.benchmark_limit = True, 4
-    options = Options(
-        out=arguments.out, minutes=arguments.minutes, device=arguments.device, dtype=arguments.dtype,
-        batch=arguments.batch, seed=arguments.seed, learning_rate=arguments.learning_rate,
-        channels=arguments.critic_base, channels_max=arguments.critic_max,
-    )  # fmt: skip
+    cfg = config_of(arguments, Z_DIM)
+    # A training that goes on sees other pictures than those of its beginning.
+    first = FIRST_SEED + step * options.batch
     try:
-        renderers = Renderers(arguments.renderers, arguments.size, FIRST_SEED)
+        renderers = Renderers(arguments.renderers, arguments.size, first)
     except OSError as error:  # no shared memory, or no room for processes
         print(f"no pictures are drawn beside the training ({error})", flush=True)
-        renderers = Renderers(0, arguments.size, FIRST_SEED)
+        renderers = Renderers(0, arguments.size, first)
     try:
         pool = PicturePool(arguments.pool, arguments.size, torch.device(options.device), Z_DIM, mirror())
 
@@ -78,22 +73,19 @@ def run(arguments: argparse.Namespace, started: float) -> None:
             refill(1)
             if not renderers.alive:
                 raise FailureError("there are too few pictures: give --drawn or --renderers", code="no_pictures")
-        cfg = GeneratorConfig(
-            z_dim=Z_DIM, w_dim=256, img_resolution=arguments.size, mapping_layers=2, lr_multiplier=0.5,
-            num_layers=arguments.layers, channel_base=arguments.channel_base, channel_max=arguments.channel_max,
-            conv_clamp=None,
-        )  # fmt: skip
         sheet_z, sheet_real = sheet_of(pool)
         bottom, top = seeds_by_wind()
-        facts = {
+        card = {
             "name": "east-sea", "licence": "MIT", "seeds_bottom": bottom, "seeds_top": top,
             "note": "Trained on pictures that the procedural sea drew.",
         }  # fmt: skip
         generator = Generator(cfg, compiled=False)
         print(f"ready after {time.monotonic() - started:.1f} s with {len(pool)} pictures", flush=True)
         trainer = Trainer(
-            options, generator, pool, refill, sheet_z, sheet_real, paired=True, facts=facts, started=started
+            options, generator, pool, refill, sheet_z, sheet_real, paired=True, facts=card, started=started
         )
+        if facts:
+            trainer.resume(facts)
         trainer.run()
     finally:
         renderers.close()

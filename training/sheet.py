@@ -11,6 +11,7 @@ from torch import Tensor
 from akma_core.files import write_whole
 
 QUALITY = 90
+PROGRESS = "progress.jpg"
 ROWS = 8
 """Rows of progress at most, besides the real pictures."""
 
@@ -23,20 +24,31 @@ class Sheets:
 
     def __init__(self, folder: Path, real: Tensor) -> None:
         self._folder = folder
-        self._real = real.cpu()
+        self.real = real.cpu()
         half = len(real) // 2
         quarter = max(1, half // 2)
         self._shown = [*range(quarter), *range(half, half + quarter)]
         self._moments: list[NDArray[np.uint8]] = []
 
+    def resume(self) -> None:
+        """Take the rows of progress of an earlier run from its file; none where it is not there."""
+        side = self.real.shape[-1]
+        try:
+            with Image.open(self._folder / PROGRESS, formats=("JPEG",)) as picture:
+                pixels = np.asarray(picture.convert("RGB"))
+        except (OSError, ValueError):
+            return
+        if pixels.shape[1] == side * len(self._shown):
+            self._moments = [pixels[k : k + side] for k in range(side, pixels.shape[0], side)][-ROWS:]
+
     def write(self, made: Tensor, moment: bool) -> None:
         """`made`: as `real`. A `moment` is kept as a row of progress."""
-        made, half = made.float().cpu(), len(self._real) // 2
-        rows = [_row(x) for first in (0, half) for x in (self._real[first : first + half], made[first : first + half])]
+        made, half = made.float().cpu(), len(self.real) // 2
+        rows = [_row(x) for first in (0, half) for x in (self.real[first : first + half], made[first : first + half])]
         _save(np.concatenate(rows), self._folder / "sheet.jpg")
         if moment:
             self._moments = [*self._moments, _row(made[self._shown])][-ROWS:]
-            _save(np.concatenate([_row(self._real[self._shown]), *self._moments]), self._folder / "progress.jpg")
+            _save(np.concatenate([_row(self.real[self._shown]), *self._moments]), self._folder / PROGRESS)
 
 
 def _row(pictures: Tensor) -> NDArray[np.uint8]:

@@ -33,7 +33,7 @@ class TrainableSynthesis(nn.Module):
         network = self.generator.synthesis
         layers = network.layers
         ones = torch.ones(len(ws), layers[0].geometry.in_channels, device=ws.device)
-        x = network.input(ws[:, 0], ones)
+        x: Tensor = network.input(ws[:, 0], ones)
         for i, layer in enumerate(layers):
             if magnitude_decay is not None:
                 magnitude = x.detach().float().square().mean()

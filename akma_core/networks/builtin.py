@@ -24,6 +24,8 @@ def find(model: str) -> tuple[Path, NetworkCard]:
         names = ", ".join(BUILT_IN)
         message = f"unknown model {model[:80]!r}: give a name ({names}) or a folder with {CARD}"
         raise RequestError(message, code="unknown_model", field="model")
+    # A training replaces its network by moving a link: followed once, so that card and weights are of one checkpoint.
+    folder = folder.resolve() if folder.is_symlink() else folder
     return folder, read_card(folder)
 
 

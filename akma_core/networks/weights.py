@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 from akma_core.errors import RequestError
@@ -14,9 +15,9 @@ from .card import WEIGHTS, NetworkCard
 
 
 def write(generator: nn.Module, folder: Path, dtype: torch.dtype) -> None:
-    """Write the weights of `generator` into an existing `folder`."""
+    """Write the weights of `generator` into an existing `folder`; OSError where the disk does not take them."""
     weights = {name: value.to(dtype).contiguous() for name, value in generator.state_dict().items()}
-    save_file(weights, folder / WEIGHTS)
+    (folder / WEIGHTS).write_bytes(serialize(weights))  # save_file hides the number of the disk's error
 
 
 def read(folder: Path, card: NetworkCard, size: tuple[int, int], classes: int) -> dict[str, Tensor]:
