@@ -2,8 +2,10 @@
 
 import argparse
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -72,18 +74,20 @@ def config_of(arguments: argparse.Namespace, z_dim: int = Z_DIM) -> GeneratorCon
         raise RequestError(message, code="bad_setting") from None
 
 
-def open_out(options: Options) -> tuple[IO[str], dict[str, Any] | None]:
-    """Make the folder, lock it against a second training, and read what an earlier run left to go on from."""
+@contextmanager
+def opened(options: Options) -> Iterator[dict[str, Any] | None]:
+    """The folder, made and locked against a second training: what an earlier run left to go on from, if one did."""
     out = options.out
+    if (out / NETWORK).is_dir() and not (out / NETWORK).is_symlink():
+        raise RequestError(f"{out / NETWORK} is a folder of something else: give another --out", field="out")
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         lock = lock_file(out / ".lock")
     if lock is None:
         raise RequestError(f"another training is writing to {out}: wait for it, or give another --out", field="out")
-    if (out / NETWORK).is_dir() and not (out / NETWORK).is_symlink():
-        raise RequestError(f"{out / NETWORK} is a folder of something else: give another --out", field="out")
-    clean(out)
-    return lock, read_facts(out)
+    with lock:
+        clean(out)
+        yield read_facts(out)
 
 
 def ended(options: Options, facts: dict[str, Any] | None) -> bool:

@@ -23,7 +23,7 @@ from akma_core.networks.stylegan3.file import load
 from akma_core.networks.stylegan3.generator import Generator
 from akma_core.storage import default_url, open_storage
 
-from .arguments import add_common, config_of, ended, open_out, options_of
+from .arguments import add_common, config_of, ended, opened, options_of
 from .distance import Distance
 from .pictures import FolderPictures
 from .pool import PicturePool
@@ -32,7 +32,7 @@ from .trainer import Trainer
 LEAST = 16
 """Pictures that a training needs; with fewer there is nothing to learn but they themselves."""
 SHEET = 16
-MEASURED = 256
+MEASURED = {"cpu": 128, "cuda": 1000}
 """Pictures whose distance is measured."""
 BATCH = 16
 """Pictures that are read at a time where there are more than are kept."""
@@ -60,15 +60,15 @@ def run(arguments: argparse.Namespace, started: float) -> None:
     if arguments.out.resolve().is_relative_to(arguments.folder.resolve()):
         raise RequestError(f"--out {arguments.out} is among the pictures: give a folder elsewhere", field="out")
     pictures = FolderPictures(arguments.folder, arguments.size, arguments.seed)
-    lock, facts = open_out(options)
-    with lock, ThreadPoolExecutor(1) as reader:
+    with opened(options) as facts, ThreadPoolExecutor(1) as reader:
         if ended(options, facts):
             return
         torch.manual_seed(arguments.seed + (facts["step"] if facts else 0))
         generator = _generator(arguments, facts)
         pool, more = _pool(arguments, pictures)
         refill = Refill(reader, pool, more) if more else lambda: None
-        real = pool.pictures[: min(MEASURED, len(pool))].float() / 127.5 - 1
+        count = min(MEASURED[torch.device(options.device).type], len(pool))
+        real = pool.pictures[:count].float() / 127.5 - 1
         half = len(real) // 2
         apart = Distance(real[:half]).of(real[half:])
         print(

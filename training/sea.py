@@ -14,7 +14,7 @@ from akma_core.errors import FailureError
 from akma_core.networks.sea.scene import WIND
 from akma_core.networks.stylegan3.generator import Generator
 
-from .arguments import add_common, config_of, ended, open_out, options_of
+from .arguments import add_common, config_of, ended, opened, options_of
 from .options import Options
 from .pool import PicturePool
 from .renderers import Renderers
@@ -42,8 +42,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, started: float) -> None:
     """Train until the time is over."""
     options = options_of(arguments)
-    lock, facts = open_out(options)
-    with lock:
+    with opened(options) as facts:
         if not ended(options, facts):
             _train(arguments, options, facts, started)
 

@@ -35,6 +35,8 @@ FINISH_SECONDS = 4.0
 MOMENTS = 0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0
 """Shares of the time whose pictures are kept as rows of progress."""
 SHEET_BATCH = 8
+MEASURING = 0.05
+"""Share of the time in which the distance is measured."""
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 STEPS_AHEAD = 10
 """Steps that a GPU may be behind: the clock is of use only if it is waited for."""
@@ -78,7 +80,8 @@ class Trainer:
         count = distance.count if distance else 0
         self.measured_z = torch.randn(count, generator.z_dim, generator=random).to(self.device)
         self.started = self.began = started
-        self.spent = 0.0
+        self.speed = 0.0
+        self.spent = self.measured = self.measuring = 0.0
         self.step = self.made = 0
         self.losses: dict[str, Tensor | float] = {}
         self.moments = list(MOMENTS)
@@ -88,7 +91,7 @@ class Trainer:
         """Share of the time that is over, 1 when the last checkpoint is due; earlier runs took `spent` seconds."""
         total = self.options.minutes * 60
         left = total - self.spent
-        usable = left - max(FINISH_SECONDS, FINISH * left) - (self.began - self.started)
+        usable = left - max(FINISH_SECONDS, FINISH * left, 1.5 * self.measuring) - (self.began - self.started)
         share = min(1.0, (time.monotonic() - self.began) / max(usable, 1e-3))
         return 1 - (1 - share) * min(1.0, max(0.0, left / total))
 
@@ -121,8 +124,8 @@ class Trainer:
         except KeyboardInterrupt:
             self.save(self.progress)
             raise
-        if progress >= 1:
-            self.save(1.0, needed=True)
+        self.save(progress, needed=True)
+        self.log(progress, self.speed)
 
     def _loop(self, progress: float) -> float:
         saved = logged = time.monotonic()
@@ -139,7 +142,7 @@ class Trainer:
             if progress < 1 and (now - saved >= self.options.save_every or progress >= self.moments[0]):
                 self.save(progress)
                 saved = time.monotonic()
-        self.log(progress, (self.step - logged_step) / max(1e-3, time.monotonic() - logged))
+        self.speed = (self.step - logged_step) / max(1e-3, time.monotonic() - logged)
         return progress
 
     def train_step(self, progress: float) -> None:
@@ -217,8 +220,7 @@ class Trainer:
         if not self.ema.finite():
             self._go_back()
         self.snapshot.keep()
-        if self.distance and self.step:
-            self.losses["distance"] = self.distance.of(self.pictures(self.measured_z))
+        self._measure(progress)
         seconds = self.spent + time.monotonic() - self.started
         facts = self._made_of() | {"step": self.step, "made": self.made, "slower": self.slower}
         facts |= {"spent": max(seconds, self.options.minutes * 60) if progress >= 1 else seconds}
@@ -231,6 +233,15 @@ class Trainer:
             if needed:
                 raise
             print(f"not saved: {error}", flush=True)
+
+    def _measure(self, progress: float) -> None:
+        """Measure the distance, in at most MEASURING of the time, and at the end."""
+        began = time.monotonic()
+        due = self.step and (began - self.measured > self.measuring / MEASURING or progress >= 1)
+        if self.distance and due:
+            self.losses["distance"] = self.distance.of(self.pictures(self.measured_z))
+            self.measured = time.monotonic()
+            self.measuring = self.measured - began
 
     def _made_of(self) -> dict[str, Any]:
         """What a state has in common with the training that can go on from it, as JSON has it."""
