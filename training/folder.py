@@ -120,15 +120,14 @@ def _pool(
     arguments: argparse.Namespace, pictures: FolderPictures
 ) -> tuple[PicturePool, Iterator[NDArray[np.uint8]] | None]:
     """As many pictures as are to be kept; then an iterator where there are more."""
-    capacity = min(arguments.pool, len(pictures.files))
+    files = len(pictures.files)
+    capacity = min(arguments.pool, files)
     pool = PicturePool(capacity, arguments.size, torch.device(arguments.device), mirrored=arguments.mirror)
     reading = pictures.once()
     for picture in itertools.islice(reading, capacity):
         pool.add(picture[None], torch.zeros(1, 0))
     if len(pool) < min(LEAST, arguments.pool):
-        message = (
-            f"{len(pool)} of {len(pictures.files)} files in {pictures.folder} can be used: {LEAST} pictures are needed"
-        )
+        message = f"{len(pool)} of {files} files in {pictures.folder} can be used: {LEAST} pictures are needed"
         raise RequestError(message, code="no_pictures", field="folder")
     following = next(reading, None)
     if following is None:
