@@ -96,7 +96,7 @@ def test_reads_and_converts(suffix: str, mode: str, kind: str | None, tmp_path: 
     grey = Image.new("RGB", (40, 20), (200, 200, 200))
     grey.convert(mode).save(tmp_path / f"a.{suffix}")
     picture, found = read_picture(tmp_path / f"a.{suffix}", SIZE)
-    assert (picture.shape, picture.dtype, found) == ((SIZE, SIZE, 3), np.uint8, kind)
+    assert (picture.shape, picture.dtype, found) == ((SIZE, SIZE, 3), np.dtype(np.uint8), kind)
     assert abs(picture.astype(float).mean() - 200) < (60 if mode == "1" else 6)
 
 
