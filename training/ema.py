@@ -27,5 +27,5 @@ class AveragedGenerator:
             buffer.copy_(source)
 
     def finite(self) -> bool:
-        """True if every weight is a number."""
-        return all(bool(torch.isfinite(weight).all()) for weight in self._weights)
+        """True if every weight and every buffer is a number."""
+        return all(bool(torch.isfinite(value).all()) for value in self.average.state_dict().values())

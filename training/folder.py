@@ -4,6 +4,7 @@ import argparse
 import itertools
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -59,6 +60,8 @@ def run(arguments: argparse.Namespace, started: float) -> None:
     registry.check_name(arguments.name)
     if arguments.out.resolve().is_relative_to(arguments.folder.resolve()):
         raise RequestError(f"--out {arguments.out} is among the pictures: give a folder elsewhere", field="out")
+    # Of broken tags, and of sizes that are refused. Once, since pictures are read beside the training too.
+    warnings.filterwarnings("ignore", module="PIL")
     pictures = FolderPictures(arguments.folder, arguments.size, arguments.seed)
     with opened(options) as facts, ThreadPoolExecutor(1) as reader:
         if ended(options, facts):

@@ -64,5 +64,5 @@ def _read(path: Path, size: int) -> NDArray[np.uint8] | None:
     try:
         with Image.open(path) as picture:
             return np.asarray(picture.convert("RGB").resize((size, size), Image.Resampling.BOX))
-    except (OSError, ValueError):
+    except (OSError, ValueError, Image.DecompressionBombError):
         return None

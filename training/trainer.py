@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from akma_core.errors import FailureError, RequestError
+from akma_core.networks.stylegan3.file import build
 from akma_core.networks.stylegan3.generator import Generator
 
 from .augment import Augmentation
@@ -207,6 +208,9 @@ class Trainer:
     @torch.no_grad()
     def pictures(self, z: Tensor) -> Tensor:
         """What the averaged network makes of z."""
+        if self.device.type == "cpu":  # its compiled kernels are eight times as fast where no gradients are wanted
+            ordinary = build(self.ema.average.cfg, self.ema.average.state_dict())
+            return torch.cat([ordinary(part) for part in torch.split(z, SHEET_BATCH)])
         return torch.cat([self.averaged(self.ema.average.mapping(part)) for part in torch.split(z, SHEET_BATCH)])
 
     def save(self, progress: float, needed: bool = False) -> None:
