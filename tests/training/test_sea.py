@@ -12,6 +12,7 @@ from PIL import Image
 from akma_core.networks.card import read_card
 from akma_core.networks.stylegan3.file import load
 from training.__main__ import main
+from training.checkpoint import read_facts
 from training.sea_pictures import SeaPictures, latents, mirror, read_drawn
 
 
@@ -22,7 +23,7 @@ def test_trains_and_saves_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for seed in range(24):
         Image.fromarray(pictures.draw(seed)).save(drawn / f"{seed}.webp", quality=90)
     sizes = "--size 16 --layers 3 --channel-base 64 --channel-max 8 --critic-base 4 --critic-max 8 --batch 4"
-    command = f"training sea --out {out} --minutes 0.12 --device cpu --drawn {drawn} --renderers 0 --pool 24 {sizes}"
+    command = f"training sea --out {out} --minutes 0.08 --device cpu --drawn {drawn} --renderers 0 --pool 24 {sizes}"
     monkeypatch.setattr("sys.argv", command.split())
     monkeypatch.setattr("training.__main__.STARTED", time.monotonic())
     monkeypatch.setattr("training.__main__.signal.signal", lambda *_: None)
@@ -38,7 +39,8 @@ def test_trains_and_saves_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (card.name, card.kind, card.width) == ("east-sea", "stylegan3", 16)
     assert latents(list(card.seeds_top))[:, 0].min() > latents(list(card.seeds_bottom))[:, 0].max()
     assert torch.isfinite(generator(latents([1, 2]))).all()
-    monkeypatch.setattr("sys.argv", command.replace("0.12", "0.15").split())
+    minutes = read_facts(out)["spent"] / 60 + 0.07  # type: ignore[index]
+    monkeypatch.setattr("sys.argv", command.replace("0.08", f"{minutes:.3f}").split())
     monkeypatch.setattr("training.__main__.STARTED", time.monotonic())
     assert main() == 0
     again = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
