@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from akma_core.files import lock_file
 from akma_core.networks import builtin
 from akma_core.networks.card import read_card
 from akma_core.networks.stylegan3.file import load, save
@@ -105,3 +106,15 @@ def test_refuses_in_a_line(
     printed = capsys.readouterr().err
     assert says in printed
     assert printed.count("\n") == 1
+
+
+def test_one_training_a_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = folder.parent / "out"
+    out.mkdir()
+    lock = lock_file(out / ".lock")
+    assert lock is not None
+    with lock:
+        assert _train(monkeypatch, f"folder {folder} --out {out} {SIZES} --minutes 0.07") == 2
+    assert "another training is writing" in capsys.readouterr().err
