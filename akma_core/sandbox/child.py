@@ -24,7 +24,7 @@ SECONDS = 120  # that a job may take, by the clock
 CPU_SECONDS = 60  # of one reading; an hour of MP3 or Opus takes some 15
 LOOK = 10.0  # seconds that are spent on the samples of a song; in them go an hour of WAV or half an hour of MP3
 QUICK = 2.0  # seconds after which a job gives way to those that are quicker
-SLOW_NICE = 10
+NICE, SLOW_NICE = 5, 10  # behind the API, which answers while songs are read, and what a slow job adds to that
 ADDRESS_SPACE = 4 << 30  # bytes; x264 reserves 1.7 GB for the largest video
 
 
@@ -74,6 +74,7 @@ def main() -> None:
             resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        os.nice(NICE)
         _warm()
         out.write(b"ready\n")
         out.flush()
