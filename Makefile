@@ -40,7 +40,7 @@ demo: $(VENV)/.installed $(STUDIO)
 	@$(BIN)/python scripts/make_song.py $(DEMO)/song.wav
 	@echo "== its curve =="
 	@$(BIN)/akma waveform $(DEMO)/song.wav -o $(DEMO)/curve.png
-	@$(BIN)/python scripts/demo.py $(DEMO)/song.wav $(DEMO)/song.mp4 -- --seed 8 --fps 24 --upscale realesr-animevideov3 --size 512x512
+	@$(BIN)/python scripts/demo.py $(DEMO)/song.wav $(DEMO)/song.mp4 -- --seed 8 --fps 18 --upscale realesr-animevideov3 --size 512x512
 	@echo
 	@echo "Open $(DEMO)/song.mp4 in a browser. Watch: deep blue in the quiet opening; at 2 s the drums come in and every"
 	@echo "hit pushes the picture; at 4 s it rests in the dark, at 5 s it blazes, and from 7 s on it rings out."
