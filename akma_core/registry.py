@@ -22,7 +22,7 @@ from akma_core.networks import builtin, kinds
 from akma_core.networks.card import CARD, WEIGHTS, NetworkCard, read_card
 from akma_core.networks.realesrgan import catalog as realesrgan
 from akma_core.networks.realesrgan.catalog import UpscalerCard
-from akma_core.storage import Storage
+from akma_core.storage import Storage, default_url, open_storage
 
 SHEET = "sheet.png"
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,60}[a-z0-9])?")
@@ -135,6 +135,23 @@ UPSCALERS = Registry(
     also="or a .pth file",
 )
 cards, find, fetch = NETWORKS.cards, NETWORKS.find, NETWORKS.fetch
+
+
+def resolve(model: str, local: Callable[[Storage, NetworkCard], Path]) -> tuple[Path, NetworkCard]:
+    """Folder and card of a network: its name, its tag, a folder or a file; RequestError otherwise.
+
+    `local` brings one from storage to this machine.
+    """
+    if model in builtin.BUILT_IN:
+        return builtin.find(model)
+    if model.lower().endswith(kinds.SUFFIXES):
+        folder = converted(Path(model))
+        return folder, read_card(folder)
+    if "/" in model or (Path(model) / CARD).is_file():
+        return builtin.find(model)
+    storage = open_storage(default_url())
+    card = NETWORKS.find(storage, model)
+    return local(storage, card), card
 
 
 def add(storage: Storage, folder: Path) -> NetworkCard:

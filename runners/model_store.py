@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from akma_core import registry
 from akma_core.errors import FailureError
 from akma_core.media.contact_sheet import contact_sheet
-from akma_core.networks import builtin, kinds
 from akma_core.networks.card import CARD, WEIGHTS, NetworkCard, read_card, write_card
-from akma_core.storage import Storage, default_url, open_storage
+from akma_core.storage import Storage
 
 SHEET_SEEDS = range(16)
 Stills = Callable[[Path, Sequence[int]], list[NDArray[np.uint8]]]
@@ -22,17 +21,8 @@ Stills = Callable[[Path, Sequence[int]], list[NDArray[np.uint8]]]
 
 
 def resolve(model: str) -> tuple[Path, NetworkCard]:
-    """Folder and card of a network: its name, its tag, a folder or a file; RequestError otherwise."""
-    if model in builtin.BUILT_IN:
-        return builtin.find(model)
-    if model.lower().endswith(kinds.SUFFIXES):
-        folder = registry.converted(Path(model))
-        return folder, read_card(folder)
-    if "/" in model or (Path(model) / CARD).is_file():
-        return builtin.find(model)
-    storage = open_storage(default_url())
-    card = registry.find(storage, model)
-    return local_folder(storage, card), card
+    """As registry.resolve, in the node's model store."""
+    return registry.resolve(model, local_folder)
 
 
 def import_network(storage: Storage, source: Path, name: str, licence: str, note: str, stills: Stills) -> NetworkCard:

@@ -41,7 +41,7 @@ def begin(folder: Path) -> subprocess.Popen[str]:
 
 
 def shown(folder: Path) -> dict[str, float]:
-    """What /metrics would say."""
+    """The text of /metrics."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.multiprocess import MultiProcessCollector
 

@@ -1,4 +1,4 @@
-"""What a training leaves on the disk, whole at every moment: the network, and the state from which it goes on."""
+"""Checkpoints of a training, whole on the disk at every moment: the network, and the state from which it goes on."""
 
 import copy
 import json

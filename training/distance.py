@@ -1,4 +1,4 @@
-"""How far the pictures of a network are from the real ones: one figure, for runs on the same pictures.
+"""The distance of a network's pictures from the real ones: one figure, for runs on the same pictures.
 
 It is the Frechet distance of two normal distributions, as in FID (Heusel et al. 2017), but of plain numbers and not of
 an Inception network's: of each picture the mean colours of 4 x 4 cells, and the contrast of its lightness in four

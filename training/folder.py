@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,16 @@ from numpy.typing import NDArray
 from akma_core import registry
 from akma_core.cli.options import Commands
 from akma_core.errors import RequestError
-from akma_core.networks import builtin, kinds
-from akma_core.networks.card import CARD, read_card
+from akma_core.networks.card import NetworkCard
 from akma_core.networks.stylegan3.config import GeneratorConfig
 from akma_core.networks.stylegan3.file import load
 from akma_core.networks.stylegan3.generator import Generator
-from akma_core.storage import default_url, open_storage
+from akma_core.storage import Storage
 
 from .arguments import add_common, config_of, ended, opened, options_of
 from .distance import Distance
 from .pictures import FolderPictures
-from .pool import PicturePool
+from .pool import PicturePool, nominal
 from .trainer import Trainer
 
 LEAST = 16
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace, started: float) -> None:
         pool, more = _pool(arguments, pictures)
         refill = Refill(reader, pool, more) if more else lambda: None
         count = min(MEASURED[torch.device(options.device).type], len(pool))
-        real = pool.pictures[:count].float() / 127.5 - 1
+        real = nominal(pool.pictures[:count])
         half = len(real) // 2
         apart = Distance(real[:half]).of(real[half:])
         print(
@@ -99,15 +99,7 @@ def _generator(arguments: argparse.Namespace, facts: dict[str, Any] | None) -> G
         return Generator(GeneratorConfig.model_validate(facts["config"]), compiled=False)
     origin = arguments.origin
     with tempfile.TemporaryDirectory() as kept:
-        if origin in builtin.BUILT_IN or "/" in origin or (Path(origin) / CARD).is_file():
-            folder, card = builtin.find(origin)
-        elif origin.lower().endswith(kinds.SUFFIXES):
-            folder = registry.converted(Path(origin))
-            card = read_card(folder)
-        else:
-            folder, storage = Path(kept), open_storage(default_url())
-            card = registry.find(storage, origin)
-            registry.fetch(storage, card, folder)
+        folder, card = registry.resolve(origin, partial(_fetched, Path(kept)))
         if card.kind != "stylegan3" or card.classes:
             what = "has classes" if card.kind == "stylegan3" else f"is a {card.kind}"
             raise RequestError(f"{origin} {what}: --from takes a StyleGAN3 without classes", field="from")
@@ -117,6 +109,11 @@ def _generator(arguments: argparse.Namespace, facts: dict[str, Any] | None) -> G
     if generator.img_channels != 3:
         raise RequestError(f"{origin} makes no RGB pictures", field="from")
     return generator
+
+
+def _fetched(folder: Path, storage: Storage, card: NetworkCard) -> Path:
+    registry.fetch(storage, card, folder)
+    return folder
 
 
 def _pool(

@@ -1,4 +1,4 @@
-"""What a generator and a discriminator are trained by."""
+"""Losses of a generator and a discriminator."""
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ def gradient_penalty(real: Logits, pictures: Tensor) -> Tensor:
 
 
 def likeness_loss(fake: Tensor, real: Tensor) -> Tensor:
-    """How far pictures [B, 3, n, n] are from those drawn from the same z: mean colours and contrast, cell by cell.
+    """The distance of pictures [B, 3, n, n] from those drawn from the same z: mean colours and contrast, cell by cell.
 
     Contrast is the mean absolute difference of neighbours, across and down, an octave at a time: two seas of the same
     wind have the same though no wave of theirs is at the same place, so that waves do not blur into their mean.

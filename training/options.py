@@ -1,4 +1,4 @@
-"""How a training goes."""
+"""Options of a training."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -19,7 +19,7 @@ TRANSPARENT = ("RGBA", "RGBX", "LA", "PA", "La", "RGBa")
 
 
 class UnusableError(Exception):
-    """Why a file is left out, in a few words."""
+    """Reason for which a file is left out, in a few words."""
 
 
 def files_of(folder: Path) -> list[Path]:

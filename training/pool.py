@@ -42,9 +42,14 @@ class PicturePool:
         """float32 [count, 3, size, size], -1..1, and z [count, z_dim], drawn anew each time."""
         device = self.pictures.device
         at = torch.randint(len(self), [count], device=device)
-        pictures, latents = self.pictures[at].float() / 127.5 - 1, self.latents[at]
+        pictures, latents = nominal(self.pictures[at]), self.latents[at]
         if not self._mirrored:
             return pictures, latents
         mirrored = torch.rand(count, device=device) < 0.5
         pictures = torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
         return pictures, torch.where(mirrored[:, None], latents * self._mirror, latents)
+
+
+def nominal(pictures: Tensor) -> Tensor:
+    """uint8 -> float32, -1..1."""
+    return pictures.float() / 127.5 - 1

@@ -16,7 +16,7 @@ from akma_core.networks.stylegan3.generator import Generator
 
 from .arguments import add_common, config_of, ended, opened, options_of
 from .options import Options
-from .pool import PicturePool
+from .pool import PicturePool, nominal
 from .renderers import Renderers
 from .sea_pictures import Z_DIM, latents, mirror, read_drawn
 from .trainer import Trainer
@@ -96,7 +96,7 @@ def sheet_of(pool: PicturePool) -> tuple[Tensor, Tensor]:
     order = pool.latents[: len(pool), WIND].argsort()
     spread = max(1, len(order) // (8 * SHEET))
     chosen = torch.cat([order[: spread * SHEET : spread], order[-spread * SHEET :: spread]])
-    return pool.latents[chosen], pool.pictures[chosen].float() / 127.5 - 1
+    return pool.latents[chosen], nominal(pool.pictures[chosen])
 
 
 def seeds_by_wind() -> tuple[tuple[int, ...], tuple[int, ...]]:

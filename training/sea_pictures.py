@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from akma_core.modulation.walk import latent
+from akma_core.networks.picture import to_uint8
 from akma_core.networks.sea.config import SeaConfig
 from akma_core.networks.sea.generator import SeaGenerator
 from akma_core.networks.sea.scene import AZIMUTH, HEADING
@@ -37,8 +38,8 @@ class SeaPictures:
         """The picture of a seed, [size, size, 3]: w is what the sea makes of its z, the moment is as random."""
         ws = self._generator.mapping(latents([seed]))[:, None]
         moment = torch.tensor([np.random.default_rng(seed).uniform(0, MOMENTS)], dtype=torch.float64)
-        picture = self._generator.synthesis(ws, moment, None, self.size, self.size)[0]
-        pixels: NDArray[np.uint8] = (picture.permute(1, 2, 0) * 127.5 + 128).clamp(0, 255).byte().numpy()
+        picture = self._generator.synthesis(ws, moment, None, self.size, self.size)
+        pixels: NDArray[np.uint8] = to_uint8(picture)[0].numpy()
         return pixels
 
 

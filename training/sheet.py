@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from akma_core.files import write_whole
+from akma_core.networks.picture import to_uint8
 
 QUALITY = 90
 PROGRESS = "progress.jpg"
@@ -53,8 +54,7 @@ class Sheets:
 
 def _row(pictures: Tensor) -> NDArray[np.uint8]:
     """[n, 3, h, w] -> [h, n w, 3]."""
-    pixels = (torch.cat(list(pictures), 2).permute(1, 2, 0) * 127.5 + 128).clamp(0, 255)
-    array: NDArray[np.uint8] = pixels.byte().numpy()
+    array: NDArray[np.uint8] = to_uint8(torch.cat(list(pictures), 2)[None])[0].numpy()
     return array
 
 

@@ -68,10 +68,10 @@ class Trainer:
             generator.img_resolution, options.channels, options.channels_max, z_dim, generator.img_channels
         ).to(self.device)
         fused = {"fused": True} if self.device.type == "cuda" else {}
-        self.learning_rate = options.learning_rate
         self.slower = 1.0
-        self.g_adam = torch.optim.Adam(self.generator.parameters(), self.learning_rate, BETAS, **fused)
-        self.d_adam = torch.optim.Adam(self.discriminator.parameters(), self.learning_rate, BETAS, **fused)
+        """Factor of the learning rate, halved whenever the training has diverged."""
+        self.g_adam = torch.optim.Adam(self.generator.parameters(), options.learning_rate, BETAS, **fused)
+        self.d_adam = torch.optim.Adam(self.discriminator.parameters(), options.learning_rate, BETAS, **fused)
         self.snapshot = Snapshot([self.generator, self.ema.average, self.discriminator])
         target = options.augment_target
         self.augment = None if target is None else Augmentation(target, options.augment_pictures)
@@ -86,6 +86,10 @@ class Trainer:
         self.step = self.made = 0
         self.losses: dict[str, Tensor | float] = {}
         self.moments = list(MOMENTS)
+
+    @property
+    def learning_rate(self) -> float:
+        return self.options.learning_rate * self.slower
 
     @property
     def progress(self) -> float:
@@ -104,7 +108,6 @@ class Trainer:
                 raise RequestError(message, code="bad_state", field="out")
         restore(self.options.out, self._tensors())
         self.step, self.made, self.spent = int(facts["step"]), int(facts["made"]), float(facts["spent"])
-        self.learning_rate *= float(facts["slower"])
         self.slower = float(facts["slower"])
         if self.augment:
             self.augment.p = float(facts["p"])
@@ -207,7 +210,7 @@ class Trainer:
 
     @torch.no_grad()
     def pictures(self, z: Tensor) -> Tensor:
-        """What the averaged network makes of z."""
+        """Make the averaged network's pictures of z."""
         if self.device.type == "cpu":  # its compiled kernels are eight times as fast where no gradients are wanted
             ordinary = build(self.ema.average.cfg, self.ema.average.state_dict())
             return torch.cat([ordinary(part) for part in torch.split(z, SHEET_BATCH)])
@@ -248,7 +251,7 @@ class Trainer:
             self.measuring = self.measured - began
 
     def _made_of(self) -> dict[str, Any]:
-        """What a state has in common with the training that can go on from it, as JSON has it."""
+        """Facts that a state has in common with the training that can go on from it, as JSON has them."""
         return {
             "pictures": "the sea" if self.paired else "a folder",
             "config": self.generator.cfg.model_dump(mode="json"),
@@ -264,7 +267,6 @@ class Trainer:
     def _go_back(self) -> None:
         """Go on from the last weights that were numbers, at half the learning rate."""
         self.snapshot.restore()
-        self.learning_rate /= 2
         self.slower /= 2
         self.g_adam.state.clear()
         self.d_adam.state.clear()

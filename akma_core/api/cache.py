@@ -56,6 +56,10 @@ class SingleFlightCache:
             return self._kept[key]
         return await self._once(key, lambda: self._make(key, make))
 
+    def peek(self, key: str) -> bytes | None:
+        """Get what is kept under `key` now, if anything is."""
+        return self._kept.get(key)
+
     def put(self, key: str, data: bytes) -> None:
         """Keep `data` under `key`, in place of what is there."""
         self.size -= len(self._kept.pop(key, b""))

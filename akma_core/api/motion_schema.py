@@ -110,7 +110,7 @@ def all_features() -> dict[str, tuple[str, Feature]]:
 
 
 def choices(target: str) -> dict[str, str]:
-    """What may stand after a target's colon, the default first, with its title."""
+    """List what may stand after a target's colon, the default first, with its title."""
     if target == "direction":
         return DIRECTIONS
     return LAYERS if TARGETS[target].rows else {}

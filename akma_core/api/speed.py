@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,11 +80,8 @@ async def learn(request: Request, state: State, settings: RenderSettings, look: 
     """
     key = _key(settings, look, await run_in_threadpool(state.database.workers))
 
-    async def nothing() -> bytes:
-        raise LookupError
-
-    with suppress(LookupError):  # nobody has asked how long it takes
-        told = json.loads(await _known(request).get(key, nothing))
+    if known := _known(request).peek(key):  # otherwise nobody has asked how long it takes
+        told = json.loads(known)
         told["picture"] = took / await _share(state, settings, pixels)
         _known(request).put(key, json.dumps(told).encode())
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.browser import ROOT, Page, browser_or_skip, chromium, studio
+from tests.support.browser import ROOT, Page, browser_or_skip, studio
 from tests.support.serving import Service, serving
 
 DEMO = ROOT / "studio/public/demo-song.m4a"
@@ -26,13 +26,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, network: Path) -> Iterator
     with serving(tmp_path_factory.mktemp("studio") / "home", AKMA_LOG="text") as service:
         service.import_network(network)
         yield service
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    browser_or_skip()
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

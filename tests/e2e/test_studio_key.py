@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.browser import Page, browser_or_skip, chromium, studio
+from tests.support.browser import Page, browser_or_skip, studio
 from tests.support.proxy import proxy
 from tests.support.serving import Service, serving
 
@@ -24,13 +24,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, network: Path) -> Iterator
     with serving(home, AKMA_API_KEYS=f"ann:user:{KEY}", AKMA_TRUST_PROXY="true") as service:
         service.import_network(network)
         yield service
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    browser_or_skip()
-    with chromium() as browser:
-        yield browser
 
 
 def give(page: Page, key: str) -> None:

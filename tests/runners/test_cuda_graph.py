@@ -19,7 +19,7 @@ from akma_core.media.yuv import rgb_to_yuv420
 from akma_core.modulation.inputs import Inputs, as_inputs
 from akma_core.networks import builtin
 from akma_core.networks.card import read_card
-from akma_core.networks.stylegan3.filtered_lrelu import TRITON
+from akma_core.networks.kernels.compiled import TRITON
 from runners import cuda_graph
 from runners.cuda_graph import CudaBatches, Graph
 from runners.network import NetworkRunner, device_part

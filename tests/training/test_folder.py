@@ -90,6 +90,7 @@ def test_begins_from_a_network(folder: Path, tmp_path: Path, monkeypatch: pytest
         ("folder pictures --out out --minutes 1 --size 16 --from sea", "is a sea"),
         ("folder pictures --out out --minutes 1 --size 16 --from ink", "give --size 256"),
         ("folder pictures --out out --minutes 1 --size 16 --from ./no", "unknown model"),
+        ("folder pictures --out out --minutes 1 --size 16 --from ./no.pkl", "no.pkl is not a file"),
         ("sea --out taken --minutes 1", "is a folder of something else"),
         ("sea --out useless/a.txt --minutes 1", "cannot write"),
     ],

@@ -1,4 +1,4 @@
-"""What a folder may hold: pictures are read within bounds, all else is named in one line and left out."""
+"""Folders of anything: pictures are read within bounds, all else is named in one line and left out."""
 
 import os
 import struct

@@ -1,7 +1,14 @@
 """Availability of compiled kernels. Where there are none, plain torch does the same, slower."""
 
+import importlib.util
 import os
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TRITON = importlib.util.find_spec("triton") is not None  # comes with torch where torch has CUDA
 
 
 @cache
@@ -22,3 +29,8 @@ def mkldnn() -> bool:
     import torch
 
     return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+
+
+def fused(x: "Tensor") -> bool:
+    """True where Triton does in one pass what follows a convolution whose result is `x`."""
+    return TRITON and x.device.type == "cuda"

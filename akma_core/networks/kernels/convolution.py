@@ -1,16 +1,12 @@
 """3x3 convolution with constant weights: Winograd's on a CPU in float32, the library's elsewhere."""
 
-import importlib.util
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import winograd
-from .compiled import available
+from .compiled import available, fused
 from .epilogue import Epilogue
-
-TRITON = importlib.util.find_spec("triton") is not None  # comes with torch where torch has CUDA
 
 
 class Conv3x3(nn.Conv2d):
@@ -35,7 +31,7 @@ class Conv3x3(nn.Conv2d):
                 self._transformed = winograd.transform_weight(self.weight.detach(), available())
             epilogue = Epilogue(bias=self.bias, slope=slope)
             return winograd.conv3x3(x, self._transformed, self.out_channels, 1, available(), epilogue, out=out)
-        if x.device.type == "cuda" and TRITON:
+        if fused(x):
             return self._finished(x, slope, out)
         y: Tensor = super().forward(x)
         if slope is not None:

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from akma_core.networks.kernels.convolution import TRITON, Conv3x3
+from akma_core.networks.kernels.compiled import fused
+from akma_core.networks.kernels.convolution import Conv3x3
 
 SLOPE = 0.2  # of every leaky ReLU
 RESIDUAL = 0.2  # weight of every residual branch
@@ -128,45 +129,38 @@ class RRDBNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """RGB [n, 3, h, w] in 0..1 -> [n, 3, scale * h, scale * w], about 0..1."""
-        y = self.conv_first(F.pixel_unshuffle(x, self.modulus))
-        if y.device.type == "cuda" and TRITON:
-            return self.on_gpu(y)
-        y = y.add_(self.conv_body(self._trunk(y)))
-        slope = y.new_full((y.shape[1],), SLOPE)
-        for conv in (self.conv_up1, self.conv_up2):
-            y = conv(F.interpolate(y, scale_factor=2, mode="nearest"), slope)
-        y = self.conv_hr(y, slope)
-        last: Tensor = self.conv_last(y)
-        return last
-
-    def on_gpu(self, first: Tensor) -> Tensor:
-        """From the first convolution's result on; the pass after a convolution also enlarges what it made."""
-        y = first
-        for name, _ in self.body.named_children():
-            block: RRDB = getattr(self.body, name)
-            y = block.on_gpu(y)
-        slope = y.new_full((y.shape[1],), SLOPE)
-        y = self._enlarged(self.conv_body, y, None, first)
-        y = self._enlarged(self.conv_up1, y, slope, None)
+        first = self.conv_first(F.pixel_unshuffle(x, self.modulus))
+        slope = first.new_full((first.shape[1],), SLOPE)
+        y = _enlarged(self.conv_body, self._trunk(first), None, first)
+        y = _enlarged(self.conv_up1, y, slope, None)
         for conv in (self.conv_up2, self.conv_hr):
             y = conv(y, slope)
         last: Tensor = self.conv_last(y)
         return last
 
-    @staticmethod
-    def _enlarged(conv: Conv3x3, x: Tensor, slope: Tensor | None, residual: Tensor | None) -> Tensor:
-        from akma_core.networks.kernels import sum_triton
-
-        y = F.conv2d(x, conv.weight, padding=1)
-        n, channels, h, w = y.shape
-        size = n, channels, 2 * h, 2 * w
-        out = torch.empty(size, dtype=y.dtype, device=y.device, memory_format=torch.channels_last)
-        return sum_triton.finish([y], conv.bias, slope, out=out, residual=residual)
-
     def _trunk(self, y: Tensor) -> Tensor:
+        if fused(y):
+            for name, _ in self.body.named_children():
+                rrdb: RRDB = getattr(self.body, name)
+                y = rrdb.on_gpu(y)
+            return y
         n, num_feat, h, w = y.shape
         features = torch.empty((n, self.width, h, w), dtype=y.dtype, device=y.device, memory_format=torch.channels_last)
         features[:, :num_feat] = y
         for block in self.body:
             block(features)
         return features[:, :num_feat]
+
+
+def _enlarged(conv: Conv3x3, x: Tensor, slope: Tensor | None, residual: Tensor | None) -> Tensor:
+    """The convolution's result and the residual added, twice as large; on a GPU by the pass after the convolution."""
+    if not fused(x):
+        y: Tensor = conv(x, slope)
+        return F.interpolate(y if residual is None else y.add_(residual), scale_factor=2, mode="nearest")
+    from akma_core.networks.kernels import sum_triton
+
+    y = F.conv2d(x, conv.weight, padding=1)
+    n, channels, h, w = y.shape
+    size = n, channels, 2 * h, 2 * w
+    out = torch.empty(size, dtype=y.dtype, device=y.device, memory_format=torch.channels_last)
+    return sum_triton.finish([y], conv.bias, slope, out=out, residual=residual)

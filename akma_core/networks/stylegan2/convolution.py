@@ -4,7 +4,6 @@ On a CPU in float32 Winograd's form does both (kernels/winograd.py, transposed_n
 pictures, where reading the transformed weights would take longer than the multiplications they save.
 """
 
-import importlib.util
 from collections.abc import Sequence
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from akma_core.networks.kernels import winograd
+from akma_core.networks.kernels.compiled import fused
 from akma_core.networks.kernels.epilogue import Epilogue
 
 from . import filters, transposed
@@ -19,7 +19,6 @@ from . import filters, transposed
 SMALL = 8  # pixels a side of the input, at most: matrix products with the weights as they are
 TRANSFORMED = 128  # channels at least for Winograd's form in plain torch: with fewer its transforms cost what it saves
 
-TRITON = importlib.util.find_spec("triton") is not None  # comes with torch where torch has CUDA
 FUSED_TAPS = 4  # of every published network's filter; others take plain torch
 
 
@@ -46,7 +45,7 @@ class Convolution(nn.Module):
         if cpu and max(x.shape[2:]) > SMALL and min(self.weight.shape[:2]) >= winograd.LANES:
             return self._upsampled(x, style, epilogue) if self.up else self._kept(x, style, epilogue)
         x = x * style[:, :, None, None].to(x.dtype)
-        if x.device.type == "cuda" and TRITON:
+        if fused(x):
             return self._finished(x, epilogue)
         y = self._small(x) if cpu and max(x.shape[2:]) <= SMALL else self.convolve(x)
         return epilogue(y.to(torch.float32)).to(x.dtype)

@@ -25,7 +25,7 @@ ROWS, SMALL_ROWS, SMALL = 8, 1, 64
 
 @dataclass(frozen=True)
 class Colours:
-    """What makes a picture of a layer's result, before it is multiplied for the next layer: see layers.ToRGB."""
+    """Colours of a layer's result, made before it is multiplied for the next layer: see layers.ToRGB."""
 
     weights: Tensor
     """[B, K, C], float32: modulated."""

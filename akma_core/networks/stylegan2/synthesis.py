@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from akma_core.networks.kernels.compiled import fused
+
 from . import filters
 from .config import Block, GeneratorConfig
-from .convolution import FUSED_TAPS, TRITON
+from .convolution import FUSED_TAPS
 from .layers import SynthesisLayer, ToRGB
 
 MODES = ("const", "none", "random")
@@ -78,8 +80,8 @@ class SynthesisNetwork(nn.Module):
         super().__init__()
         self.cfg = cfg
         self.num_ws = cfg.num_ws
-        self.fused = TRITON and cfg.architecture == "skip" and len(cfg.taps) == FUSED_TAPS
-        """True where a GPU does all that follows a convolution in one pass; others go layer by layer."""
+        self.in_passes = cfg.architecture == "skip" and len(cfg.taps) == FUSED_TAPS
+        """True where one pass can do all that follows a convolution, colours too; others go layer by layer."""
         for block in cfg.blocks:
             self.add_module(block.name, SynthesisBlock(cfg, block, compiled))
 
@@ -107,7 +109,7 @@ class SynthesisNetwork(nn.Module):
         if noise_mode not in MODES or (noise_mode == "random" and noise_seeds is None):
             raise ValueError(f"noise_mode must be one of {', '.join(MODES)}, and random needs noise_seeds")
         ws = ws.to(torch.float32)
-        if ws.device.type == "cuda" and self.fused:
+        if self.in_passes and fused(ws):
             return self.fused_picture(ws, noise_mode, noise_seeds)
         x = self.blocks[0].const.expand(len(ws), -1, -1, -1)
         picture: Tensor | None = None

@@ -4,13 +4,14 @@ Karras et al. 2021, section 3.1. Three forms of the same arithmetic: compiled fo
 GPU (filtered_lrelu_triton.py), each where it applies; else plain torch, depthwise convolutions on any device.
 """
 
-import importlib.util
 import math
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from akma_core.networks.kernels.compiled import TRITON, fused
 
 from .config import Layer
 from .filters import lowpass, radial_lowpass
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from . import filtered_lrelu_triton
 
 SLOPE = 0.2
-TRITON = importlib.util.find_spec("triton") is not None  # comes with torch where torch has CUDA
 
 
 class FilteredLeakyReLU(nn.Module):
@@ -53,7 +53,7 @@ class FilteredLeakyReLU(nn.Module):
         Pads and filters do not depend on the size: x may be larger on either side, and so is the result.
         `x` is float32, or float16 and so is the result; all else, and every sum, is float32.
         """
-        if x.device.type == "cuda" and (plan := self.gpu_plan(x.dtype, x.device)):
+        if fused(x) and (plan := self.gpu_plan(x.dtype, x.device)):
             from . import filtered_lrelu_triton
 
             pixels = x.permute(0, 2, 3, 1).contiguous()

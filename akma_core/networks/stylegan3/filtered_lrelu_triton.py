@@ -18,7 +18,7 @@ Fixed tiles instead of timing several at run time: another tile adds in another 
 depend on which was faster that day. `TILES` is where measurements go.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -55,16 +55,15 @@ class Tile:
     """Most a thread may take: 128 let two programs of 8 warps share a multiprocessor."""
 
 
-TILES = {  # (dtype, terms of the down filter)
-    (F16, 1): Tile(32, 64, 16, 128, 8, registers=128),
-    (F16, 2): Tile(32, 64, 16, 128, 8, registers=128),
-    (F16, 4): Tile(32, 64, 16, 128, 4),
-    (F32, 1): Tile(32, 32, 16, 64, 8),
-    (F32, 2): Tile(32, 32, 16, 64, 8),
-    (F32, 4): Tile(32, 32, 16, 64, 8),
+TILES = {  # (dtype, up, terms of the down filter); half of the input columns: half of the products, fewer whole outputs
+    (F16, 2, 1): Tile(32, 64, 16, 128, 8, registers=128),
+    (F16, 2, 2): Tile(32, 64, 16, 128, 8, registers=128),
+    (F16, 2, 4): Tile(32, 64, 16, 128, 4),
+    (F16, 4, 1): Tile(16, 64, 16, 128, 8, registers=128),
+    (F16, 4, 2): Tile(16, 64, 16, 128, 8, registers=128),
+    (F16, 4, 4): Tile(16, 64, 16, 128, 4),
+    **{(F32, up, rank): Tile(32, 32, 16, 64, 8) for up in (2, 4) for rank in (1, 2, 4)},
 }
-NARROW = {F16: 16}
-"""Input columns of a tile at up 4, where there are others: half of the products, for fewer whole outputs."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +105,7 @@ def make_plan(
     across, down = _terms(down_filter.double().cpu().numpy(), TOLERANCE[dtype])
     if (rank := len(across)) > MAX_RANK:
         return None
-    tile = TILES[dtype, rank]
-    if up == 4:
-        tile = replace(tile, inputs=NARROW.get(dtype, tile.inputs))
+    tile = TILES[dtype, up, rank]
     offset = len(up_filter) - 1 - pad_lo  # upsampled sample t lies under input samples (t + offset) // up - 0..5
     # As many outputs as have all their samples in the tile; even, so that every tile begins at the same phase.
     samples = min(tile.columns, (tile.inputs - TAPS + 1) * up - offset % up)

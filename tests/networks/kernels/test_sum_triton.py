@@ -1,23 +1,19 @@
 """The sum of convolutions for a GPU against plain torch: on a GPU where there is one, else in Triton's interpreter."""
 
-import importlib.util
-import os
+from tests.support.triton_device import DEVICE, F16, F32
+
+# isort: split
+
 
 import pytest
 import torch
 from torch import Tensor
 
-if importlib.util.find_spec("triton") is None:
-    pytest.skip("Triton is not installed (pip install -e .[triton] runs its interpreter)", allow_module_level=True)
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # read when the kernel is defined
-
-from akma_core.networks.kernels import sum_triton
+from akma_core.networks.kernels import convolution, sum_triton
 from akma_core.networks.kernels.convolution import Conv3x3
+from akma_core.networks.realesrgan import rrdb
 from akma_core.networks.realesrgan.rrdb import RRDBNet
 
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-F16, F32 = torch.float16, torch.float32
 CLOSE = {F16: 3e-3, F32: 2e-6}
 
 
@@ -82,12 +78,12 @@ def test_an_enlarged_picture_has_every_pixel_four_times() -> None:
 
 @torch.inference_mode()
 @pytest.mark.parametrize("scale", [2, 4])
-def test_the_large_network_for_a_gpu(scale: int) -> None:
+def test_the_large_network_for_a_gpu(monkeypatch: pytest.MonkeyPatch, scale: int) -> None:
     torch.manual_seed(0)
     network = RRDBNet(12, 2, 4, scale)
-    x = torch.rand(2, 3, 8, 6)
+    x = torch.rand(2, 3, 8, 6).to(memory_format=torch.channels_last)
     expected = network(x)
-    network.to(DEVICE)
-    first = network.conv_first(torch.nn.functional.pixel_unshuffle(x.to(DEVICE), network.modulus))
-    got = network.on_gpu(first.contiguous(memory_format=torch.channels_last))
+    for module in (rrdb, convolution):
+        monkeypatch.setattr(module, "fused", lambda _: True)
+    got = network.to(DEVICE)(x.to(DEVICE))
     assert (got.cpu() - expected).abs().max() < 1e-5

@@ -1,25 +1,18 @@
 """The epilogue for a GPU against plain torch: on a GPU where there is one, else in Triton's interpreter."""
 
-import importlib.util
-import os
+from tests.support.triton_device import DEVICE, F16, F32
+
+# isort: split
+
 
 import pytest
 import torch
 
 from akma_core.networks.kernels.epilogue import Epilogue
-from akma_core.networks.stylegan2 import filters
-
-if importlib.util.find_spec("triton") is None:
-    pytest.skip("Triton is not installed (pip install -e .[triton] runs its interpreter)", allow_module_level=True)
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # read when the kernel is defined
-
-from akma_core.networks.stylegan2 import convolution, epilogue_triton, layers
+from akma_core.networks.stylegan2 import convolution, epilogue_triton, filters, layers
 from akma_core.networks.stylegan2.config import GeneratorConfig
 from akma_core.networks.stylegan2.generator import Generator
 
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-F16, F32 = torch.float16, torch.float32
 CLOSE = {F16: 3e-3, F32: 5e-6}  # of values of about one
 TAPS = (0.1, 0.2, 0.3, 0.4)
 

@@ -1,26 +1,20 @@
 """The filtered leaky ReLU for a GPU against the formulas: on a GPU where there is one, else in Triton's interpreter."""
 
-import importlib.util
-import os
+from tests.support.triton_device import DEVICE, F16, F32
+
+# isort: split
+
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from akma_core.networks.stylegan3 import filtered_lrelu_triton
 from akma_core.networks.stylegan3.config import GeneratorConfig
 from akma_core.networks.stylegan3.filtered_lrelu import FilteredLeakyReLU
 from tests.support.oracle import filtered_lrelu
 
-if importlib.util.find_spec("triton") is None:
-    pytest.skip("Triton is not installed (pip install -e .[triton] runs its interpreter)", allow_module_level=True)
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # read when the kernel is defined
-
-from akma_core.networks.stylegan3 import filtered_lrelu_triton
-
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-F16, F32 = torch.float16, torch.float32
 CLOSE = {F16: 3e-3, F32: 5e-6}  # of values of about one
 RADIAL = {"conv_kernel": 1, "use_radial_filters": True}
 
