@@ -3,7 +3,7 @@
 import { computed, signal } from '@preact/signals';
 
 import { ApiError, isAbort, messageOf, post, postJson } from './api/client';
-import type { Settings, Still } from './api/types';
+import type { Estimate, Settings, Still } from './api/types';
 import { announce } from './controls/announce';
 import { settings } from './document/store';
 import { clock, plural, span } from './format';
@@ -15,14 +15,6 @@ const LONGEST = 8; // seconds of a clip
 const SIDE = 256; // of the clip's box and of the stills, pixels
 const SIZE = `${SIDE}x${SIDE}`;
 const LEAST_LEFT = 2; // seconds of song that a clip from the cursor has at least
-
-interface Estimate {
-  frames: number;
-  seconds: number;
-  device: string;
-  /** Seconds of video of renders that the same devices are to make. */
-  waiting: number;
-}
 
 interface Wish {
   song: string;

@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 
 import { get, lost, messageOf, onReturn, online, postJson, request } from './api/client';
-import type { Render, Settings, Status } from './api/types';
+import type { Estimate, Render, Settings, Status } from './api/types';
 import { announce } from './controls/announce';
 import { plural, span } from './format';
 
@@ -95,14 +95,6 @@ export async function remove(render: Render): Promise<void> {
   }
   if (watched.value?.id === render.id && isOver(render)) watched.value = null;
   await loadRenders();
-}
-
-interface Estimate {
-  frames: number;
-  seconds: number;
-  device: string;
-  /** Seconds of others' video that are rendered before. */
-  waiting: number;
 }
 
 /** What a render takes on this service, in words. */

@@ -174,3 +174,12 @@ export interface Render {
   video: { bytes: number; sha256: string } | null;
   links: { self: string; events: string; video: string; manifest: string; stream: string; poster?: string };
 }
+
+/** What a clip or a render takes on this service. */
+export interface Estimate {
+  frames: number;
+  seconds: number;
+  device: string;
+  /** Seconds of video of other renders that the same devices are to make before, or meanwhile. */
+  waiting: number;
+}
