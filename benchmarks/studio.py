@@ -4,7 +4,7 @@
     python benchmarks/studio.py --seconds 3600      of an hour
     python benchmarks/studio.py --pictures          stills, a clip and seeds too, by the network ink (minutes on a CPU)
     python benchmarks/studio.py --jobs              without a service: what computes, by itself
-    python benchmarks/studio.py --people 20         so many people who move sliders at once
+    python benchmarks/studio.py --people 20         so many people who move sliders at once, while a render runs
 
 "job" is the time within the process that computes, "answer" until the client has all of it.
 """
@@ -130,7 +130,7 @@ def pictures(client: httpx.Client, song_id: str) -> None:
 
 
 async def people(url: str, song_id: str, count: int, seconds: float = 10.0) -> None:
-    """Each turns a slider five times a second, as a page does while it is dragged."""
+    """Each turns a slider five times a second, as a page does while it is dragged; a render of the song runs."""
     spent: list[float] = []
     codes: dict[int, int] = {}
 
@@ -142,14 +142,22 @@ async def people(url: str, song_id: str, count: int, seconds: float = 10.0) -> N
                 turn += 1
                 began = time.perf_counter()
                 sent = {"compression": 0.5 + number / 100 + turn / 1000}
-                answer = await client.post(f"/v1/songs/{song_id}/analysis", json=sent)
+                answer = await client.post(f"/v1/songs/{song_id}/analysis", params={"curve": "curve"}, json=sent)
                 spent.append(1000 * (time.perf_counter() - began))
                 codes[answer.status_code] = codes.get(answer.status_code, 0) + 1
                 await asyncio.sleep(max(0.0, 0.2 - (time.perf_counter() - began)))
 
-    await asyncio.gather(*(one(number) for number in range(count)))
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+        render = (await client.post("/v1/renders", json={"song": song_id, "settings": {}})).raise_for_status().json()["id"]
+        while (told := (await client.get(f"/v1/renders/{render}")).json())["frames_done"] == 0:
+            await asyncio.sleep(0.5)
+        before = told["frames_done"]
+        await asyncio.gather(*(one(number) for number in range(count)))
+        told = (await client.get(f"/v1/renders/{render}")).json()
+        await client.delete(f"/v1/renders/{render}")
     p95 = statistics.quantiles(spent, n=20)[-1]
     print(f"people  {count} at once: {statistics.median(spent):.1f} ms, p95 {p95:.1f} ms, answers {codes}")
+    print(f"render  {told['status']}, {told['frames_done'] - before} frames meanwhile")
 
 
 def main() -> None:

@@ -91,14 +91,21 @@ class SongLibrary:
             return await run_in_threadpool(lambda: np.load(path, allow_pickle=False))
 
     async def analysis(
-        self, song: Song, settings: RenderSettings, owner: str, shown: tuple[float, float] | None, points: int
+        self,
+        song: Song,
+        settings: RenderSettings,
+        owner: str,
+        shown: tuple[float, float] | None,
+        points: int,
+        wanted: list[str] | None,
     ) -> bytes:
         """See modulation.analysis_json; only what the settings change is computed again."""
         wish = settings.model_dump_json(by_alias=True)
         async with self.features(song, settings, owner) as path, self._loudness(song, settings, owner) as loud:
             _, data = await self._probe.song(
-                "analysis", path, song.name, owner, settings=wish, loudness=str(loud), shown=shown, points=points
-            )
+                "analysis", path, song.name, owner, settings=wish, loudness=str(loud), shown=shown, points=points,
+                wanted=wanted,
+            )  # fmt: skip
         return data
 
     async def hits(self, song: Song, settings: RenderSettings, suffix: str, owner: str) -> bytes:

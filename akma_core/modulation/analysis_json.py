@@ -43,10 +43,11 @@ def analysis_json(
     shown: tuple[float, float],
     points: int,
     notes: list[str],
+    wanted: list[str] | None = None,
 ) -> bytes:
     """Curves between `shown` seconds in at most `points` values each, and hits, beats, sections and rows of it all.
 
-    `song`: see song_json.
+    `song`: see song_json; `wanted`: names of the curves that come with values, and the others without; None: all.
     """
     members, found = song
     told: dict[str, Any] = {
@@ -59,7 +60,9 @@ def analysis_json(
         "notes": notes,
     }
     curves = ",".join(
-        f"{json.dumps(name)}:{_curve(each, fps, shown, points)}" for name, each in columns.items() if each.ndim == 1
+        f"{json.dumps(name)}:{_curve(each, fps, shown, 0 if wanted is not None and name not in wanted else points)}"
+        for name, each in columns.items()
+        if each.ndim == 1
     )
     hits = found if modulation.hits is None else json.dumps(plain(modulation.hits))
     return f'{{{members}, "hits": {hits}, {json.dumps(told)[1:-1]}, "curves": {{{curves}}}}}\n'.encode()
@@ -86,6 +89,8 @@ def _row(index: int, modulation: Modulation) -> dict[str, Any]:
 def _curve(values: Floats, fps: Fraction, shown: tuple[float, float], points: int) -> str:
     """`{"rate": values a second, "values": [...]}`; of more frames than points the highest of each stretch."""
     rate = float(fps)
+    if not points:
+        return f'{{"rate":{rate!r},"values":[]}}'
     first = min(int(shown[0] * rate), len(values) - 1)
     part = values[first : max(first + 1, int(np.ceil(shown[1] * rate)))]
     if len(part) > points:

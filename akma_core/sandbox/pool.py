@@ -25,7 +25,8 @@ from akma_core.settings import RenderSettings
 
 CHILDREN = 3  # one owner's songs take all but one of them
 LONG = 900.0  # seconds that the analysis of a long song may take
-JOBS = 200  # that a child does before another takes its place
+SONGS = 200  # that a child reads before another takes its place: what decodes them may leak
+OWN_FILES = frozenset({"analysis", "hits", "plot"})  # jobs that read what AKMA found before, and no song
 KEPT = {
     "AKMA_HOME",
     "PATH",
@@ -44,8 +45,8 @@ ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a child is one 
 class SandboxPool:
     """A few children: `start()` before the first job, `close()` after the last. It serves any number of tasks."""
 
-    def __init__(self, children: int = CHILDREN, seconds: float = SECONDS, jobs: int = JOBS) -> None:
-        self._seconds, self._jobs = seconds, jobs
+    def __init__(self, children: int = CHILDREN, seconds: float = SECONDS, songs: int = SONGS) -> None:
+        self._seconds, self._songs = seconds, songs
         self._lock = threading.Lock()
         self._idle: list[_Child | None] = [None] * children
         self.queue = FairQueue(children)
@@ -130,7 +131,7 @@ class SandboxPool:
                 child = self._replaced(child)
             child = child or _Child()
             answer, data = child.call(request, seconds or self._seconds)
-            if child.jobs >= self._jobs or answer.pop("slowed", False):
+            if child.songs >= self._songs or answer.pop("slowed", False):
                 child = self._replaced(child)
         except BaseException:
             child = self._replaced(child)
@@ -167,7 +168,7 @@ class _Child:
         except OSError as error:
             raise _unavailable(error.strerror or str(error)) from error
         self._ready = False
-        self.jobs = 0
+        self.songs = 0
 
     @property
     def lives(self) -> bool:
@@ -207,7 +208,7 @@ class _Child:
             if stdout.readline() != b"ready\n":
                 raise ValueError
             self._ready = True
-        self.jobs += 1
+        self.songs += request["job"] not in OWN_FILES
         stdin.write(json.dumps(request).encode() + b"\n")
         stdin.flush()
         answer: dict[str, Any] = json.loads(stdout.readline())

@@ -73,6 +73,7 @@ def analysis(
     loudness: str,
     shown: tuple[float, float] | None,
     points: int,
+    wanted: list[str] | None = None,
 ) -> Answer:
     """The curves that `settings` come to, and everything that was heard, as JSON; `song` is the file of features."""
     wish = RenderSettings.model_validate_json(settings)
@@ -83,7 +84,7 @@ def analysis(
     known = SongAnalysis(None, wish.fps, curve.values, {}, modulation, curves=wish.curves, grid=True, heard=heard)
     columns, notes = compute_columns(modulation, known, curve.values, wish.fps)
     part = shown or (0.0, duration)
-    return {}, analysis_json(told, modulation, columns, wish.fps, part, points, [*curve.notes, *notes])
+    return {}, analysis_json(told, modulation, columns, wish.fps, part, points, [*curve.notes, *notes], wanted)
 
 
 def export_hits(song: Path, name: str, settings: str, suffix: str) -> Answer:

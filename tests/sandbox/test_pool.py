@@ -240,7 +240,7 @@ def test_a_child_that_dies_takes_one_job_with_it(portal: BlockingPortal, song: P
 
 @LINUX
 def test_a_child_that_died_idle_is_not_noticed(portal: BlockingPortal, song: Path) -> None:
-    with running(children=1, jobs=2) as probe:
+    with running(children=1, songs=2) as probe:
         inspected(portal, probe, song)
         (pid,) = children(probe)
         os.kill(pid, signal.SIGKILL)
@@ -248,7 +248,7 @@ def test_a_child_that_died_idle_is_not_noticed(portal: BlockingPortal, song: Pat
         assert inspected(portal, probe, song).frames == 90
         before = children(probe)
         assert inspected(portal, probe, song).frames == 90
-        assert children(probe) != before  # it had done its two jobs
+        assert children(probe) != before  # it had read its two songs
 
 
 @LINUX

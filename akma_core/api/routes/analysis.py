@@ -39,6 +39,9 @@ async def analyse_song(
     caller: CallerDep,
     points: Annotated[int, Query(ge=1, le=POINTS, description="values of a curve, at most")] = POINTS,
     start: Annotated[float, Query(ge=0, le=1e6, description="seconds: of the curves alone")] = 0.0,
+    curve: Annotated[
+        list[str] | None, Query(max_length=100, description="names of the curves that come with values (default: all)")
+    ] = None,
     end: Annotated[float | None, Query(gt=0, le=1e6, description="seconds (default: the song's end)")] = None,
 ) -> Response:
     """Get what moves the picture under these settings: curves, hits, beats, tempo, sections and rows.
@@ -52,7 +55,7 @@ async def analyse_song(
     settings = parse(await read_object(request))
     song = await state.songs.find(caller, song_id)
     stop = end_of(song, start, end)
-    data = await state.songs.analysis(song, settings, caller.name, (start, stop), points)
+    data = await state.songs.analysis(song, settings, caller.name, (start, stop), points, curve)
     return Response(data, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 

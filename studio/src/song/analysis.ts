@@ -26,6 +26,7 @@ export const hits = computed<Hit[]>(() => {
 interface Wish {
   song: string;
   settings: Settings;
+  curves: readonly string[];
   at: number;
 }
 
@@ -33,7 +34,7 @@ const NOT_HEARD = new Set(['look', 'output', 'render']); // groups of settings t
 const EVER_HEARD = new Set(['fps', 'preset', 'class']);
 
 const latest = new Latest<Wish, Analysis>(
-  (wish) => postJson<Analysis>(`/v1/songs/${wish.song}/analysis`, wish.settings),
+  (wish) => postJson<Analysis>(`/v1/songs/${wish.song}/analysis?${ofCurves(wish.curves)}`, wish.settings),
   (answer, wish) => {
     if (wish.song !== song.value?.id) return;
     analysis.value = answer;
@@ -48,7 +49,12 @@ const latest = new Latest<Wish, Analysis>(
   },
 );
 
-/** Ask anew whenever the song changes, or a setting that the answer depends on. */
+/** Values come of those curves alone that are drawn, if only of one without a name: they are most of an answer. */
+function ofCurves(names: readonly string[]): string {
+  return new URLSearchParams([['curve', ''], ...names.map((name): [string, string] => ['curve', name])]).toString();
+}
+
+/** Ask anew whenever the song changes, a setting that the answer depends on, or what is drawn. */
 export function followAnalysis(): void {
   let asked = '';
   let askedSong = '';
@@ -59,13 +65,14 @@ export function followAnalysis(): void {
       const group = fields.value.get(name)?.group ?? '';
       return EVER_HEARD.has(name) || !NOT_HEARD.has(group);
     });
-    const key = JSON.stringify([id, heard]);
+    const curves = [...shownCurves.value];
+    const key = JSON.stringify([id, heard, curves]);
     if (key === asked && !force) return;
     asked = key;
     if (id !== askedSong) analysis.value = null;
     askedSong = id;
     analysing.value = true;
-    latest.want({ song: id, settings: Object.fromEntries(heard), at: performance.now() });
+    latest.want({ song: id, settings: Object.fromEntries(heard), curves, at: performance.now() });
   };
   effect(() => ask(false));
   onReturn(() => ask(true));

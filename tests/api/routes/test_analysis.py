@@ -70,6 +70,13 @@ def test_part_of_the_curves(ann: httpx.Client, song_id: str) -> None:
     coarse = ann.post(f"/v1/songs/{song_id}/analysis?points=9").json()["curves"]["curve"]
     assert (coarse["rate"], len(coarse["values"])) == (3.0, 9)
     assert coarse["values"][0] == max(whole["values"][:10])
+    named = ann.post(f"/v1/songs/{song_id}/analysis?curve=curve").json()["curves"]
+    assert named.pop("curve") == whole
+    assert named
+    assert all(each == {"rate": 30.0, "values": []} for each in named.values())
+    none = ann.post(f"/v1/songs/{song_id}/analysis?curve=").json()["curves"]
+    assert [*none] == ["curve", *named]
+    assert none["curve"]["values"] == []
 
 
 def test_edited_hits_take_the_place_of_found_ones(ann: httpx.Client, song_id: str) -> None:
