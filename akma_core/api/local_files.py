@@ -30,17 +30,19 @@ class LocalFiles:
         Where there is no such key `make` puts it into storage first, once for all who ask at a time; MissingKeyError
         without it.
         """
-        if make is not None and not await run_in_threadpool(self._storage.exists, key):
-            await self._once(f"make {key}", make)
         there = self._storage.local_path(key)
         if there is not None:
             if not await run_in_threadpool(there.is_file):
-                raise MissingKeyError(f"nothing is kept under {key}")
+                if make is None:
+                    raise MissingKeyError(f"nothing is kept under {key}")
+                await self._once(f"make {key}", make)
             yield there
             return
         self._held[key] += 1
         try:
             if key not in self._copies:
+                if make is not None and not await run_in_threadpool(self._storage.exists, key):
+                    await self._once(f"make {key}", make)
                 await self._once(f"copy {key}", lambda: self._copy(key))
             self._copies.move_to_end(key)
             yield self._path(key)
