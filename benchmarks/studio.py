@@ -148,7 +148,8 @@ async def people(url: str, song_id: str, count: int, seconds: float = 10.0) -> N
                 await asyncio.sleep(max(0.0, 0.2 - (time.perf_counter() - began)))
 
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
-        render = (await client.post("/v1/renders", json={"song": song_id, "settings": {}})).raise_for_status().json()["id"]
+        answer = await client.post("/v1/renders", json={"song": song_id, "settings": {}})
+        render = answer.raise_for_status().json()["id"]
         while (told := (await client.get(f"/v1/renders/{render}")).json())["frames_done"] == 0:
             await asyncio.sleep(0.5)
         before = told["frames_done"]

@@ -1,7 +1,7 @@
 """Figures of the studio in a real Chromium against a real service.
 
     python benchmarks/studio_page.py size                        bytes of the page, as they go over the line
-    python benchmarks/studio_page.py curve [--seconds 240]       from a slider's move to the drawn curve
+    python benchmarks/studio_page.py curve [--song FILE]           from a slider's move to the drawn curve
     python benchmarks/studio_page.py stream                      from a render's first chunk to its first picture
     python benchmarks/studio_page.py hour                        longest tasks while an hour's song is zoomed and moved
 
@@ -33,15 +33,12 @@ LIMIT = 300_000  # bytes of the page
 
 
 @contextmanager
-def opened(url: str | None, seconds: float) -> Iterator[tuple[Page, str, Path]]:
-    """The studio with a song of so many seconds whose loudness comes and goes, with clicks."""
+def opened(url: str | None, seconds: float, song: Path | None = None) -> Iterator[tuple[Page, str, Path]]:
+    """The studio with a song, or one of so many seconds made here."""
     with tempfile.TemporaryDirectory() as folder:
-        song = Path(folder) / "song.flac"
-        with soundfile.SoundFile(song, "w", RATE, 1) as file:
-            for minute in range(int(np.ceil(seconds / 60))):
-                times = np.arange(int(min(60, seconds - 60 * minute) * RATE)) / RATE
-                tone = 0.2 * np.sin(2 * np.pi * 220 * times) * (0.5 + 0.5 * np.sin(times / 3))
-                file.write(tone + 0.6 * np.sin(2 * np.pi * 60 * times) * np.exp(-(times % 0.5) / 0.05))
+        if song is None:
+            song = Path(folder) / "song.flac"
+            make_song(song, seconds)
         if url:
             with chromium() as browser, studio(browser, url) as page:
                 yield page, url, song
@@ -49,6 +46,15 @@ def opened(url: str | None, seconds: float) -> Iterator[tuple[Page, str, Path]]:
             home = Path(folder) / "home"
             with serving(home) as service, chromium() as browser, studio(browser, service.url) as page:
                 yield page, service.url, song
+
+
+def make_song(song: Path, seconds: float) -> None:
+    """A tone whose loudness comes and goes, with clicks."""
+    with soundfile.SoundFile(song, "w", RATE, 1) as file:
+        for minute in range(int(np.ceil(seconds / 60))):
+            times = np.arange(int(min(60, seconds - 60 * minute) * RATE)) / RATE
+            tone = 0.2 * np.sin(2 * np.pi * 220 * times) * (0.5 + 0.5 * np.sin(times / 3))
+            file.write(tone + 0.6 * np.sin(2 * np.pi * 60 * times) * np.exp(-(times % 0.5) / 0.05))
 
 
 def take(page: Page, song: Path, seconds: float) -> float:
@@ -70,8 +76,9 @@ def size() -> None:
         raise SystemExit("the page is too large")
 
 
-def curve(url: str | None, seconds: float) -> None:
-    with opened(url, seconds) as (page, _, song):
+def curve(url: str | None, seconds: float, given: Path | None) -> None:
+    seconds = soundfile.info(given).duration if given else seconds
+    with opened(url, seconds, given) as (page, _, song):
         print(f"{seconds:.0f} s of song: there and heard after {take(page, song, seconds):.1f} s")
         # A worker measures its network once, so that the page can say how long a clip takes.
         page.wait("/about/.test(document.querySelector('#clip-time').textContent)", seconds=300)
@@ -129,11 +136,12 @@ def main() -> int:
     parser.add_argument("what", choices=("size", "curve", "stream", "hour"))
     parser.add_argument("--server", help="a service that runs (default: one is started)")
     parser.add_argument("--seconds", type=float, default=240, help="length of the song for curve (default: 240)")
+    parser.add_argument("--song", type=Path, help="song for curve (default: one made here)")
     options = parser.parse_args()
     if options.what == "size":
         size()
     elif options.what == "curve":
-        curve(options.server, options.seconds)
+        curve(options.server, options.seconds, options.song)
     else:
         {"stream": stream, "hour": hour}[options.what](options.server)
     return 0

@@ -15,12 +15,19 @@ import { WalkList } from './walk';
 export function LookPart(): ComponentChild {
   return (
     <div class="look">
-      <h2>Network</h2>
+      <div class="part-head">
+        <h2>Network</h2>
+        <span class="muted">a trained model that draws pictures; each number it is given, a seed, is a picture of its own</span>
+      </div>
       <div class="cards networks" role="radiogroup" aria-label="Network">
         {models.value.map((model) => (
           <Card key={model.name} model={model} />
         ))}
       </div>
+      <p class="muted">
+        A walk is the way from seed to seed. The video shows the quiet walk where the song is quiet, the loud walk where it is loud, and between
+        them a blend of both.
+      </p>
       <div class="walks">
         {WALKS.map((walk) => (
           <WalkList key={walk.name} walk={walk.name} title={walk.title} />
