@@ -1,4 +1,4 @@
-"""Seam of a loop in pixels: python -m benchmarks.loop SONG [--presets ...] [--start 31] [--duration 16]
+"""Seam of a loop in pixels: python -m benchmarks.loop SONG [--model ink] [--presets ...] [--start 31] [--duration 16]
 
 Prints, for each preset, the change from the last picture to the first (mean of the absolute difference, levels of 255)
 beside the largest and the median change from picture to picture, and the changes next to the seam.
@@ -29,12 +29,13 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", default=["akma", "pulse"])
     parser.add_argument("--start", type=float, default=31.0)
     parser.add_argument("--duration", type=float, default=16.0)
+    parser.add_argument("--model", default="ink")
     parser.add_argument("--fps", default="30")
     options = parser.parse_args()
-    folder, card = builtin.find("ink")
+    folder, card = builtin.find(options.model)
     runner = NetworkRunner(folder, CPU, 1)
     for preset in options.presets:
-        told = {"preset": preset, "loop": True, "fps": options.fps}
+        told = {"model": options.model, "preset": preset, "loop": True, "fps": options.fps}
         settings = RenderSettings.parse({**told, "start": options.start, "duration": options.duration})
         with open_audio(options.song) as reader:
             plan = make_plan(settings, reader, digest(options.song), card, device_part(CPU, card))

@@ -1,7 +1,7 @@
 """Accuracy with which presets land on the hits of songs whose truth is known, and whether what they make flashes.
 
     python -m benchmarks.on_the_beat --tool hits.py SONG.json ... [--presets pulse akma] [--fps 30]
-        [--passages 4] [--seconds 12] [--set key=value ...] [--hits found|truth] [--quarter] [--hold]
+        [--model ink] [--passages 4] [--seconds 12] [--set key=value ...] [--hits found|truth] [--quarter] [--hold]
 
 Beside each SONG.json lies SONG.ogg. `--tool` is the measure of motion against the truth (its docstring defines every
 figure). Prints a line a passage: f1 of the found hits themselves, f1 of the motion with chance, f1_any, the ratio of
@@ -149,6 +149,7 @@ def main() -> None:
     parser.add_argument("truth", type=Path, nargs="+", help="SONG.json")
     parser.add_argument("--tool", type=Path, required=True)
     parser.add_argument("--presets", nargs="+", default=["pulse"])
+    parser.add_argument("--model", default="ink")
     parser.add_argument("--fps", nargs="+", default=["30"])
     parser.add_argument("--passages", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=12.0)
@@ -158,7 +159,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="further settings")
     options = parser.parse_args()
     tool = loaded(options.tool)
-    folder, _ = builtin.find("ink")
+    folder, _ = builtin.find(options.model)
     canvas = CanvasPart(way="wide", columns=8, rows=8) if options.quarter else None
     runner = NetworkRunner(folder, torch.device("cpu"), 1, size=(128, 128) if canvas else None, canvas=canvas)
     print(" " * 28 + " ".join(f"{key:>9s}" for key in COLUMNS))
@@ -166,7 +167,7 @@ def main() -> None:
         for fps in options.fps:
             for path in options.truth:
                 given = dict(text.split("=", 1) for text in options.set)
-                settings = RenderSettings.parse({"preset": preset, "fps": fps, **given})
+                settings = RenderSettings.parse({"model": options.model, "preset": preset, "fps": fps, **given})
                 song, began = Song(path, settings, runner, true_hits=options.hits == "truth"), time.monotonic()
                 passages = starts(song.seconds, options.passages, options.seconds)
                 every = [measured(tool, song, start, options) for start in passages]
