@@ -31,11 +31,11 @@ LEANING = 0.7  # radians
 LAMP = np.array([-0.6, -0.8])  # direction towards it; y points down
 RELIEF_STEP, RIPPLE_STEP, SHADOW_STEP = 0.03, 0.006, 0.07  # towards the lamp, picture widths
 FARTHEST, NEAREST = -0.22, 0.45  # where sheets begin, picture widths below the middle
-EDGE, HILLS = 0.18, 0.5  # deviations of the fields over w
+EDGE, HILLS = 0.2, 0.5  # deviations of the fields over w
 STEEP = np.geomspace(25, 90, SHEETS)  # slopes of the sheets' edges
 CAMERA = 0.1, 0.2, 0.15  # deviations over w: radians, picture widths
 RAMP, GLOW = 0.12, 0.33  # cycles a picture width of the sines that stand for x and y, and of the glow's
-FLARE = 0.1  # how much w lightens and darkens all: hits are seen by it
+FLARES = 0.13, 0.16  # how much w lightens and darkens the sheets, and the ground: hits are seen by it
 
 NEAR_DARK, FAR_DARK = np.array([0.07, 0.04, 0.13]), np.array([0.20, 0.16, 0.32])
 NEAR_LIGHT, FAR_LIGHT = np.array([0.62, 0.25, 0.20]), np.array([0.50, 0.33, 0.35])
@@ -101,14 +101,14 @@ class Scene:
     def fields(self, rows: Rows) -> None:
         """All forms, as sums of waves."""
         waves, unit = self.waves, 1 / (2 * math.pi * RAMP)
-        x = waves.channel(RAMP, 0, 0, 0, {"tilt": 0.7}) * unit
+        x = waves.channel(RAMP, 0, 0, 0, {"tilt": 0.8}) * unit
         y = waves.channel(0, RAMP, 0, 1, {"spread": 0.25}) * unit
         self.glow = waves.channel(GLOW, 0, 0.25, 1, {}) + waves.channel(GLOW, 0, 0, 0, {"glow x": 0.45})
         self.glow += waves.channel(0, GLOW, 0.25, 1, {}) + waves.channel(0, GLOW, 0, -0.5, {"glow y": 0.3})
         self.moon = self.glow + waves.number({"moon": 0.12})
         self.inside, self.shadow, self.relief, self.ripples = [], [], [], {}
         for k, near in enumerate(NEAR):
-            start = x + y + waves.number({f"rise {k}": 0.16, "rise": 0.1}) - (FARTHEST + (NEAREST - FARTHEST) * near)
+            start = x + y + waves.number({f"rise {k}": 0.18, "rise": 0.12}) - (FARTHEST + (NEAREST - FARTHEST) * near)
             lean = 1.6 * math.sin(self._rng.normal(0.9, 0.6))
             edge = _sloping(waves.field(1.4, EDGE), start, 1)
             land = _sloping(waves.field(0.9, HILLS), 1.2 * x + lean * y, lean)
@@ -131,7 +131,8 @@ class Scene:
         self.lit = [rows.bounded((there - here) * (0.22 / RELIEF_STEP), -1, 1) for here, there in self.relief]
         self.ripples = {k: _each(pair, lambda e: _folded(rows, e - 0.6, 0.3)) for k, pair in self.ripples.items()}
         self._carry(rows)
-        self.flare = rows.styled(Expression(constant=1), (0, {"flare": FLARE}))
+        one = Expression(constant=1)
+        self.flares = [rows.styled(one, (0, {f"flare {n}": size})) for n, size in enumerate(FLARES)]
 
     def refine(self, rows: Rows) -> None:
         """Ripples are folded again."""
@@ -165,11 +166,11 @@ class Scene:
         self.rims = [rows.positive(0.2 - a + 0.8 * b) for a, b in zip(self.brim, self.facing, strict=True)]
         self.tones = []
         for k, near in enumerate(NEAR):
-            tone = 0.5 + (0.38 + 0.12 * near) * self.lit[k] - (0.5 - 0.15 * near) * self.body[k] + self.flare
+            tone = 0.5 + (0.38 + 0.12 * near) * self.lit[k] - (0.5 - 0.15 * near) * self.body[k] + self.flares[0]
             if k in FINE:
                 tone += 0.27 * near * self.rippled[k]
             self.tones.append(rows.bounded(tone, -0.5, 1.5))
-        self.tones.append(rows.bounded(0.1 + 0.2 * self.glow + 0.8 * self.flare, -0.5, 1.5))
+        self.tones.append(rows.bounded(0.1 + 0.2 * self.glow + self.flares[1], -0.5, 1.5))
 
     def hide(self, rows: Rows) -> None:
         """Sheets hide and darken what lies behind."""
@@ -222,7 +223,7 @@ class Scene:
         self.glow, self.moon = rows.carried([self.glow, self.moon], -3, 3)
 
     def _carry_light(self, rows: Rows) -> None:
-        self.lit, self.flare = rows.carried(self.lit, -1, 1), rows.bounded(self.flare, -4 * FLARE, 4 * FLARE)
+        self.lit, self.flares = rows.carried(self.lit, -1, 1), rows.carried(self.flares, -0.6, 0.6)
 
 
 def _sloping(field: Field, plane: Expression, down: float) -> Field:
