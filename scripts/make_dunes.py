@@ -26,22 +26,22 @@ from akma_core.networks.stylegan3.generator import Generator
 
 SEED = 5
 SHEETS, RIPPLED = 6, 3  # sheets, the farthest first, and how many of the nearest have ripples
-SPEEDS = np.geomspace(0.3, 1.9, 18)  # of the waves, cycles a picture width
+SPEEDS = np.geomspace(0.3, 2.3, 18)  # of the waves, cycles a picture width
 LEANING = 0.7  # radians
 LAMP = np.array([-0.6, -0.8])  # direction towards it; y points down
 RELIEF_STEP, RIPPLE_STEP, SHADOW_STEP = 0.03, 0.006, 0.07  # towards the lamp, picture widths
 FARTHEST, NEAREST = -0.22, 0.45  # where sheets begin, picture widths below the middle
-EDGE, HILLS = 0.2, 0.5  # deviations of the fields over w
+EDGE, HILLS, VEILS = 0.21, 0.5, 0.45  # deviations of the fields over w
 STEEP = np.geomspace(25, 90, SHEETS)  # slopes of the sheets' edges
-CAMERA = 0.1, 0.2, 0.15  # deviations over w: radians, picture widths
+CAMERA = 0.2, 0.2, 0.15  # deviations over w: radians, picture widths
 RAMP, GLOW = 0.12, 0.33  # cycles a picture width of the sines that stand for x and y, and of the glow's
 FLARES = 0.13, 0.16  # how much w lightens and darkens the sheets, and the ground: hits are seen by it
 
-NEAR_DARK, FAR_DARK = np.array([0.07, 0.04, 0.13]), np.array([0.20, 0.16, 0.32])
-NEAR_LIGHT, FAR_LIGHT = np.array([0.62, 0.25, 0.20]), np.array([0.50, 0.33, 0.35])
+NEAR_DARK, FAR_DARK = np.array([0.06, 0.04, 0.12]), np.array([0.12, 0.17, 0.32])
+NEAR_LIGHT, FAR_LIGHT = np.array([0.62, 0.29, 0.17]), np.array([0.48, 0.40, 0.38])
 NEAR_BRIGHT, FAR_BRIGHT = np.array([0.35, 0.50, 0.40]), np.array([0.22, 0.25, 0.15])
-GROUND = np.array([[0.07, 0.08, 0.22], [0.67, 0.44, 0.34], [0.20, 0.36, 0.18]])  # dark, light, bright
-HUES = np.array([[-0.17, 0.08, 0.13], [0.17, -0.02, -0.21]])  # every other sheet's own
+GROUND = np.array([[0.04, 0.08, 0.22], [0.68, 0.48, 0.34], [0.20, 0.36, 0.18]])  # dark, light, bright
+HUES = np.array([[-0.17, 0.08, 0.13], [0.17, -0.02, -0.21], [0.10, -0.16, 0.12]])  # of every third sheet
 WARM, ROSE = np.array([0.25, 0.0, -0.28]), np.array([0.08, -0.16, 0.12])
 
 CONFIG = GeneratorConfig(
@@ -57,6 +57,7 @@ CONFIG = GeneratorConfig(
     first_cutoff=8.0,
     first_stopband=16.0,
     last_stopband_rel=1.1,
+    num_fp16_res=2,  # edges are differences of fields, whose layers are better in full precision
     conv_clamp=1.0,
     output_scale=1.0,
 )
@@ -87,10 +88,11 @@ class Scene:
     shadow: list[Expression]
     """The same SHADOW_STEP nearer the lamp; in the end 1 where the sheet darkens what lies behind."""
     relief: list[Pair]
+    """The ground's is the last."""
     ripples: dict[int, Pair]
     lit: list[Expression]
     tones: list[Expression]
-    """Lightness of the sheets and of the ground, 0 to 1."""
+    """Lightness, 0 to 1; the ground's is the last."""
     seen: list[Expression]
     """1 where a sheet, or last the ground, is seen, else 0."""
 
@@ -102,7 +104,7 @@ class Scene:
         """All forms, as sums of waves."""
         waves, unit = self.waves, 1 / (2 * math.pi * RAMP)
         x = waves.channel(RAMP, 0, 0, 0, {"tilt": 0.8}) * unit
-        y = waves.channel(0, RAMP, 0, 1, {"spread": 0.25}) * unit
+        y = waves.channel(0, RAMP, 0, 1, {"spread": 0.35}) * unit
         self.glow = waves.channel(GLOW, 0, 0.25, 1, {}) + waves.channel(GLOW, 0, 0, 0, {"glow x": 0.45})
         self.glow += waves.channel(0, GLOW, 0.25, 1, {}) + waves.channel(0, GLOW, 0, -0.5, {"glow y": 0.3})
         self.moon = self.glow + waves.number({"moon": 0.12})
@@ -118,6 +120,8 @@ class Scene:
             if k in FINE:
                 here, there = (2 * edge(step) + 0.8 * land(step) - 0.3 for step in (HERE, LAMP * RIPPLE_STEP))
                 self.ripples[k] = rows.bounded(here, -1.5, 1.5), rows.bounded(there, -1.5, 1.5)
+        veils = _sloping(waves.field(1.2, VEILS), 1.2 * x, 0)
+        self.relief.append((rows.bounded(veils(HERE), -2, 2), rows.bounded(veils(LAMP * RELIEF_STEP), -2, 2)))
         self.glow, self.moon = rows.carried([self.glow, self.moon], -3, 3)
 
     def fold(self, rows: Rows) -> None:
@@ -170,7 +174,7 @@ class Scene:
             if k in FINE:
                 tone += 0.27 * near * self.rippled[k]
             self.tones.append(rows.bounded(tone, -0.5, 1.5))
-        self.tones.append(rows.bounded(0.1 + 0.2 * self.glow + self.flares[1], -0.5, 1.5))
+        self.tones.append(rows.bounded(0.32 * self.glow - 0.2 + 0.2 * self.lit[-1] + self.flares[1], -0.5, 1.5))
 
     def hide(self, rows: Rows) -> None:
         """Sheets hide and darken what lies behind."""
@@ -200,7 +204,7 @@ class Scene:
         for k, (a, b) in enumerate(zip(near, far, strict=True)):
             self._put(rows, self.seen[k], a * NEAR_DARK + b * FAR_DARK)
             self._put(rows, self.low[k], a * NEAR_LIGHT + b * FAR_LIGHT)
-            self._put(rows, self.low[k], HUES[k % 2], (0, {f"hue {k}": 1.1}))
+            self._put(rows, self.low[k], HUES[k % 3], (0, {f"hue {k}": 1.2}))
         sheets = total(self.low[:-1])
         self._put(rows, total(self.high[:-1], near), NEAR_BRIGHT)
         self._put(rows, total(self.high[:-1], far), FAR_BRIGHT)
