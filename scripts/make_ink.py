@@ -7,16 +7,18 @@ that luminance, a warm-cold axis and a weak magenta-green axis get the variance 
     python scripts/make_ink.py [--out FOLDER]      writes network.safetensors and network.json
 """
 
-import argparse
 import math
+import sys
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from akma_core.networks.kernels.allocator import keep_mapped
-from akma_core.networks.stylegan3 import file
+sys.path.insert(0, str(Path(__file__).parent))
+
+from made_network import halved, main
+
 from akma_core.networks.stylegan3.config import GeneratorConfig
 from akma_core.networks.stylegan3.generator import Generator
 
@@ -75,9 +77,7 @@ def make() -> Generator:
     for layer in synthesis.layers[:-1]:
         layer.bias.add_(torch.randn(layer.bias.shape, generator=noise) * BIAS_NOISE)
     paint(generator, ws, calibrate(generator, ws, centre=False))
-    half = {name: value.half().float() for name, value in generator.state_dict().items()}
-    generator.load_state_dict(half)
-    return generator
+    return halved(generator)
 
 
 def calibrate(generator: Generator, ws: Tensor, *, centre: bool) -> Tensor:
@@ -119,27 +119,5 @@ def paint(generator: Generator, ws: Tensor, x: Tensor) -> None:
     torgb.fold()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = Path(__file__).parent.parent / "akma_core" / "networks" / "ink"
-    parser.add_argument(
-        "--out", type=Path, default=default, help="existing folder to write to (default: the package's)"
-    )
-    options = parser.parse_args()
-    keep_mapped()
-    generator = make()
-    card = file.save(
-        generator,
-        options.out,
-        dtype=torch.float16,
-        name="ink",
-        seeds_top=SEEDS_TOP,
-        seeds_bottom=SEEDS_BOTTOM,
-        licence="MIT",
-        note="Made in closed form by scripts/make_ink.py; trained on nothing.",
-    )
-    print(f"ink {card.digest[:12]} in {options.out}")
-
-
 if __name__ == "__main__":
-    main()
+    main(make, "ink", SEEDS_TOP, SEEDS_BOTTOM)

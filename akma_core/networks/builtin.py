@@ -6,7 +6,7 @@ from akma_core.errors import RequestError
 
 from .card import CARD, NetworkCard, read_card
 
-BUILT_IN = {name: Path(__file__).parent / name.replace("-", "_") for name in ("ink", "sea", "east-sea")}
+BUILT_IN = {name: Path(__file__).parent / name.replace("-", "_") for name in ("ink", "sea", "east-sea", "dunes")}
 
 
 def find(model: str) -> tuple[Path, NetworkCard]:
