@@ -13,6 +13,7 @@ from typing import Literal
 
 from akma_core.errors import RequestError
 
+from . import kinds
 from .card import NetworkCard
 
 Way = Literal["wide", "mirrored", "fitted"]
@@ -42,7 +43,8 @@ def canvas_of(shape: str, card: NetworkCard) -> Canvas:
     """The canvas that `shape` names, for the network `card`: 16:9, the network's picture being the shorter side, or
     pixels, 640x360.
 
-    RequestError where a side would be shorter than the network's picture, or more than 8 times as long.
+    RequestError where a side would be more than 8 times as long as the network's picture, or shorter; where it goes on
+    beyond its picture, shorter than a quarter of it: what lies in the middle is drawn then.
     """
     if not re.fullmatch(SHAPE, shape, re.ASCII):
         raise _wrong(f"shape should be such as 16:9, 9:16 or 640x360, not {shape[:40]!r}")
@@ -52,7 +54,8 @@ def canvas_of(shape: str, card: NetworkCard) -> Canvas:
         width, height = card.width * max(ratio, Fraction(1)), card.height * max(1 / ratio, Fraction(1))
     else:
         width, height = map(Fraction, shape.split("x"))
-    if width < card.width or height < card.height:
+    least = Fraction(4, SIXTEENTHS) if card.canvas == "wide" and kinds.of(card).WIDE else 1
+    if width < least * card.width or height < least * card.height:
         own = f"{card.width}x{card.height}"
         raise _wrong(f"shape {shape} is smaller than network {card.name} draws ({own}): give a ratio, and size")
     if width > MOST * card.width or height > MOST * card.height:

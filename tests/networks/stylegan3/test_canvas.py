@@ -34,6 +34,14 @@ def test_inks_square_is_in_the_wide_picture(ink: Generator, canvas: tuple[int, i
     assert float(wide.std()) == pytest.approx(float(square.std()), rel=0.3)
 
 
+def test_a_part_of_the_picture_is_its_middle(ink: Generator) -> None:
+    with torch.inference_mode():
+        ws = ink.mapping(torch.randn(1, ink.z_dim, generator=torch.Generator().manual_seed(3)))
+        wide, part = (ink.synthesis(ws, canvas=(20, rows)) for rows in (16, 12))
+    assert part.shape == (1, 3, 192, 320)
+    assert float((part - wide[:, :, 32:-32]).abs().max()) * LEVELS <= INK
+
+
 @pytest.mark.parametrize("kernel", [1, 3])
 def test_compiled_and_plain_agree_on_a_canvas(kernel: int) -> None:
     cfg = GeneratorConfig(
