@@ -40,10 +40,11 @@ demo: $(VENV)/.installed $(STUDIO)
 	@$(BIN)/python scripts/make_song.py $(DEMO)/song.wav
 	@echo "== its curve =="
 	@$(BIN)/akma waveform $(DEMO)/song.wav -o $(DEMO)/curve.png
-	@$(BIN)/python scripts/demo.py $(DEMO)/song.wav $(DEMO)/song.mp4 -- --seed 8 --fps 18 --upscale realesr-animevideov3 --size 512x512
+	@$(BIN)/python scripts/demo.py $(DEMO)/song.wav $(DEMO)/song.mp4 -- --model dunes --shape 320x180 \
+		--seed 8 --fps 18 --upscale realesr-animevideov3 --size 1280x720
 	@echo
-	@echo "Open $(DEMO)/song.mp4 in a browser. Watch: deep blue in the quiet opening; at 2 s the drums come in and every"
-	@echo "hit pushes the picture; at 4 s it rests in the dark, at 5 s it blazes, and from 7 s on it rings out."
+	@echo "Open $(DEMO)/song.mp4 in a browser. Watch: a quiet opening; at 2 s the drums come in and every hit moves the hills"
+	@echo "and the light; at 4 s it rests, at 5 s it is loudest, and from 7 s on it rings out."
 	@echo "$(DEMO)/curve.png shows the curve that moves it. The same song at sea, calm where it is quiet, a storm where it is loud:"
 	@echo "    $(BIN)/akma render $(DEMO)/song.wav -o $(DEMO)/sea.mp4 --model sea --size 512x288 --fps 24 --seed 8"
 
