@@ -1,4 +1,4 @@
-"""The built-in network "dunes" is the one that its script makes, has scale, rest and one light, and moves without jumps."""
+"""The built-in network "dunes" is the one that its script makes, has large forms and rest, and moves without jumps."""
 
 import sys
 from pathlib import Path
