@@ -1,8 +1,8 @@
 """Make "dunes", a StyleGAN3-R in closed form, trained on nothing: sheets one before another, one light, a calm ground.
 
-A sheet is where a field of slow waves is above zero; nearer ones hide it and cast shadows on it. A second field, folded,
-is its relief; a third, folded over and over, the fine ripples of the nearest. Light is what a field loses on a short
-step towards the lamp, so that all is lit from one side. The nearer, the darker and the sharper.
+A sheet is where a field of slow waves is above zero; nearer ones hide it and cast shadows on it. A second field,
+folded, is its relief; a third, folded over and over, the fine ripples of the nearest. Light is what a field loses on a
+short step towards the lamp, so that all is lit from one side. The nearer, the darker and the sharper.
 
     python scripts/make_dunes.py [--out FOLDER]      writes network.safetensors and network.json
 """
@@ -255,9 +255,9 @@ def make() -> Generator:
     """The network; the same on every run of one machine and torch."""
     program, scene = Program(CONFIG, SEED), Scene(np.random.default_rng(SEED))
     styles = scene.waves.styles
-    steps = scene.fields, scene.fold, scene.light, scene.refine, scene.finish
-    steps += scene.bound, scene.cut, scene.hide, scene.gate, scene.paint
-    for step in steps:
+    early = scene.fields, scene.fold, scene.light, scene.refine, scene.finish
+    late = scene.bound, scene.cut, scene.hide, scene.gate, scene.paint
+    for step in early + late:
         rows = Rows()
         step(rows)
         program.layer(rows, styles)
