@@ -1,8 +1,8 @@
 """Weights of a StyleGAN3-R written by hand: each channel of a layer is an expression of the layer before.
 
 A layer of 1x1 convolutions is x' = min(sqrt(2) lrelu(W x + b), 1) at every point, so that sums, bounds and absolute
-values are a row or two of W. Demodulation divides each row by its norm; a last channel, zero everywhere, takes what a row
-lacks, so that all have the same. Where that channel is much the largest, a style is a plain factor, linear in w.
+values are a row or two of W. Demodulation divides each row by its norm; a last channel, zero everywhere, takes what a
+row lacks, so that all have the same. Where that channel is much the largest, a style is a plain factor, linear in w.
 """
 
 import math
@@ -69,7 +69,7 @@ class Rows:
         """Of the channels that these rows make: for the layer that reads them."""
 
     def bounded(self, e: Expression, low: float, high: float) -> Expression:
-        """min(e, high) for e of `low` at least; below it what is lacking counts SLOPE."""
+        """min(e, high), within the headroom, for e of `low` at least; below it what is lacking counts SLOPE."""
         scale = HEADROOM / (high - low)
         return self._row((e - low) * scale) * (1 / scale) + low
 
@@ -78,16 +78,12 @@ class Rows:
         return [self.bounded(e, low, high) for e in expressions]
 
     def absolute(self, e: Expression, top: float) -> Expression:
-        """min(|e|, top)."""
+        """|e| up to `top`; beyond it falls a quarter as fast."""
         return (self._row(e * (1 / top)) + self._row(e * (-1 / top))) * (top / (1 - SLOPE))
 
     def positive(self, e: Expression) -> Expression:
         """max(e, 0), for e of 1 at most."""
         return (self._row(e) + SLOPE * self._row(-e)) * (1 / (1 - SLOPE**2))
-
-    def below(self, e: Expression, bound: Expression) -> Expression:
-        """min(e, bound) + 1 - bound, for both of 0 to 1: e where the bound is 1, and 1 where it is 0."""
-        return self.bounded(e + 1 - bound, 0, 1)
 
     def styled(self, e: Expression, style: Style) -> Expression:
         """e, of 0 to 1, times a factor that w decides."""

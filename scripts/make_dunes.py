@@ -1,8 +1,8 @@
 """Make "dunes", a StyleGAN3-R in closed form, trained on nothing: sheets one before another, one light, a calm ground.
 
-A sheet is where a field of slow waves is above zero; nearer ones hide it and cast shadows on it. A second field, folded,
-is its relief; a third, folded over and over, the fine ripples of the nearest. Light is what a field loses on a short step
-towards the lamp, so that all is lit from one side. The nearer, the darker and the sharper.
+A sheet is where a field of slow waves is above zero; nearer ones hide it and cast shadows on it. A second field,
+folded, is its relief; a third, folded over and over, the fine ripples of the nearest. Light is what a field loses on a
+short step towards the lamp, so that all is lit from one side. The nearer, the darker and the sharper.
 
     python scripts/make_dunes.py [--out FOLDER]      writes network.safetensors and network.json
 """
@@ -125,7 +125,7 @@ class Scene:
         self.glow, self.moon = rows.carried([self.glow, self.moon], -3, 3)
 
     def fold(self, rows: Rows) -> None:
-        """Relief gets crests; ripples come to rest where their field is far from zero."""
+        """Relief gets crests; ripples get wide where their field is far from zero."""
         self.relief = [(rows.absolute(here, 1.6), rows.absolute(there, 1.6)) for here, there in self.relief]
         self.ripples = {k: _each(pair, lambda e: rows.absolute(e, 1.2)) for k, pair in self.ripples.items()}
         self._carry(rows)
@@ -255,9 +255,9 @@ def make() -> Generator:
     """The network; the same on every run of one machine and torch."""
     program, scene = Program(CONFIG, SEED), Scene(np.random.default_rng(SEED))
     styles = scene.waves.styles
-    steps = scene.fields, scene.fold, scene.light, scene.refine, scene.finish
-    steps += scene.bound, scene.cut, scene.hide, scene.gate, scene.paint
-    for step in steps:
+    early = scene.fields, scene.fold, scene.light, scene.refine, scene.finish
+    late = scene.bound, scene.cut, scene.hide, scene.gate, scene.paint
+    for step in early + late:
         rows = Rows()
         step(rows)
         program.layer(rows, styles)

@@ -174,7 +174,7 @@ def test_keys_that_are_none(door: Door, key: str) -> None:
         (
             {"model": "inks"},
             "unknown_model",
-            "unknown model 'inks': give a name (east-sea, ink, sea), as GET /v1/models lists them",
+            "unknown model 'inks': give a name (dunes, east-sea, ink, sea), as GET /v1/models lists them",
         ),
         ({"upscale": "blur"}, "unknown_model", "unknown upscaler 'blur'"),
         ({"device": "cuda:1"}, "bad_setting", "device should be auto, cpu or cuda"),

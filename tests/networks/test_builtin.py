@@ -19,6 +19,16 @@ def test_every_name_is_a_network_whose_weights_are_there() -> None:
         assert (card.width, card.height) == (card.config["img_resolution"],) * 2
 
 
+def test_renders_made_before_can_be_made_again() -> None:
+    """A network is its digest: one that changes gets another name."""
+    digests = {
+        "ink": "7a4cf673bfbd7b61d557a1170db6d97c734c5829ee50994ab7fe342d494e0a5e",
+        "east-sea": "7938d3a21bdccda8f2ff70d57bea947a5b33784cb34a36b7e9dff2af2978d41b",
+        "dunes": "bb1759d20c26798b1ade72535dbb1669e37bc06ed75567712ce68f26ca62fab5",
+    }
+    assert {name: builtin.find(name)[1].digest for name in digests} == digests
+
+
 def test_inks_seeds_are_curated() -> None:
     _, card = builtin.find("ink")
     assert min(len(card.seeds_top), len(card.seeds_bottom)) >= 12

@@ -1,4 +1,4 @@
-"""The built-in network "dunes" is the one that its script makes, has scale, rest and one light, and moves without jumps."""
+"""The built-in network "dunes" is the one that its script makes, has large forms and rest, and moves without jumps."""
 
 import sys
 from pathlib import Path
@@ -29,7 +29,8 @@ def dunes() -> Generator:
 
 
 def ws_of(generator: Generator, seeds: tuple[int, ...]) -> Tensor:
-    return generator.mapping(torch.from_numpy(np.stack([latent(seed, generator.z_dim) for seed in seeds])))
+    ws: Tensor = generator.mapping(torch.from_numpy(np.stack([latent(seed, generator.z_dim) for seed in seeds])))
+    return ws
 
 
 def pictures(generator: Generator, ws: Tensor) -> Floats:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))  # the scripts are no package
@@ -63,17 +63,19 @@ def value(generator: Generator, w: torch.Tensor | None = None) -> float:
     ("change", "expected"),
     [
         (lambda rows, e: rows.bounded(e, -1, 0.3), lambda v: min(v, 0.3)),
-        (lambda rows, e: rows.absolute(e, 0.6), lambda v: min(abs(v), 0.6)),
+        (lambda rows, e: rows.absolute(e, 0.6), lambda v: abs(v) - 1.25 * max(abs(v) - 0.6, 0)),
         (lambda rows, e: rows.positive(e), lambda v: max(v, 0)),
-        (lambda rows, e: total(rows.carried([e * 0.5, 0.25 - e], -1, 2), [1, 0.5]), lambda v: 0.125),
+        (lambda rows, e: total(rows.carried([e * 0.5, 0.25 - e], -1, 2), [1, 0.5]), lambda _: 0.125),
     ],
     ids=["bounded", "absolute", "positive", "carried"],
 )
+@settings(max_examples=20, deadline=None)
 @given(v=VALUES)
 def test_rows_compute_what_they_say(change: Change, expected: Callable[[float], float], v: float) -> None:
-    assert value(network(change, (v, {}))) == pytest.approx(expected(v), abs=0.03)
+    assert value(network(change, (v, {}))) == pytest.approx(expected(v), abs=0.035)
 
 
+@settings(max_examples=20, deadline=None)
 @given(v=VALUES)
 def test_below_its_bound_a_value_falls_a_fifth_as_fast(v: float) -> None:
     found = value(network(lambda rows, e: rows.bounded(e, 0, 1), (v, {})))
@@ -84,8 +86,9 @@ def test_w_steers_linearly() -> None:
     generator = network(lambda rows, e: rows.bounded(e, -1, 1), (0.6, {}), (0.0, {"light": 0.3}))
     w = generator.mapping(torch.randn(200, CONFIG.z_dim, generator=torch.Generator().manual_seed(5)))[:, 0]
     found = torch.tensor([value(generator, each[None]) for each in w])
-    solution = torch.linalg.lstsq(torch.cat([w, torch.ones(200, 1)], 1), found[:, None])
-    assert float(solution.residuals) < 0.01 * float(found.square().sum())
+    factors = torch.cat([w, torch.ones(200, 1)], 1)
+    linear = factors @ torch.linalg.lstsq(factors, found[:, None]).solution
+    assert float((linear[:, 0] - found).std()) < 0.1 * float(found.std())
     assert abs(float(found.mean())) < 0.06
     assert float(found.std()) == pytest.approx(0.3 * 0.8, rel=0.2)  # 0.6 was made 0.8
 
