@@ -1,5 +1,6 @@
 """Random music without drums in General MIDI: ensembles of sustained and struck instruments, from solo to orchestra."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,7 +47,7 @@ SWELL_STEPS = 4  # controller messages of a bar
 VOLUME, EXPRESSION, REVERB, CHORUS, VIBRATO = 7, 11, 91, 93, 1  # controllers
 
 
-def random_ensemble(rng: np.random.Generator, seconds: float = 45.0, families: tuple[str, ...] = ()) -> Song:
+def random_ensemble(rng: np.random.Generator, seconds: float = 45.0, families: Sequence[str] = ()) -> Song:
     """A song of at least `seconds` for one to MOST_PARTS instruments of `families`, all by `rng`."""
     measure = Measure.random(rng)
     families = families or ENSEMBLES[int(rng.integers(len(ENSEMBLES)))]

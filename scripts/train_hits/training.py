@@ -39,17 +39,17 @@ def train(
     size: int = SIZE,
 ) -> None:
     """Train for `steps` batches of `size` excerpts; `told` hears each step's number, from 1, and the loss, smoothed."""
-    batches = Batches(clips, np.random.default_rng(seed))
-    classes = network.layers["out"].out_channels
-    assert isinstance(classes, int)
-    weight = torch.tensor([WEIGHTS[name] for name in CLASSES[:classes]])[None, :, None]
-    positive = torch.full((classes, 1), POSITIVE)
+    ear = network.ear
+    batches = Batches(clips, np.random.default_rng(seed), ear.shift)
+    weight = torch.tensor([WEIGHTS[name] for name in ear.classes])[None, :, None]
+    positive = torch.full((len(ear.classes), 1), POSITIVE)
+    heard = [CLASSES.index(name) for name in ear.classes]
     optimiser, mean = torch.optim.Adam(network.parameters()), 0.0
     for step in range(1, steps + 1):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, steps)
         bands, labels = batches.draw(size)
-        logits, wanted = network(inputs(bands)), labels[:, :classes]
+        logits, wanted = network(inputs(bands, ear.gain)), labels[:, heard]
         each = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none", pos_weight=positive)
         loss = (each * weight).mean()
         optimiser.zero_grad()

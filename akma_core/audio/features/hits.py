@@ -9,7 +9,7 @@ from akma_core.audio.features.drums import CLASSES
 from akma_core.audio.features.onset import normalised, peaks
 
 DRUM_PEAK = 0.5  # probability from which a stroke of one drum is an event
-SOME_HITS, SOME_DRUMS = 0.38, 0.42  # what `_has_drums` asks of probabilities
+SOME_HITS, SOME_DRUMS = 0.38, 0.42  # what `has_drums` asks of probabilities
 HIT_SHARE, HIT_FLOOR = (
     0.6,
     0.5,
@@ -25,16 +25,16 @@ def drum_events(probability: Column) -> NDArray[np.float64]:
     return peaks(probability, 0.0, DRUM_PEAK)
 
 
-def find_hits(onset: Column, drums: NDArray[np.float32]) -> NDArray[np.float64]:
+def find_hits(onset: Column, drums: NDArray[np.float32], notes: Column) -> NDArray[np.float64]:
     """Hits as [[time in s, strength 0..1]]: float64 [n, 2].
 
-    `onset` [n] is the growth of all bands, `drums` [n, 7] the probabilities of CLASSES. Strength is the growth at the
-    hit over that of the strongest within seconds.
+    `onset` [n] is the growth of all bands, `drums` [n, 7] the probabilities of CLASSES, `notes` [n] those that a note
+    begins. Strength is the growth at the hit over that of the strongest within seconds.
     """
     if not len(drums):
         return np.zeros((0, 2))
     growth = normalised(onset)
-    if _has_drums(drums):
+    if has_drums(drums):
         # A kit unlike those of the training makes every probability small: the song's own are the measure.
         hit = drums[:, CLASSES.index("hit")]
         found = peaks(hit / max(float(np.percentile(hit, 99)), HIT_FLOOR), 0.0, HIT_SHARE)
@@ -47,7 +47,7 @@ def find_hits(onset: Column, drums: NDArray[np.float32]) -> NDArray[np.float64]:
     return found
 
 
-def _has_drums(drums: NDArray[np.float32]) -> bool:
+def has_drums(drums: NDArray[np.float32]) -> bool:
     """Tell whether a song has a drum kit. A piano's bass is taken for kicks, but nothing in it for a hat."""
     hit = float(np.percentile(drums[:, CLASSES.index("hit")], 99))
     hat = float(np.percentile(drums[:, CLASSES.index("hat")], 99.5))
