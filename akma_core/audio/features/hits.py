@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from akma_core.audio.features.column import FRAME_RATE, Column
 from akma_core.audio.features.drums import CLASSES
@@ -14,8 +14,8 @@ HIT_SHARE, HIT_FLOOR = (
     0.6,
     0.5,
 )  # least probability of a hit over the song's own 99th percentile, which counts at least 0.5
-NOTE_SHARE = 1.0  # what the probability of a note adds to growth in songs without drums
-NOTE_DELTA, NOTE_LEAST = 0.1, 0.3  # of that sum
+NOTE_SPREAD = 0.015  # s, deviation of the Gaussian that joins what the network says of one note in several frames
+NOTE_DELTA, NOTE_LEAST = 0.035, 0.285  # of the joined probability
 WEAKEST = 0.2  # strength of the faintest hit
 STRENGTH_REACH = 3  # frames on both sides whose growth is the hit's strength
 
@@ -39,8 +39,9 @@ def find_hits(onset: Column, drums: NDArray[np.float32], notes: Column) -> NDArr
         hit = drums[:, CLASSES.index("hit")]
         found = peaks(hit / max(float(np.percentile(hit, 99)), HIT_FLOOR), 0.0, HIT_SHARE)
     else:
-        note = drums[:, CLASSES.index("note")] * (growth > 0)
-        found = peaks(growth + np.float32(NOTE_SHARE) * note, NOTE_DELTA, NOTE_LEAST)
+        # A slow attack has no steepest point: the network knows its onset to some frames only.
+        joined = gaussian_filter1d(notes, NOTE_SPREAD * FRAME_RATE, mode="constant")
+        found = peaks(joined, NOTE_DELTA, NOTE_LEAST)
     strongest = maximum_filter1d(growth, 2 * STRENGTH_REACH + 1, mode="constant")
     frames = np.minimum(np.rint(found[:, 0] * FRAME_RATE).astype(np.int64), len(growth) - 1)
     found[:, 1] = np.clip(strongest[frames], WEAKEST, 1)
