@@ -191,7 +191,6 @@ def _summary(song: _Pass, asked: frozenset[str]) -> Analysis:
     flux = flux * heard  # Hiss has a rhythm too, and what the networks say about it means nothing
     drums = drums * heard[: len(drums), None]
     notes = song.column("notes")
-    notes = notes * heard[: len(notes)]
     chroma = song.column("chroma").reshape(-1, 12)
     if song.parts:
         level, share = song.column("level"), song.column("share")
