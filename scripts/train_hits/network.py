@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from akma_core.audio.features import bands, drums, notes
 from akma_core.audio.features.convolutions import LEVEL_CONTEXT, WIDTH, Dilations
 
+AROUND = 2  # frames
 LEVEL_STEP = 10  # frames between those that the mean level is taken of
 
 Weights = dict[str, NDArray[np.float16]]
@@ -29,11 +30,17 @@ class Ear:
     """Of the levels' logarithm."""
     shift: int
     """Bands by which training moves what it hears, up to so many."""
+    rate: float = 2e-3
+    """Of learning."""
+    positive: float = 2.0
+    """Weight of a stroke against a frame without one."""
+    around: float = 0.0
+    """Label of frames as far as AROUND from a stroke's own."""
 
 
 DRUMS = Ear(drums.CLASSES, drums.DILATIONS, 32, bands.GAIN, 3)
 SAMPLED = Ear(drums.CLASSES[:-1], drums.DILATIONS, 32, bands.GAIN, 3)
-NOTES = Ear(("note",), notes.DILATIONS, 48, notes.GAIN, 12)
+NOTES = Ear(("note",), notes.DILATIONS, 48, notes.GAIN, 12, rate=3e-3, positive=3.0, around=0.25)
 
 
 class HitNetwork(nn.Module):

@@ -15,7 +15,7 @@ HIT_SHARE, HIT_FLOOR = (
     0.5,
 )  # least probability of a hit over the song's own 99th percentile, which counts at least 0.5
 NOTE_SPREAD = 0.015  # s, deviation of the Gaussian that joins what the network says of one note in several frames
-NOTE_DELTA, NOTE_LEAST = 0.035, 0.285  # of the joined probability
+NOTE_DELTA, NOTE_LEAST = 0.035, 0.38  # of the joined probability
 WEAKEST = 0.2  # strength of the faintest hit
 STRENGTH_REACH = 3  # frames on both sides whose growth is the hit's strength
 

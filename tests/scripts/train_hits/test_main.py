@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))  # the scripts ar
 from train_hits.__main__ import main
 from train_hits.clip import Clip, make_clips
 from train_hits.network import HitNetwork, inputs, read_weights
-from train_hits.training import LEAST_RATE, RATE, learning_rate, train
+from train_hits.training import LEAST_RATE, _widened, learning_rate, train
 
 from akma_core.audio.features import drums, notes
 from akma_core.audio.features.bands import BANDS, compressed
@@ -79,7 +79,13 @@ def test_a_network_without_material_is_told(tmp_path: Path) -> None:
 
 
 def test_the_rate_rises_then_falls() -> None:
-    rates = [learning_rate(step, 100) for step in range(101)]
+    rates = [learning_rate(step, 100, 2e-3) for step in range(101)]
     assert rates.index(max(rates)) == 10
-    assert max(rates) == RATE
+    assert max(rates) == 2e-3
     assert rates[-1] == LEAST_RATE
+
+
+def test_labels_are_widened_around_a_stroke_and_never_lowered() -> None:
+    labels = torch.tensor([[[0, 0, 0.5, 1, 0.5, 0, 0, 0]]])
+    assert _widened(labels, 0.25).tolist() == [[[0, 0.25, 0.5, 1, 0.5, 0.25, 0, 0]]]
+    assert _widened(labels, 0.0) is labels
