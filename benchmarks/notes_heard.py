@@ -4,11 +4,11 @@
 
 Each FOLDER holds clips that no network was trained on, as scripts.train_hits makes them:
 
-    python -m scripts.train_hits clips FOLDER --ensembles [strings ...] --font TimGM6mb.sf2 --count 6 --seconds 30 --seed 9
+    python -m scripts.train_hits clips FOLDER --ensembles strings --font TimGM6mb.sf2 --count 6 --seconds 30 --seed 10
 
 Prints, a line a folder, the mean over its clips: notes a second (those within 45 ms are one), F1 (45 ms) of the hits,
-hits over notes, F1 of the same hits at 40 random shifts (chance), F1 of the onsets of plain spectral growth, and how many
-clips are taken for songs with drums.
+hits over notes, F1 of the same hits at 40 random shifts (chance), F1 of the onsets of plain spectral growth, and how
+many clips are taken for songs with drums.
 """
 
 import argparse

@@ -89,7 +89,11 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--songs", type=Path, help="folder of MIDI files, such as Freedoom's")
     one.add_argument("--own-kits", action="store_true")
     one.add_argument(
-        "--ensembles", nargs="*", choices=FAMILIES, metavar="FAMILY", help="music without drums, of families of instruments"
+        "--ensembles",
+        nargs="*",
+        choices=FAMILIES,
+        metavar="FAMILY",
+        help="music without drums, of families of instruments",
     )
     one.add_argument("--seed", type=int, default=0)
     one = commands.add_parser("train")

@@ -190,7 +190,9 @@ class _Part:
     def swell(self, bar: int) -> list[Change]:
         """Controllers of a bar in which it grows louder and quieter."""
         step = self._measure.bar / SWELL_STEPS
-        values = (90 + 37 * np.sin(np.pi * (np.arange(SWELL_STEPS) + bar * SWELL_STEPS) / (2 * SWELL_STEPS))).astype(int)
+        values = (90 + 37 * np.sin(np.pi * (np.arange(SWELL_STEPS) + bar * SWELL_STEPS) / (2 * SWELL_STEPS))).astype(
+            int
+        )
         return [
             Change(bar * self._measure.bar + k * step, bytes([0xB0 | self._channel, EXPRESSION, int(value)]))
             for k, value in enumerate(values)

@@ -12,7 +12,7 @@ from akma_core.audio.features.onset import growth
 FILE = "notes-net.npz"
 DILATIONS = {"a": 1, "b": 2, "c": 4, "d": 8}
 GAIN = 400.0  # of the levels' logarithm: where a slow attack begins it is 20 dB below what drums are heard by
-HISS = 5e-4  # mean of the bands that nothing within HISS_SECONDS exceeds where there is no music: 23 dB below a loud second
+HISS = 5e-4  # mean of the bands that music exceeds within HISS_SECONDS: 23 dB below a loud second
 HISS_SECONDS = 0.3
 
 
