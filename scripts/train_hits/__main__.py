@@ -1,14 +1,15 @@
-"""Train the hit network, akma_core/audio/features/hits-net.npz, from nothing.
+"""Train the networks that hear hits, hits-net.npz and notes-net.npz of akma_core/audio/features, from nothing.
 
     python -m scripts.train_hits clips FOLDER [--count 360] [--seconds 40] [--font FONT.sf2 ...] [--songs FOLDER]
-        [--own-kits]
-    python -m scripts.train_hits train FOLDER -o NETWORK.npz [--classes 7] [--steps 4000]
+        [--own-kits] [--ensembles [strings ...]]
+    python -m scripts.train_hits train FOLDER -o NETWORK.npz [--classes 7] [--notes] [--steps 4000]
         [--start SAMPLED.npz | hits-net.npz:sampled]
     python -m scripts.train_hits pack SAMPLED.npz MIXED.npz -o hits-net.npz
 
 `clips` renders songs with FluidSynth and sound fonts: MIDI files of --songs and random ones of its own; --own-kits
-gives half of them synthetic drums. Without a font it needs nothing but numpy: plain tones and synthetic drums. `train`
-writes one network. `pack` puts two in a file: "sampled", of 6 classes and clips without --own-kits, and "mixed".
+gives half of them synthetic drums, --ensembles makes random songs music without drums. Without a font it needs nothing
+but numpy: plain tones and synthetic drums. `train` writes one network; with --notes that is notes-net.npz. `pack` puts
+two in a file, hits-net.npz: "sampled", of 6 classes and clips without --own-kits, and "mixed".
 """
 
 import argparse
@@ -23,7 +24,8 @@ from akma_core.audio.features.drums import CLASSES, NETWORKS
 
 from .batches import SIZE
 from .clip import Clip, make_clips
-from .network import HitNetwork, read_weights
+from .ensemble import FAMILIES
+from .network import DRUMS, NOTES, SAMPLED, HitNetwork, read_weights
 from .training import train
 
 TOLD = 50  # steps
@@ -34,7 +36,13 @@ def clips(options: argparse.Namespace) -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     songs = sorted(options.songs.rglob("*.mid")) if options.songs else []
     made = make_clips(
-        options.count, options.seconds, options.seed, options.font, songs, own_kits=options.own_kits or not options.font
+        options.count,
+        options.seconds,
+        options.seed,
+        options.font,
+        songs,
+        own_kits=options.own_kits or not options.font,
+        ensembles=options.ensembles,
     )
     for index, clip in enumerate(made):
         clip.save(options.folder / f"{index:05d}.npz")
@@ -44,7 +52,7 @@ def clips(options: argparse.Namespace) -> None:
 def train_network(options: argparse.Namespace) -> None:
     """Write the weights of a network trained on clips."""
     torch.manual_seed(options.seed)
-    network = HitNetwork(options.classes)
+    network = HitNetwork(NOTES if options.notes else SAMPLED if options.classes < len(CLASSES) else DRUMS)
     if options.start:
         path, _, name = options.start.partition(":")
         network.start_from(read_weights(Path(path), name))
@@ -56,7 +64,7 @@ def train_network(options: argparse.Namespace) -> None:
 
     train(network, material, options.steps, options.seed, told, options.batch)
     weights = network.weights()
-    np.savez(options.output, **weights)  # type: ignore[arg-type]
+    np.savez_compressed(options.output, **weights)  # type: ignore[arg-type]
 
 
 def pack(options: argparse.Namespace) -> None:
@@ -80,12 +88,20 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--font", type=Path, nargs="+", default=[], help="sound fonts, .sf2")
     one.add_argument("--songs", type=Path, help="folder of MIDI files, such as Freedoom's")
     one.add_argument("--own-kits", action="store_true")
+    one.add_argument(
+        "--ensembles",
+        nargs="*",
+        choices=FAMILIES,
+        metavar="FAMILY",
+        help="music without drums, of families of instruments",
+    )
     one.add_argument("--seed", type=int, default=0)
     one = commands.add_parser("train")
     one.set_defaults(run=train_network)
     one.add_argument("folder", type=Path, help="of clips")
     one.add_argument("-o", "--output", type=Path, required=True)
     one.add_argument("--classes", type=int, choices=(len(CLASSES) - 1, len(CLASSES)), default=len(CLASSES))
+    one.add_argument("--notes", action="store_true", help="the network of notes instead")
     one.add_argument("--steps", type=int, default=4000)
     one.add_argument("--batch", type=int, default=SIZE, help="excerpts of a step")
     one.add_argument("--start", metavar="FILE[:NETWORK]", help="weights to go on from, of train or pack")

@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from akma_core.audio.features.bands import BANDS
-from akma_core.audio.features.drums import CLASSES, LEVEL_CONTEXT
+from akma_core.audio.features.convolutions import LEVEL_CONTEXT
+from akma_core.audio.features.drums import CLASSES
 
 from .clip import Clip
 
 Floats = NDArray[np.float32]
 SIZE, FRAMES = 16, 400  # clips of a batch, and labelled frames of each
 EARLY, LEAST = 150, 250  # frames before a clip's start, and of it, that an excerpt has
-SHIFTED, SHIFT = 0.6, 3  # share of excerpts whose bands are moved, by up to so many
+SHIFTED = 0.6  # share of excerpts whose bands are moved
 EQUALISER, EQ_POINTS = 9.0, 7  # dB
 MIXED, MIX_DB = 0.2, -15.0  # share of excerpts with another one beneath, the least level of it
 MIX_LABELLED = 0.4  # level from which the other's strokes are strokes
@@ -27,9 +28,9 @@ DULL, DULL_BAND = 0.12, 75  # share without the bands from a random one on, at l
 class Batches:
     """Random excerpts of clips."""
 
-    def __init__(self, clips: Sequence[Clip], rng: np.random.Generator) -> None:
-        """ValueError where no clip has LEAST frames."""
-        self._clips, self._rng = [clip for clip in clips if len(clip.bands) >= LEAST], rng
+    def __init__(self, clips: Sequence[Clip], rng: np.random.Generator, shift: int) -> None:
+        """`shift`: bands that an excerpt is moved by at most. ValueError where no clip has LEAST frames."""
+        self._clips, self._rng, self._shift = [clip for clip in clips if len(clip.bands) >= LEAST], rng, shift
         if not self._clips:
             raise ValueError(f"no clip has {LEAST} frames: make longer ones")
         lengths = np.array([len(clip.bands) for clip in self._clips], float)
@@ -69,7 +70,7 @@ class Batches:
         labels = np.zeros((FRAMES, len(CLASSES)), np.float32)
         _copy(clip.bands, start - LEVEL_CONTEXT, bands)
         _copy(clip.labels, start, labels)
-        shift = int(rng.integers(-SHIFT, SHIFT + 1))
+        shift = int(rng.integers(-self._shift, self._shift + 1))
         if shift and rng.random() < SHIFTED:
             bands = np.roll(bands, shift, axis=1)
             bands[:, : max(shift, 0)] = 0

@@ -1,6 +1,6 @@
 """Clips that the network learns from: the bands of a song's sound, and what is struck in each of its frames."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from akma_core.audio.features.drums import CLASSES
 from akma_core.audio.features.levelling import Levelling
 from akma_core.audio.features.spectrum import Spectra, mono_blocks
 
+from .ensemble import random_ensemble
 from .kit import RATE
 from .midi import read_midi
 from .patterns import random_song
@@ -78,11 +79,19 @@ def make_clip(song: Song, seconds: float, rng: np.random.Generator, font: Path |
 
 
 def make_clips(
-    count: int, seconds: float, seed: int, fonts: list[Path], songs: list[Path], *, own_kits: bool
+    count: int,
+    seconds: float,
+    seed: int,
+    fonts: list[Path],
+    songs: list[Path],
+    *,
+    own_kits: bool,
+    ensembles: Sequence[str] | None = None,
 ) -> Iterator[Clip]:
     """Yield `count` clips, half of them of MIDI files where there are `songs`, the others of random songs.
 
-    `own_kits`: a part of them has drums of a synthetic kit. Without `fonts` all do.
+    `own_kits`: a part of them has drums of a synthetic kit. Without `fonts` all do. `ensembles`: the random
+    songs are music without drums, of these families, by default of all.
     """
     for index in range(count):
         rng = np.random.default_rng([seed, index])  # a clip is the same however many are made
@@ -90,6 +99,8 @@ def make_clips(
             song = read_midi(songs[int(rng.integers(len(songs)))].read_bytes())
             last = max((note.time for note in song.notes), default=0.0)
             song = song.cut(rng.uniform(0, min(START, max(0.0, last - seconds))), seconds)
+        elif ensembles is not None:
+            song = random_ensemble(rng, seconds, ensembles).cut(0.0, seconds)
         else:
             song = random_song(rng, seconds, drums=rng.random() >= WITHOUT_DRUMS).cut(0.0, seconds)
         font = fonts[int(rng.integers(len(fonts)))] if fonts else None

@@ -1,5 +1,6 @@
-"""The network as it is trained: what akma_core.audio.features.drums runs in numpy, in PyTorch."""
+"""The networks as they are trained: what akma_core.audio.features.convolutions runs in numpy, in PyTorch."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,32 +9,57 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from akma_core.audio.features.bands import BANDS, GAIN
-from akma_core.audio.features.drums import CLASSES, DILATIONS, LEVEL_CONTEXT
+from akma_core.audio.features import bands, drums, notes
+from akma_core.audio.features.convolutions import LEVEL_CONTEXT, WIDTH, Dilations
 
-WIDTH, CHANNELS = 5, 32
+AROUND = 2  # frames
 LEVEL_STEP = 10  # frames between those that the mean level is taken of
 
 Weights = dict[str, NDArray[np.float16]]
 
 
-class HitNetwork(nn.Module):
-    """Three dilated convolutions over time and one of width 1: [batch, 2 BANDS, frames] -> logits of the classes."""
+@dataclass(frozen=True)
+class Ear:
+    """What a network hears, and with how much."""
 
-    def __init__(self, classes: int = len(CLASSES)) -> None:
-        """`classes`: the first of CLASSES."""
+    classes: tuple[str, ...]
+    """Of drums.CLASSES."""
+    dilations: Dilations
+    channels: int
+    gain: float
+    """Of the levels' logarithm."""
+    shift: int
+    """Bands by which training moves what it hears, up to so many."""
+    rate: float = 2e-3
+    """Of learning."""
+    positive: float = 2.0
+    """Weight of a stroke against a frame without one."""
+    around: float = 0.0
+    """Label of frames as far as AROUND from a stroke's own."""
+
+
+DRUMS = Ear(drums.CLASSES, drums.DILATIONS, 32, bands.GAIN, 3)
+SAMPLED = Ear(drums.CLASSES[:-1], drums.DILATIONS, 32, bands.GAIN, 3)
+NOTES = Ear(("note",), notes.DILATIONS, 48, notes.GAIN, 12, rate=3e-3, positive=3.0, around=0.25)
+
+
+class HitNetwork(nn.Module):
+    """Dilated convolutions over time and one of width 1: [batch, 2 BANDS, frames] -> logits of the classes."""
+
+    def __init__(self, ear: Ear = DRUMS) -> None:
         super().__init__()
+        self.ear = ear
         self.layers = nn.ModuleDict()
-        channels = 2 * BANDS
-        for name, dilation in DILATIONS.items():
+        channels = 2 * bands.BANDS
+        for name, dilation in ear.dilations.items():
             pad = (WIDTH - 1) // 2 * dilation
-            self.layers[name] = nn.Conv1d(channels, CHANNELS, WIDTH, dilation=dilation, padding=pad)
-            channels = CHANNELS
-        self.layers["out"] = nn.Conv1d(channels, classes, 1)
+            self.layers[name] = nn.Conv1d(channels, ear.channels, WIDTH, dilation=dilation, padding=pad)
+            channels = ear.channels
+        self.layers["out"] = nn.Conv1d(channels, len(ear.classes), 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits [batch, classes, frames]."""
-        for name in DILATIONS:
+        for name in self.ear.dilations:
             x = F.relu(self.layers[name](x))
         logits: Tensor = self.layers["out"](x)
         return logits
@@ -52,12 +78,12 @@ class HitNetwork(nn.Module):
                     value[len(given) :] = given[:2].mean(0)
 
 
-def inputs(bands: Tensor) -> Tensor:
-    """What the network is given of levelled bands [batch, frames, BANDS]: [batch, 2 BANDS, frames - 2 LEVEL_CONTEXT].
+def inputs(levelled: Tensor, gain: float = bands.GAIN) -> Tensor:
+    """What a network is given of levelled bands [batch, frames, BANDS]: [batch, 2 BANDS, frames - 2 LEVEL_CONTEXT].
 
-    As `drum_probabilities` makes it: levels less their mean over LEVEL_CONTEXT frames on both sides, and growth.
+    As akma_core.audio.features.convolutions.inputs makes it.
     """
-    levels = torch.log10(1 + GAIN * bands)
+    levels = torch.log10(1 + gain * levelled)
     last = F.pad(levels, (0, 0, 1, 0))[:, :-1]
     grown = F.relu(levels - F.max_pool1d(last, 3, 1, 1))
     frames = levels.shape[1] - 2 * LEVEL_CONTEXT

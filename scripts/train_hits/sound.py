@@ -39,7 +39,8 @@ def _fluidsynth(song: Song, seconds: float, font: Path) -> Floats:
     with tempfile.TemporaryDirectory() as folder:
         midi, wave = Path(folder) / "song.mid", Path(folder) / "song.wav"
         midi.write_bytes(write_midi(song))
-        command = ["fluidsynth", "-ni", "-q", "-r", str(RATE), "-g", "0.5", "-F", str(wave), str(font), str(midi)]
+        options = ("-r", str(RATE), "-g", "0.5", "-o", "synth.dynamic-sample-loading=1")  # of the sounds played only
+        command = ["fluidsynth", "-ni", "-q", *options, "-F", str(wave), str(font), str(midi)]
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=RENDER_SECONDS)
         except FileNotFoundError:

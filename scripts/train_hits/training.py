@@ -5,29 +5,28 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from akma_core.audio.features.drums import CLASSES
 
 from .batches import SIZE, Batches
 from .clip import Clip
-from .network import HitNetwork, inputs
+from .network import AROUND, HitNetwork, inputs
 
-RATE, LEAST_RATE = 2e-3, 1e-5  # of learning
+LEAST_RATE = 1e-5  # of learning
 WARM_UP = 0.1  # share of the steps
-POSITIVE = 2.0  # weight of a stroke against a frame without one
 WEIGHTS = dict(zip(CLASSES, (1.0, 1.0, 0.5, 0.7, 0.5, 0.5, 1.2), strict=True))
 """Weight of each class in the loss."""
 SMOOTHED = 0.99
 
 
-def learning_rate(step: int, steps: int) -> float:
-    """Rate of a step: a straight rise, then half a cosine down."""
+def learning_rate(step: int, steps: int, highest: float) -> float:
+    """Rate of a step: a straight rise to the highest, then half a cosine down."""
     share = step / max(1, steps)
     if share < WARM_UP:
-        return max(LEAST_RATE, RATE * share / WARM_UP)
-    return max(LEAST_RATE, RATE * (0.5 + 0.5 * math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP))))
+        return max(LEAST_RATE, highest * share / WARM_UP)
+    return max(LEAST_RATE, highest * (0.5 + 0.5 * math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP))))
 
 
 def train(
@@ -39,17 +38,17 @@ def train(
     size: int = SIZE,
 ) -> None:
     """Train for `steps` batches of `size` excerpts; `told` hears each step's number, from 1, and the loss, smoothed."""
-    batches = Batches(clips, np.random.default_rng(seed))
-    classes = network.layers["out"].out_channels
-    assert isinstance(classes, int)
-    weight = torch.tensor([WEIGHTS[name] for name in CLASSES[:classes]])[None, :, None]
-    positive = torch.full((classes, 1), POSITIVE)
+    ear = network.ear
+    batches = Batches(clips, np.random.default_rng(seed), ear.shift)
+    weight = torch.tensor([WEIGHTS[name] for name in ear.classes])[None, :, None]
+    positive = torch.full((len(ear.classes), 1), ear.positive)
+    heard = [CLASSES.index(name) for name in ear.classes]
     optimiser, mean = torch.optim.Adam(network.parameters()), 0.0
     for step in range(1, steps + 1):
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, steps)
+            group["lr"] = learning_rate(step, steps, ear.rate)
         bands, labels = batches.draw(size)
-        logits, wanted = network(inputs(bands)), labels[:, :classes]
+        logits, wanted = network(inputs(bands, ear.gain)), _widened(labels[:, heard], ear.around)
         each = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none", pos_weight=positive)
         loss = (each * weight).mean()
         optimiser.zero_grad()
@@ -58,3 +57,10 @@ def train(
         optimiser.step()
         mean = SMOOTHED * mean + (1 - SMOOTHED) * loss.item()
         told(step, mean / (1 - SMOOTHED**step))
+
+
+def _widened(labels: Tensor, around: float) -> Tensor:
+    """Labels [batch, classes, frames], at least `around` within AROUND frames of a stroke."""
+    if not around:
+        return labels
+    return torch.maximum(labels, around * F.max_pool1d((labels == 1).float(), 2 * AROUND + 1, 1, AROUND))

@@ -87,7 +87,8 @@ def test_a_wheel_takes_no_common_name(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as packed:
         names = packed.namelist()
     assert {name.split("/")[0] for name in names} == {"akma_core", f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"}
-    for name in ("served/service.py", "served/runners/worker.py", "audio/features/hits-net.npz", "py.typed"):
+    ears = (f"audio/features/{name}-net.npz" for name in ("hits", "notes"))
+    for name in ("served/service.py", "served/runners/worker.py", *ears, "py.typed"):
         assert f"akma_core/{name}" in names
     page = (ROOT / "akma_core/api/static/index.html").is_file()
     assert ("akma_core/api/static/index.html" in names) == page

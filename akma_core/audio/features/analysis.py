@@ -10,9 +10,11 @@ from akma_core.audio.features import beats as beat_grid
 from akma_core.audio.features import chroma as pitch
 from akma_core.audio.features.bands import band_level, compressed, corners, triangles
 from akma_core.audio.features.column import FRAME_RATE, Column
-from akma_core.audio.features.drums import CLASSES, CONTEXT, drum_probabilities
+from akma_core.audio.features.convolutions import context
+from akma_core.audio.features.drums import CLASSES, drum_probabilities
 from akma_core.audio.features.hits import drum_events, find_hits
 from akma_core.audio.features.levelling import Levelling
+from akma_core.audio.features.notes import DILATIONS, note_probability
 from akma_core.audio.features.onset import SILENCE, growth, local_scale, normalised, peaks
 from akma_core.audio.features.percussive import percussive_mask
 from akma_core.audio.features.sections import RATE, Section, find_sections
@@ -31,6 +33,7 @@ WANTED = frozenset((*COLUMNS, *EVENTS, "tempo", "sections"))
 WINDOW_SECONDS = 0.0464  # 2048 samples at 44.1 kHz
 TOP = 16_500.0  # Hz, the highest bin that any feature needs
 SEGMENT = 20 * FRAME_RATE  # frames analysed at a time
+CONTEXT = context(DILATIONS)  # frames on both sides that a frame depends on: the widest network's
 KICK_BANDS = slice(0, 5)  # 35 to 150 Hz
 GROUPS = 16  # of bands, for sections
 ONSET_DELTA, ONSET_LEAST = 0.2, 0.3
@@ -149,6 +152,8 @@ class _Pass:
             self._keep("low_flux", grown[inner, KICK_BANDS].mean(axis=1))
         if self.net:
             self._keep("drums", drum_probabilities(levels, grown)[inner])
+        if "hits" in self.asked:
+            self._keep("notes", note_probability(bands)[inner])
         if self.parts:
             part = percussive_mask(levels)[inner] * bands[inner]
             power, whole = (part**2).sum(axis=1), (bands[inner] ** 2).sum(axis=1)
@@ -185,6 +190,7 @@ def _summary(song: _Pass, asked: frozenset[str]) -> Analysis:
     heard = local_scale(flux) > SILENCE
     flux = flux * heard  # Hiss has a rhythm too, and what the networks say about it means nothing
     drums = drums * heard[: len(drums), None]
+    notes = song.column("notes")
     chroma = song.column("chroma").reshape(-1, 12)
     if song.parts:
         level, share = song.column("level"), song.column("share")
@@ -199,7 +205,7 @@ def _summary(song: _Pass, asked: frozenset[str]) -> Analysis:
             columns[name] = np.ascontiguousarray(drums[:, k])
             events[name] = drum_events(columns[name])
     if "hits" in asked:
-        events["hits"] = find_hits(flux, drums)
+        events["hits"] = find_hits(flux, drums, notes)
     tempo, grid = Tempo(0.0, 0.0), (0.0, 0.0, 0)
     if asked & {"tempo", "beats", "downbeats", "sections"}:
         tempo, found, grid = _grid(flux, low_flux, drums, chroma)

@@ -12,7 +12,7 @@ from akma_core.audio.features.analysis import Analysis
 from akma_core.audio.features.sections import Section
 from akma_core.audio.features.tempo import Tempo
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the analysis finds something else than before."""
 
 

@@ -11,13 +11,14 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))  # the scripts ar
 from train_hits.__main__ import main
 from train_hits.clip import Clip, make_clips
 from train_hits.network import HitNetwork, inputs, read_weights
-from train_hits.training import LEAST_RATE, RATE, learning_rate, train
+from train_hits.training import LEAST_RATE, _widened, learning_rate, train
 
-from akma_core.audio.features import drums
+from akma_core.audio.features import drums, notes
 from akma_core.audio.features.bands import BANDS, compressed
+from akma_core.audio.features.convolutions import LEVEL_CONTEXT, probabilities, weights
 from akma_core.audio.features.onset import growth
 
-SHIPPED = Path(drums.__file__).parent / "hits-net.npz"
+SHIPPED, NOTES_SHIPPED = (Path(drums.__file__).parent / module.FILE for module in (drums, notes))
 
 
 def test_two_networks_of_a_few_steps_make_the_shipped_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,6 +36,17 @@ def test_two_networks_of_a_few_steps_make_the_shipped_file(tmp_path: Path, capsy
         assert 0 < close < 0.01  # it went on from there, by one step
 
 
+def test_a_network_of_notes_is_as_the_shipped_one(tmp_path: Path) -> None:
+    clips, trained = tmp_path / "clips", tmp_path / "notes.npz"
+    main(["clips", str(clips), "--count", "2", "--seconds", "4", "--ensembles", "piano", "organ"])
+    main(["train", str(clips), "-o", str(trained), "--notes", "--steps", "1", "--batch", "2"])
+    with np.load(trained) as made, np.load(NOTES_SHIPPED) as shipped:
+        assert {name: (made[name].shape, made[name].dtype) for name in made.files} == {
+            name: (shipped[name].shape, shipped[name].dtype) for name in shipped.files
+        }
+    assert NOTES_SHIPPED.stat().st_size < 250_000
+
+
 def test_training_lowers_the_loss() -> None:
     torch.manual_seed(0)
     network, losses = HitNetwork(), list[float]()
@@ -50,10 +62,10 @@ def test_it_is_the_network_that_the_analysis_runs() -> None:
     with torch.no_grad():
         heard = torch.sigmoid(network(inputs(torch.from_numpy(bands)[None])))[0].T.numpy()
     levels = compressed(bands)
-    inner = slice(drums.LEVEL_CONTEXT, -drums.LEVEL_CONTEXT)
+    inner = slice(LEVEL_CONTEXT, -LEVEL_CONTEXT)
     mean = np.stack([levels[at - 200 : at + 200].mean(axis=0) for at in range(200, len(levels) - 200)])
     x = np.concatenate([levels[inner] - mean, growth(levels)[inner]], axis=1).astype(np.float32)
-    expected = drums._run("mixed", x)
+    expected = probabilities(x, weights(drums.FILE), drums.DILATIONS, "mixed.")
     assert heard.shape == expected.shape
     # The mean level is taken of every tenth frame in training.
     assert np.abs(heard - expected).mean() < 0.01
@@ -67,7 +79,13 @@ def test_a_network_without_material_is_told(tmp_path: Path) -> None:
 
 
 def test_the_rate_rises_then_falls() -> None:
-    rates = [learning_rate(step, 100) for step in range(101)]
+    rates = [learning_rate(step, 100, 2e-3) for step in range(101)]
     assert rates.index(max(rates)) == 10
-    assert max(rates) == RATE
+    assert max(rates) == 2e-3
     assert rates[-1] == LEAST_RATE
+
+
+def test_labels_are_widened_around_a_stroke_and_never_lowered() -> None:
+    labels = torch.tensor([[[0, 0, 0.5, 1, 0.5, 0, 0, 0]]])
+    assert _widened(labels, 0.25).tolist() == [[[0, 0.25, 0.5, 1, 0.5, 0.25, 0, 0]]]
+    assert _widened(labels, 0.0) is labels
