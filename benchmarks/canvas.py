@@ -39,7 +39,10 @@ def moved(generator: Any, ws: NDArray[np.float32], by: float) -> Tensor:
     """Pictures with the camera `by` picture widths to the side."""
     still = np.zeros(len(ws))
     every = torch.from_numpy(ws).expand(-1, generator.num_ws, -1)
-    return generator.synthesis(every, transform=torch.from_numpy(transform(still + by, still, still, still + 1)))
+    pictures: Tensor = generator.synthesis(
+        every, transform=torch.from_numpy(transform(still + by, still, still, still + 1))
+    )
+    return pictures
 
 
 def main() -> None:

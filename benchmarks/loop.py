@@ -42,14 +42,13 @@ def main() -> None:
             planned = complete(plan, reader, card)
         plan, trajectory = planned.plan, Trajectory(planned.plan, planned.columns, runner)
         first, last = plan.first_frame, plan.first_frame + plan.frames
-        changes, opening, before = [], None, None
-        for at in range(first, last, runner.step):
-            for picture in runner.pictures(trajectory(at, min(at + runner.step, last))).numpy().astype(np.float32):
-                if before is None:
-                    opening = picture
-                else:
-                    changes.append(float(np.abs(picture - before).mean()))
-                before = picture
+        runs = (trajectory(at, min(at + runner.step, last)) for at in range(first, last, runner.step))
+        pictures = (picture for run in runs for picture in runner.pictures(run).numpy().astype(np.float32))
+        opening = before = next(pictures)
+        changes = []
+        for picture in pictures:
+            changes.append(float(np.abs(picture - before).mean()))
+            before = picture
         seam = float(np.abs(opening - before).mean())
         count = round(NEXT * plan.fps)
         beside = max(changes[:count] + changes[-count:])
