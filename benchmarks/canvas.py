@@ -17,32 +17,28 @@ from torch import Tensor
 
 from akma_core.modulation.camera import transform
 from akma_core.modulation.inputs import Inputs
-from akma_core.modulation.walk import latent
 from akma_core.networks import builtin, kinds
 from akma_core.render.planner import canvas_part
+from benchmarks.carried import ws_of
 from runners.canvas import choose
+from runners.gpu_checks.figure import psnr
 from runners.network import NetworkRunner
 
 CPU = torch.device("cpu")
-SEEDS = range(4)
+SEEDS = tuple(range(4))
 MOVES = (1, 7, 8, 16, 40)  # pixels
 STARTS = (0.0, 0.31, 0.5)  # pixels
 
 
-def psnr(a: Tensor, b: Tensor) -> float:
-    """Of two pictures of nominal range -1 .. 1, dB."""
-    return float(10 * torch.log10(4 / (a - b).square().mean()))
-
-
 @torch.inference_mode()
 def moved(generator: Any, ws: NDArray[np.float32], by: float) -> Tensor:
-    """Pictures with the camera `by` picture widths to the side."""
+    """Pictures with the camera `by` picture widths to the side, levels of 255 that are not rounded."""
     still = np.zeros(len(ws))
     every = torch.from_numpy(ws).expand(-1, generator.num_ws, -1)
     pictures: Tensor = generator.synthesis(
         every, transform=torch.from_numpy(transform(still + by, still, still, still + 1))
     )
-    return pictures
+    return pictures * 127.5
 
 
 def main() -> None:
@@ -55,8 +51,7 @@ def main() -> None:
     folder, card = builtin.find(options.model)
     generator = kinds.load(folder)
     with torch.inference_mode():
-        z = torch.from_numpy(np.stack([latent(seed, generator.z_dim) for seed in SEEDS]))
-        ws = generator.mapping(z, torch.zeros(len(z), 0))[:, :1].numpy()
+        ws = ws_of(generator, SEEDS)[:, :1].numpy()
     runners = {"1:1": NetworkRunner(folder, CPU, 1)}
     for shape in options.shapes:
         chosen = choose(shape, card, folder)

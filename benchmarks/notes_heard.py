@@ -39,7 +39,7 @@ def truth(labels: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def figures(path: Path) -> tuple[float, ...]:
-    """What a line prints, of one clip."""
+    """Figures of one clip, as a line prints them."""
     with np.load(path, allow_pickle=False) as clip:
         bands, wanted = clip["bands"].astype(np.float32), truth(clip["labels"])
     levels, seconds = compressed(bands), len(bands) / FRAME_RATE

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from akma_core.modulation.walk import latent
 from akma_core.networks import kinds
-from akma_core.networks.canvas import Canvas, Way, canvas_of
+from akma_core.networks.canvas import Canvas, Way, canvas_of, goes_on
 from akma_core.networks.card import NetworkCard
 from akma_core.networks.picture import to_uint8
 from akma_core.render.plan import CanvasPart
@@ -39,7 +39,7 @@ def choose(shape: str | None, card: NetworkCard, folder: Path) -> Chosen | None:
     canvas, kind = canvas_of(shape, card), kinds.of(card)
     if (canvas.width, canvas.height) == (card.width, card.height):
         return None
-    if kind.ANY_SIZE or (kind.WIDE and card.canvas == "wide"):
+    if kind.ANY_SIZE or goes_on(card):
         return Chosen("wide", canvas)
     even = _even(folder, across=canvas.width * card.height > canvas.height * card.width)
     why = "outer thirds that look like its middle" if even else "outer thirds that do not look like its middle"

@@ -1,4 +1,4 @@
-"""What the scripts that make StyleGAN3s have in common: weights in half precision, and the command that writes them."""
+"""Common part of the scripts that make StyleGAN3s: weights in half precision, and the command that writes them."""
 
 import argparse
 import sys

@@ -81,7 +81,7 @@ Pair = tuple[Expression, Expression]
 
 
 class Scene:
-    """What the layers hand on; lists have an entry a sheet. Methods write the rows of a layer each, in order."""
+    """Values that the layers hand on; lists have an entry a sheet. Methods write the rows of a layer each, in order."""
 
     inside: list[Expression]
     """Above zero on the sheet, about the way to its edge in picture widths."""
@@ -222,7 +222,7 @@ class Scene:
         self.colours = [c + e * float(value) for c, value in zip(self.colours, colour, strict=True)]
 
     def _carry(self, rows: Rows) -> None:
-        """What passes through the early layers as it is."""
+        """Carry through the early layers what they leave as it is."""
         self.inside, self.shadow = rows.carried(self.inside, -1.4, 1.4), rows.carried(self.shadow, -1.4, 1.4)
         self.glow, self.moon = rows.carried([self.glow, self.moon], -3, 3)
 

@@ -33,22 +33,28 @@ class LocalFiles:
         there = self._storage.local_path(key)
         if there is not None:
             if not await run_in_threadpool(there.is_file):
-                if make is None:
+                if make is not None:
+                    await self._once(f"make {key}", make)
+                if make is None or not await run_in_threadpool(there.is_file):
                     raise MissingKeyError(f"nothing is kept under {key}")
-                await self._once(f"make {key}", make)
             yield there
             return
         self._held[key] += 1
         try:
             if key not in self._copies:
-                if make is not None and not await run_in_threadpool(self._storage.exists, key):
-                    await self._once(f"make {key}", make)
+                if make is not None:
+                    await self.stored(key, make)
                 await self._once(f"copy {key}", lambda: self._copy(key))
             self._copies.move_to_end(key)
             yield self._path(key)
         finally:
             self._held[key] -= 1
             self._make_room()
+
+    async def stored(self, key: str, make: Callable[[], Awaitable[None]]) -> None:
+        """Have `key` in storage itself, for other machines: `make` puts it there, once for all who ask at a time."""
+        if not await run_in_threadpool(self._storage.exists, key):
+            await self._once(f"make {key}", make)
 
     async def _copy(self, key: str) -> None:
         path = self._path(key)

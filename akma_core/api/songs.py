@@ -1,7 +1,7 @@
 """Songs that are uploaded once: kept by their digest, and with them what was found in them."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from akma_core.settings import RenderSettings
 from akma_core.storage import Storage
 from akma_core.storage.layout import features_key, loudness_key, peaks_key, song_key
 
+Found = tuple[str, Callable[[], Awaitable[None]]]
+"""Key of what is found in a song, and what puts it there."""
 MOST_FOUND = 8  # files of loudness, and of features, that are kept of a song: other fps and bands are rare
 
 
@@ -101,7 +103,8 @@ class SongLibrary:
     ) -> bytes:
         """See modulation.analysis_json; only what the settings change is computed again."""
         wish = settings.model_dump_json(by_alias=True)
-        async with self.features(song, settings, owner) as path, self._loudness(song, settings, owner) as loud:
+        features, loudness = self._features(song, settings, owner), self._loudness(song, settings, owner)
+        async with self._files.held(*features) as path, self._files.held(*loudness) as loud:
             _, data = await self._probe.song(
                 "analysis", path, song.name, owner, settings=wish, loudness=str(loud), shown=shown, points=points,
                 wanted=wanted,
@@ -111,29 +114,26 @@ class SongLibrary:
     async def hits(self, song: Song, settings: RenderSettings, suffix: str, owner: str) -> bytes:
         """The hits of the settings, or those that are found, as a file: see modulation.hit_export."""
         wish = settings.model_dump_json(by_alias=True)
-        async with self.features(song, settings, owner) as path:
+        async with self._files.held(*self._features(song, settings, owner)) as path:
             _, data = await self._probe.song("hits", path, song.name, owner, settings=wish, suffix=suffix)
         return data
 
     async def heard(self, song: Song, settings: RenderSettings, owner: str) -> tuple[str, str]:
         """Keys of the song's features and of its loudness, which are there then: for a worker."""
-        async with self.features(song, settings, owner), self._loudness(song, settings, owner):
-            return _features_key(song, settings), loudness_key(song.id, settings.channels, settings.fps)
+        features, loudness = self._features(song, settings, owner), self._loudness(song, settings, owner)
+        await self._files.stored(*features)
+        await self._files.stored(*loudness)
+        return features[0], loudness[0]
 
-    @asynccontextmanager
-    async def features(self, song: Song, settings: RenderSettings, owner: str) -> AsyncIterator[Path]:
-        """The file of the song's features, and of the bands that the settings' rows ask for."""
+    def _features(self, song: Song, settings: RenderSettings, owner: str) -> Found:
+        """The song's features, and the bands that the settings' rows ask for."""
         key, wish = _features_key(song, settings), settings.model_dump_json(by_alias=True)
-        async with self._files.held(key, partial(self._find, "features", song, owner, key, settings=wish)) as path:
-            yield path
+        return key, partial(self._find, "features", song, owner, key, settings=wish)
 
-    @asynccontextmanager
-    async def _loudness(self, song: Song, settings: RenderSettings, owner: str) -> AsyncIterator[Path]:
+    def _loudness(self, song: Song, settings: RenderSettings, owner: str) -> Found:
         fps, channels = settings.fps, settings.channels
         key = loudness_key(song.id, channels, fps)
-        find = partial(self._find, "loudness", song, owner, key, fps=str(fps), channels=channels)
-        async with self._files.held(key, find) as path:
-            yield path
+        return key, partial(self._find, "loudness", song, owner, key, fps=str(fps), channels=channels)
 
     async def _find(self, job: str, song: Song, owner: str, key: str, **request: Any) -> None:
         """Have something found in a song and keep it under `key`."""

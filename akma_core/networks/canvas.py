@@ -39,6 +39,11 @@ class Canvas:
         return columns, rows
 
 
+def goes_on(card: NetworkCard) -> bool:
+    """Tell whether the network draws more of the same beyond its picture."""
+    return card.canvas == "wide" and kinds.of(card).WIDE
+
+
 def canvas_of(shape: str, card: NetworkCard) -> Canvas:
     """The canvas that `shape` names, for the network `card`: 16:9, the network's picture being the shorter side, or
     pixels, 640x360.
@@ -54,7 +59,7 @@ def canvas_of(shape: str, card: NetworkCard) -> Canvas:
         width, height = card.width * max(ratio, Fraction(1)), card.height * max(1 / ratio, Fraction(1))
     else:
         width, height = map(Fraction, shape.split("x"))
-    least = Fraction(4, SIXTEENTHS) if card.canvas == "wide" and kinds.of(card).WIDE else 1
+    least = Fraction(4, SIXTEENTHS) if goes_on(card) else 1
     if width < least * card.width or height < least * card.height:
         own = f"{card.width}x{card.height}"
         raise _wrong(f"shape {shape} is smaller than network {card.name} draws ({own}): give a ratio, and size")

@@ -116,7 +116,7 @@ class _Harmony:
 
 
 class _Part:
-    """What one instrument plays."""
+    """Part of one instrument."""
 
     def __init__(
         self, rng: np.random.Generator, measure: Measure, harmony: _Harmony, family: str, channel: int

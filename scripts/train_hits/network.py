@@ -79,7 +79,7 @@ class HitNetwork(nn.Module):
 
 
 def inputs(levelled: Tensor, gain: float = bands.GAIN) -> Tensor:
-    """What a network is given of levelled bands [batch, frames, BANDS]: [batch, 2 BANDS, frames - 2 LEVEL_CONTEXT].
+    """Make a network's input of levelled bands [batch, frames, BANDS]: [batch, 2 BANDS, frames - 2 LEVEL_CONTEXT].
 
     As akma_core.audio.features.convolutions.inputs makes it.
     """

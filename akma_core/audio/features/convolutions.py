@@ -27,7 +27,7 @@ def context(dilations: Dilations) -> int:
 
 
 def inputs(levels: NDArray[np.float32], growth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What a network is given of `compressed` bands and their `growth`, [n, BANDS] each: float32 [n, 2 BANDS].
+    """Make a network's input of `compressed` bands and their `growth`, [n, BANDS] each: float32 [n, 2 BANDS].
 
     Levels less their mean over LEVEL_CONTEXT frames on both sides, and growth.
     """
