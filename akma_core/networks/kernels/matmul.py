@@ -25,6 +25,7 @@ def wide(a, at, step, rows, b, bt, depth, c, ct):
     All are flat float32 arrays. Eight rows are done at once: a and c must have room for a multiple of eight. For 32
     registers of sixteen numbers.
     """
+    ahead, share = bt + depth * 32, 8 * 32 // rows + 1
     for top in range(0, rows, 8):
         r0 = at + top * step
         r1, r2, r3, r4, r5, r6, r7 = (
@@ -34,6 +35,7 @@ def wide(a, at, step, rows, b, bt, depth, c, ct):
         t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = splat(F32(0))
         for k in range(depth):
             x, y = load(b, bt + k * 32), load(b, bt + k * 32 + 16)
+            prefetch(b, ahead + k * share)
             z = spread(a, r0 + k)
             s0, t0 = fma(z, x, s0), fma(z, y, t0)
             z = spread(a, r1 + k)
@@ -50,6 +52,7 @@ def wide(a, at, step, rows, b, bt, depth, c, ct):
             s6, t6 = fma(z, x, s6), fma(z, y, t6)
             z = spread(a, r7 + k)
             s7, t7 = fma(z, x, s7), fma(z, y, t7)
+        ahead += depth * share
         into = ct + top * 32
         store(c, into, s0)
         store(c, into + 16, t0)

@@ -7,6 +7,7 @@ import operator
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic, models, overload, register_model
@@ -28,6 +29,14 @@ def jit(**options: Any) -> Any:
             return numba.njit(nogil=True, **options)(function)
 
     return decorate
+
+
+@jit()
+def room_for(count: int) -> Any:
+    """Room for `count` float32, not set, from a cache line's start on: else each vector would lie in two."""
+    room = np.empty(count + LANES, np.float32)
+    first = -(room.ctypes.data // 4) % LANES
+    return room[first : first + count]
 
 
 class VectorType(types.Type):

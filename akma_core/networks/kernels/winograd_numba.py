@@ -13,10 +13,11 @@ from .epilogue import Epilogue
 from .epilogue_numba import activated, finish_of, flat, noise_of, vectors
 from .matmul import COLUMNS, ROWS, at_once, packed, product
 from .parallel import run
-from .simd import LANES, fma, jit, load, splat, spread, store
+from .simd import LANES, fma, jit, load, room_for, splat, spread, store
 from .winograd_tiles import POINTS, STEP, TILE, transformed
 
 F32 = np.float32
+TURNS = 4  # that a thread takes at least: calls cost tens of microseconds each, in which Python's lock is held
 
 
 def pack(weight: Tensor) -> Tensor:
@@ -40,11 +41,12 @@ def conv3x3(x: Tensor, weight: Tensor, padding: int, style: Tensor | None, epilo
     def work(task: tuple[int, int]) -> None:
         k, first = task
         source, result = pictures[k]
-        last = min(first + size, tiles)
-        _block(source, u, styles[k], finishes[k], fields[k], result, padding, first, last)
+        last = min(first + several, tiles)
+        _blocks(source, u, styles[k], finishes[k], fields[k], result, padding, first, last, size)
 
-    tasks = [(k, first) for k in range(batch) for first in range(0, tiles, size)]
-    run(work, tasks, torch.get_num_threads())
+    threads = torch.get_num_threads()
+    several = max(1, round(tiles * batch / size / threads / TURNS)) * size
+    run(work, [(k, first) for k in range(batch) for first in range(0, tiles, several)], threads)
     return out
 
 
@@ -87,39 +89,67 @@ def _six(m0, m1, m2, m3, m4, m5, m6, m7):
 
 
 @jit()
-def _block(source, u, style, finish, noise, result, padding, start, stop):
-    """Tiles start..stop of `result` <- the convolution of `source` with the packed weights u."""
-    rows = -(-(stop - start) // ROWS) * ROWS
+def _blocks(source, u, style, finish, noise, result, padding, first, last, size):
+    """Tiles first..last of `result`, `size` at once <- the convolution of `source` with the packed weights u."""
+    room = -(-min(size, last - first) // ROWS) * ROWS
     filled = max(source.channels, LANES)
     # A line more in a row of v, in a plane of v and in one of m: else their vectors would share places in the cache.
     step = -(-filled // LANES) * LANES + LANES
-    plane, plane_out = rows * step + LANES, rows * COLUMNS + LANES
+    plane, plane_out = room * step + LANES, room * COLUMNS + LANES
     panels = -(-result.channels // COLUMNS)
-    v, m = np.empty(POINTS * plane, F32), np.empty(panels * POINTS * plane_out, F32)
+    v, m = room_for(POINTS * plane), room_for(panels * POINTS * plane_out)
     across = -(-result.width // STEP)
-    _transform_in(source, style, v, plane, filled, step, across, padding, start, stop)
-    for p in range(POINTS):
-        for k in range(panels):  # while a point's tiles are in the cache
-            weight = (p * panels + k) * source.channels * COLUMNS
-            product(v, p * plane, step, rows, u, weight, source.channels, m, (k * POINTS + p) * plane_out)
-    for k in range(panels):
-        part = m[k * POINTS * plane_out : (k + 1) * POINTS * plane_out]
-        _transform_out(part, plane_out, result, k * COLUMNS, finish, noise, across, start, stop)
+    for start in range(first, last, size):
+        stop = min(start + size, last)
+        rows = -(-(stop - start) // ROWS) * ROWS
+        _transform_in(source, style, v, plane, filled, step, across, padding, start, stop)
+        for p in range(POINTS):
+            for k in range(panels):  # while a point's tiles are in the cache
+                weight = (p * panels + k) * source.channels * COLUMNS
+                product(v, p * plane, step, rows, u, weight, source.channels, m, (k * POINTS + p) * plane_out)
+        for k in range(panels):
+            part = m[k * POINTS * plane_out : (k + 1) * POINTS * plane_out]
+            _transform_out(part, plane_out, result, k * COLUMNS, finish, noise, across, start, stop)
+
+
+# Functions of their own, as an array that a variable is set to in a loop would be counted there, which takes longer.
+@jit()
+def _columns(a, base, down, right, style, c, half):
+    """half [8, 8, 16] <- B^T of the columns of a tile of `a`, times `style`."""
+    for j in range(TILE):
+        at = base + j * right
+        h0, h1, h2, h3, h4, h5, h6, h7 = _eight(
+            load(a, at), load(a, at + down), load(a, at + 2 * down), load(a, at + 3 * down),
+            load(a, at + 4 * down), load(a, at + 5 * down), load(a, at + 6 * down), load(a, at + 7 * down),
+        )  # fmt: skip
+        if style is not None:
+            s = load(style, c)
+            h0, h1, h2, h3, h4, h5, h6, h7 = h0 * s, h1 * s, h2 * s, h3 * s, h4 * s, h5 * s, h6 * s, h7 * s
+        at, below = j * LANES, TILE * LANES
+        store(half, at, h0)
+        store(half, at + below, h1)
+        store(half, at + 2 * below, h2)
+        store(half, at + 3 * below, h3)
+        store(half, at + 4 * below, h4)
+        store(half, at + 5 * below, h5)
+        store(half, at + 6 * below, h6)
+        store(half, at + 7 * below, h7)
 
 
 @jit()
 def _transform_in(source, style, v, plane, filled, step, across, padding, start, stop):
     """v [64, plane] <- tiles start..stop, `filled` channels: those of the source, or 16 where it has fewer."""
     x, height, width, channels, pixel = source
-    tile = np.zeros(TILE * TILE * LANES, F32)
-    half = np.zeros(TILE * TILE * LANES, F32)
+    tile = room_for(TILE * TILE * LANES)
+    half = room_for(TILE * TILE * LANES)
     for t in range(start, stop):
         top, left = (t // across) * STEP - padding, (t % across) * STEP - padding
         inside = top >= 0 and left >= 0 and top + TILE <= height and left + TILE <= width
         for block in range(0, filled, LANES):
             c = min(block, filled - LANES)  # the last block overlaps the one before: the same values twice
-            a, base, down, right = x, (top * width + left) * pixel + c, width * pixel, pixel
-            if not inside or channels < LANES:
+            if inside and channels >= LANES:
+                _columns(x, (top * width + left) * pixel + c, width * pixel, pixel, style, c, half)
+            else:
                 tile[:] = 0
                 for i in range(max(0, -top), min(TILE, height - top)):
                     for j in range(max(0, -left), min(TILE, width - left)):
@@ -129,25 +159,7 @@ def _transform_in(source, style, v, plane, filled, step, across, padding, start,
                                 tile[to + k] = x[at + k]
                         else:
                             store(tile, to, load(x, at))
-                a, base, down, right = tile, 0, TILE * LANES, LANES
-            for j in range(TILE):
-                at = base + j * right
-                h0, h1, h2, h3, h4, h5, h6, h7 = _eight(
-                    load(a, at), load(a, at + down), load(a, at + 2 * down), load(a, at + 3 * down),
-                    load(a, at + 4 * down), load(a, at + 5 * down), load(a, at + 6 * down), load(a, at + 7 * down),
-                )  # fmt: skip
-                if style is not None:
-                    s = load(style, c)
-                    h0, h1, h2, h3, h4, h5, h6, h7 = h0 * s, h1 * s, h2 * s, h3 * s, h4 * s, h5 * s, h6 * s, h7 * s
-                at, down_half = j * LANES, TILE * LANES
-                store(half, at, h0)
-                store(half, at + down_half, h1)
-                store(half, at + 2 * down_half, h2)
-                store(half, at + 3 * down_half, h3)
-                store(half, at + 4 * down_half, h4)
-                store(half, at + 5 * down_half, h5)
-                store(half, at + 6 * down_half, h6)
-                store(half, at + 7 * down_half, h7)
+                _columns(tile, 0, TILE * LANES, LANES, style, c, half)
             for i in range(TILE):
                 at = i * TILE * LANES
                 h0, h1, h2, h3, h4, h5, h6, h7 = _eight(
@@ -167,17 +179,45 @@ def _transform_in(source, style, v, plane, filled, step, across, padding, start,
 
 
 @jit()
+def _finished(half, into, base, down, right, finish, c, noise, field, row):
+    """6x6 results of `into` <- A^T of the rows of half [6, 8, 16], and the epilogue; `noise` from `field` on."""
+    g, b, s, limit = load(finish.scale, c), load(finish.bias, c), load(finish.slope, c), finish.clamp
+    for i in range(STEP):
+        at = i * TILE * LANES
+        o0, o1, o2, o3, o4, o5 = _six(
+            load(half, at), load(half, at + LANES), load(half, at + 2 * LANES), load(half, at + 3 * LANES),
+            load(half, at + 4 * LANES), load(half, at + 5 * LANES), load(half, at + 6 * LANES),
+            load(half, at + 7 * LANES),
+        )  # fmt: skip
+        o0, o1, o2, o3, o4, o5 = (
+            fma(o0, g, b), fma(o1, g, b), fma(o2, g, b), fma(o3, g, b), fma(o4, g, b), fma(o5, g, b)
+        )  # fmt: skip
+        if noise is not None:
+            at = field + i * row
+            o0, o1, o2 = o0 + spread(noise, at), o1 + spread(noise, at + 1), o2 + spread(noise, at + 2)
+            o3, o4, o5 = o3 + spread(noise, at + 3), o4 + spread(noise, at + 4), o5 + spread(noise, at + 5)
+        at = base + i * down
+        store(into, at, activated(o0, s, limit))
+        store(into, at + right, activated(o1, s, limit))
+        store(into, at + 2 * right, activated(o2, s, limit))
+        store(into, at + 3 * right, activated(o3, s, limit))
+        store(into, at + 4 * right, activated(o4, s, limit))
+        store(into, at + 5 * right, activated(o5, s, limit))
+
+
+@jit()
 def _transform_out(m, plane, result, first, finish, noise, across, start, stop):
     """Tiles start..stop of the result, at most COLUMNS channels from `first` on <- m [64, plane]."""
     out, height, width, channels, pixel = result
-    half = np.zeros(STEP * TILE * LANES, F32)
-    tile = np.zeros(STEP * STEP * LANES, F32)
+    half = room_for(STEP * TILE * LANES)
+    tile = room_for(STEP * STEP * LANES)
     for t in range(start, stop):
         top, left = (t // across) * STEP, (t % across) * STEP
         inside = top + STEP <= height and left + STEP <= width
+        row = across * STEP
+        field = top * row + left
         for c in range(first, min(first + COLUMNS, channels), LANES):
             lanes = min(LANES, channels - c)
-            g, b, s, limit = load(finish.scale, c), load(finish.bias, c), load(finish.slope, c), finish.clamp
             for j in range(TILE):
                 at, down = (t - start) * COLUMNS + c - first + j * plane, TILE * plane
                 o0, o1, o2, o3, o4, o5 = _six(
@@ -191,32 +231,12 @@ def _transform_out(m, plane, result, first, finish, noise, across, start, stop):
                 store(half, at + 3 * down_half, o3)
                 store(half, at + 4 * down_half, o4)
                 store(half, at + 5 * down_half, o5)
-            direct = inside and lanes == LANES
-            into, base, down, right = out, (top * width + left) * pixel + c, width * pixel, pixel
-            if not direct:
-                into, base, down, right = tile, 0, STEP * LANES, LANES
-            for i in range(STEP):
-                at = i * TILE * LANES
-                o0, o1, o2, o3, o4, o5 = _six(
-                    load(half, at), load(half, at + LANES), load(half, at + 2 * LANES), load(half, at + 3 * LANES),
-                    load(half, at + 4 * LANES), load(half, at + 5 * LANES), load(half, at + 6 * LANES),
-                    load(half, at + 7 * LANES),
-                )  # fmt: skip
-                o0, o1, o2, o3, o4, o5 = (
-                    fma(o0, g, b), fma(o1, g, b), fma(o2, g, b), fma(o3, g, b), fma(o4, g, b), fma(o5, g, b)
-                )  # fmt: skip
-                if noise is not None:
-                    at = (top + i) * across * STEP + left
-                    o0, o1, o2 = o0 + spread(noise, at), o1 + spread(noise, at + 1), o2 + spread(noise, at + 2)
-                    o3, o4, o5 = o3 + spread(noise, at + 3), o4 + spread(noise, at + 4), o5 + spread(noise, at + 5)
-                at = base + i * down
-                store(into, at, activated(o0, s, limit))
-                store(into, at + right, activated(o1, s, limit))
-                store(into, at + 2 * right, activated(o2, s, limit))
-                store(into, at + 3 * right, activated(o3, s, limit))
-                store(into, at + 4 * right, activated(o4, s, limit))
-                store(into, at + 5 * right, activated(o5, s, limit))
-            if not direct:
+            if inside and lanes == LANES:
+                _finished(
+                    half, out, (top * width + left) * pixel + c, width * pixel, pixel, finish, c, noise, field, row
+                )
+            else:
+                _finished(half, tile, 0, STEP * LANES, LANES, finish, c, noise, field, row)
                 for i in range(min(STEP, height - top)):
                     for j in range(min(STEP, width - left)):
                         at, a = ((top + i) * width + left + j) * pixel + c, (i * STEP + j) * LANES

@@ -17,7 +17,7 @@ from akma_core.networks.kernels.epilogue import Epilogue
 from akma_core.networks.kernels.epilogue_numba import activated, finish_of, flat, vectors
 from akma_core.networks.kernels.matmul import COLUMNS, ROWS, at_once, packed, product
 from akma_core.networks.kernels.parallel import run
-from akma_core.networks.kernels.simd import LANES, fma, jit, load, splat, spread, store
+from akma_core.networks.kernels.simd import LANES, fma, jit, load, room_for, splat, spread, store
 
 F32 = np.float32
 STEP, TILE = 3, 4  # samples of the input from one tile to the next, and in a tile
@@ -83,9 +83,10 @@ def _bands(source, u, style, finish, noise, taps, result, first, last, rows, siz
     step = -(-source.channels // LANES) * LANES + LANES
     room = -(-size // ROWS) * ROWS
     plane, plane_out = room * step + LANES, room * COLUMNS + LANES
-    v, m = np.empty(POINTS * plane, F32), np.empty(panels * POINTS * plane_out, F32)
+    v, m = room_for(POINTS * plane), room_for(panels * POINTS * plane_out)
     line = (MADE * across + 1) * COLUMNS
-    band = np.zeros((panels, (CARRY + MADE * rows) * line), F32)
+    band = room_for(panels * (CARRY + MADE * rows) * line).reshape(panels, -1)
+    band[:] = 0
     row = max(first - 1, 0)
     while row < last:
         count = 1 if row < first else min(rows, last - row)
@@ -117,38 +118,45 @@ def _seven(d0, d1, d2, d3):
     return d0 - d2, d1 + d2, d2 - d1, d3 - d1, d1, d2, d3
 
 
+# A function of its own, as in kernels/winograd_numba.py.
+@jit()
+def _columns(a, base, down, right, style, c, half):
+    """half [7, 4, 16] <- the columns of a tile of `a`, times `style`."""
+    s = load(style, c)
+    for j in range(TILE):
+        at = base + j * right
+        h0, h1, h2, h3, h4, h5, h6 = _seven(
+            load(a, at) * s, load(a, at + down) * s, load(a, at + 2 * down) * s, load(a, at + 3 * down) * s
+        )  # fmt: skip
+        at, below = j * LANES, TILE * LANES
+        store(half, at, h0)
+        store(half, at + below, h1)
+        store(half, at + 2 * below, h2)
+        store(half, at + 3 * below, h3)
+        store(half, at + 4 * below, h4)
+        store(half, at + 5 * below, h5)
+        store(half, at + 6 * below, h6)
+
+
 @jit()
 def _transform_in(source, style, v, plane, step, start, stop):
     """v [49, plane] <- tiles start..stop, times `style`."""
     x, height, width, channels, pixel = source
     across = width // STEP + 1
-    tile, half = np.zeros(TILE * TILE * LANES, F32), np.zeros(SIDE * TILE * LANES, F32)
+    tile, half = room_for(TILE * TILE * LANES), room_for(SIDE * TILE * LANES)
     for t in range(start, stop):
         top, left = (t // across) * STEP - 1, (t % across) * STEP - 1
         inside = top >= 0 and left >= 0 and top + TILE <= height and left + TILE <= width
         for block in range(0, channels, LANES):
             c = min(block, channels - LANES)  # the last block overlaps the one before: the same values twice
-            a, base, down, right = x, (top * width + left) * pixel + c, width * pixel, pixel
-            if not inside:
+            if inside:
+                _columns(x, (top * width + left) * pixel + c, width * pixel, pixel, style, c, half)
+            else:
                 tile[:] = 0
                 for i in range(max(0, -top), min(TILE, height - top)):
                     for j in range(max(0, -left), min(TILE, width - left)):
                         store(tile, (i * TILE + j) * LANES, load(x, ((top + i) * width + left + j) * pixel + c))
-                a, base, down, right = tile, 0, TILE * LANES, LANES
-            s = load(style, c)
-            for j in range(TILE):
-                at = base + j * right
-                h0, h1, h2, h3, h4, h5, h6 = _seven(
-                    load(a, at) * s, load(a, at + down) * s, load(a, at + 2 * down) * s, load(a, at + 3 * down) * s
-                )  # fmt: skip
-                at, below = j * LANES, TILE * LANES
-                store(half, at, h0)
-                store(half, at + below, h1)
-                store(half, at + 2 * below, h2)
-                store(half, at + 3 * below, h3)
-                store(half, at + 4 * below, h4)
-                store(half, at + 5 * below, h5)
-                store(half, at + 6 * below, h6)
+                _columns(tile, 0, TILE * LANES, LANES, style, c, half)
             for i in range(SIDE):
                 at = i * TILE * LANES
                 h0, h1, h2, h3, h4, h5, h6 = _seven(
@@ -174,7 +182,7 @@ def _six(m0, m1, m2, m3, m4, m5, m6):
 @jit()
 def _transform_out(m, plane, band, line, across, row, start, stop):
     """Tiles start..stop of `band`, whose first row of tiles is `row`, after what was carried over <- m [49, plane]."""
-    half = np.zeros(MADE * SIDE * LANES, F32)
+    half = room_for(MADE * SIDE * LANES)
     for t in range(start, stop):
         into = (CARRY + (t // across - row) * MADE) * line + (1 + (t % across) * MADE) * COLUMNS
         for c in range(0, COLUMNS, LANES):
@@ -217,7 +225,7 @@ def _filter_row(band, top, line, taps, finish, noise, result, y, first):
     """Row y of the result, at most COLUMNS channels from `first` on <- four rows of `band` from `top` on."""
     out, _, width, channels, pixel = result
     k0, k1, k2, k3 = splat(taps[0]), splat(taps[1]), splat(taps[2]), splat(taps[3])
-    narrow = np.zeros(LANES, F32)
+    narrow = room_for(LANES)
     for c in range(first, min(first + COLUMNS, channels), LANES):
         g, b, s, limit = load(finish.scale, c), load(finish.bias, c), load(finish.slope, c), finish.clamp
         lanes = min(LANES, channels - c)
