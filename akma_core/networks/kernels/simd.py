@@ -3,7 +3,12 @@
 LLVM splits the vectors to whatever the machine has (one AVX-512 register, two of AVX2, four of NEON).
 """
 
+import hashlib
+import inspect
 import operator
+import os
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -23,12 +28,29 @@ def jit(**options: Any) -> Any:
     """numba.njit without Python's lock, its machine code kept beside the source where that may be written."""
 
     def decorate(function: Any) -> Any:
+        given = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(_cache_folder(Path(inspect.getfile(function)).parent, given))
         try:
             return numba.njit(nogil=True, cache=True, **options)(function)
         except RuntimeError:  # no folder for the cache
             return numba.njit(nogil=True, **options)(function)
+        finally:
+            numba.config.CACHE_DIR = given
 
     return decorate
+
+
+@cache
+def _cache_folder(source: Path, given: str) -> Path:
+    """Folder for the machine code of modules in `source`; `given`: NUMBA_CACHE_DIR.
+
+    Numba compares a function's own file alone: what it calls from others would stay as it was. So the name is of all.
+    """
+    folder = Path(given) if given else source / "__pycache__"
+    if not given and not os.access(folder if folder.exists() else source, os.W_OK):
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "akma"
+    files = sorted({*source.glob("*.py"), *Path(__file__).parent.glob("*.py")})
+    return folder / hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 @jit()

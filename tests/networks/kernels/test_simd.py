@@ -1,5 +1,10 @@
 """The vector type says what numpy says."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numba
 import numpy as np
 
@@ -35,3 +40,28 @@ def test_operations() -> None:
     assert (out[5] == a - y).all()
     assert (out[6] == b[2]).all()
     assert np.abs(out[7] - a.sum()).max() < 1e-5
+
+
+CALLED = "from akma_core.networks.kernels.simd import jit\n\n@jit()\ndef called():\n    return {}\n"
+CALLER = """
+from akma_core.networks.kernels.simd import jit
+from called import called
+
+@jit()
+def caller():
+    return called()
+
+print(caller(), sum(caller.stats.cache_hits.values()))
+"""
+
+
+def test_machine_code_is_kept_until_anything_that_it_calls_changes(tmp_path: Path) -> None:
+    (tmp_path / "caller.py").write_text(CALLER)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    outputs = []
+    for value in (1, 1, 2):
+        (tmp_path / "called.py").write_text(CALLED.format(value))
+        command = [sys.executable, "-B", str(tmp_path / "caller.py")]
+        outputs.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert outputs == ["1 0\n", "1 1\n", "2 0\n"]
