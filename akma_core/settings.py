@@ -22,7 +22,7 @@ from akma_core.modulation.edited_hits import Hits
 from akma_core.modulation.grammar import Rows
 from akma_core.modulation.keys import Keys
 from akma_core.modulation.own_curves import Curves
-from akma_core.networks.canvas import SHAPE
+from akma_core.networks.canvas import SHAPE, Way
 
 MAX_FPS = 240
 MIN_SIDE, MAX_SIDE = 16, 8192  # pixels of a video
@@ -208,6 +208,12 @@ class RenderSettings(BaseModel):
         None,
         description="shape of the picture, drawn as such: 16:9, 9:16, 4:1, or pixels of the network, 640x360 "
         "(default: the network's)",
+    )
+    # Left out where it is the network's: plans of before keep their bytes.
+    canvas: Annotated[Literal["auto"] | Way, Field(exclude_if=lambda canvas: canvas == "auto")] = Field(
+        "auto",
+        description="how a network fills a shape other than its own: auto, wide (drawn on), mirrored, fitted, or "
+        "panelled: pictures side by side, every other one the opposite of its neighbour",
     )
     flash_limit: Literal["on", "off"] = Field(
         "on", description="hold the brightness where the picture would flash more than guidelines allow: on or off"

@@ -2,7 +2,9 @@
 
 import functools
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from akma_core.errors import RequestError
 from akma_core.modulation.walk import latent
 from akma_core.networks import kinds
 from akma_core.networks.canvas import Canvas, Way, canvas_of, goes_on
@@ -32,21 +35,39 @@ class Chosen:
     note: str = ""
 
 
-def choose(shape: str | None, card: NetworkCard, folder: Path) -> Chosen | None:
-    """The way in which the network in `folder` fills `shape`; None where that is its own. RequestError."""
+def choose(shape: str | None, card: NetworkCard, folder: Path, wish: Literal["auto"] | Way = "auto") -> Chosen | None:
+    """The way in which the network in `folder` fills `shape`; None where that is its own. RequestError.
+
+    `wish`: as settings.canvas has it.
+    """
     if shape is None:
         return None
     canvas, kind = canvas_of(shape, card), kinds.of(card)
     if (canvas.width, canvas.height) == (card.width, card.height):
         return None
-    if kind.ANY_SIZE or goes_on(card):
+    if wish != "auto" and wish != "wide":
+        return _wished(wish, canvas, card)
+    if kind.ANY_SIZE or goes_on(card) or (wish == "wide" and kind.WIDE):
         return Chosen("wide", canvas)
+    if wish == "wide":
+        message = f"network {card.name} draws nothing beyond its picture: leave canvas at auto, or take panelled"
+        raise RequestError(message, code="bad_setting", field="canvas")
     even = _even(folder, across=canvas.width * card.height > canvas.height * card.width)
     why = "outer thirds that look like its middle" if even else "outer thirds that do not look like its middle"
     if kind.WIDE and card.canvas is None and even:
         return Chosen("wide", canvas, f"network {card.name} has {why}: drawn on beyond its square")
     way: Way = "mirrored" if even else "fitted"
     return Chosen(way, canvas, f"network {card.name} draws {card.width}x{card.height}, with {why}: {way}")
+
+
+def _wished(way: Way, canvas: Canvas, card: NetworkCard) -> Chosen:
+    if kinds.of(card).ANY_SIZE:
+        message = f"network {card.name} draws any shape as such: leave canvas at auto"
+        raise RequestError(message, code="bad_setting", field="canvas")
+    if canvas.width < card.width or canvas.height < card.height:
+        message = f"a canvas that is {way} is as large as the network's picture: give a larger shape, or no canvas"
+        raise RequestError(message, code="bad_setting", field="canvas")
+    return Chosen(way, canvas)
 
 
 @functools.cache
@@ -77,15 +98,18 @@ def even(pictures: NDArray[np.uint8], *, across: bool) -> bool:
 
 
 class Shaper:
-    """Cuts, mirrors or fits pictures to a canvas."""
+    """Cuts, mirrors or fits pictures to a canvas, or sets them side by side."""
 
     def __init__(self, part: CanvasPart, size: tuple[int, int]) -> None:
         """`size`: width and height of the canvas, pixels."""
         self._way, (self._width, self._height) = part.way, size
+        self.panelled = part.way == "panelled"
 
-    def __call__(self, rgb: Tensor) -> Tensor:
-        """uint8 [n, H, W, 3] -> uint8 [n, height, width, 3]."""
+    def __call__(self, rgb: Tensor, opposite: Tensor | None = None) -> Tensor:
+        """uint8 [n, H, W, 3] -> uint8 [n, height, width, 3]; `opposite`: of what is panelled, every other picture."""
         high, wide = rgb.shape[1:3]
+        if opposite is not None:
+            return self._panels(rgb, opposite)
         if self._way == "wide":  # sixteenths stand over
             top, left = (high - self._height) // 2, (wide - self._width) // 2
             return rgb[:, top : top + self._height, left : left + self._width].contiguous()
@@ -94,6 +118,22 @@ class Shaper:
         if self._way == "mirrored":
             return mirrored
         return self._fitted(rgb, mirrored)
+
+    def _panels(self, rgb: Tensor, opposite: Tensor) -> Tensor:
+        """As few as cover the canvas, of one size, each the middle of a picture; the second pair is mirrored."""
+        high, wide = rgb.shape[1:3]
+        pairs = rgb, opposite, rgb.flip(2), opposite.flip(2)
+        rows = [
+            torch.cat(
+                [
+                    _middle(pairs[(i + j) % len(pairs)], bottom - top, right - left)
+                    for j, (left, right) in enumerate(pairwise(_edges(self._width, wide)))
+                ],
+                dim=2,
+            )
+            for i, (top, bottom) in enumerate(pairwise(_edges(self._height, high)))
+        ]
+        return torch.cat(rows, dim=1)
 
     def _fitted(self, rgb: Tensor, around: Tensor) -> Tensor:
         """The picture in the middle of `around` out of focus."""
@@ -105,6 +145,17 @@ class Shaper:
         top, left = (self._height - high) // 2, (self._width - wide) // 2
         out[:, top : top + high, left : left + wide] = rgb
         return out
+
+
+def _edges(count: int, size: int) -> list[int]:
+    """Borders of the fewest equal parts of `count` that are at most `size`."""
+    parts = -(-count // size)
+    return [count * k // parts for k in range(parts + 1)]
+
+
+def _middle(rgb: Tensor, height: int, width: int) -> Tensor:
+    top, left = (rgb.shape[1] - height) // 2, (rgb.shape[2] - width) // 2
+    return rgb[:, top : top + height, left : left + width]
 
 
 def _reflected(count: int, size: int, device: torch.device) -> Tensor:

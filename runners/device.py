@@ -65,7 +65,7 @@ class Device(PriorityLock):
         folder, card = resolve(settings.model)
         upscaler = find_upscaler(settings, self._device)
         part = device_part(self._device, card, settings.shape)
-        canvas = choose(settings.shape, card, folder)
+        canvas = choose(settings.shape, card, folder, settings.canvas)
         return make_plan(settings, reader, song, card, part, upscale_part(upscaler), canvas)
 
     def pictures(self, plan: RenderPlan) -> NetworkRunner:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,6 +26,8 @@ from runners.batching import BatchSplitter, batch_for
 from runners.canvas import Shaper
 from runners.colour import graded
 from runners.cuda_graph import CudaBatches
+
+AVERAGED = 64  # seeds
 
 
 def choose_device(wish: str) -> torch.device:
@@ -52,6 +54,17 @@ def device_part(device: torch.device, card: NetworkCard, shape: str | None = Non
     largest = round(kinds.of(card).largest_layer(card.config) * area)
     batch = batch_for(largest, round(pixels * area), torch.cuda.mem_get_info(device)[1])
     return DevicePart(kind="cuda", dtype="float16", batch=batch)
+
+
+@torch.inference_mode()
+def _average_w(generator: Any) -> Tensor:
+    """Middle of all w, [w_dim]: the network's own, or that of some seeds where it has none."""
+    own: Tensor | None = getattr(generator.mapping, "w_avg", None)
+    if own is not None:
+        return own
+    c = torch.zeros(1, generator.c_dim)
+    z = torch.from_numpy(np.stack([latent(seed, generator.z_dim) for seed in range(AVERAGED)]))
+    return torch.stack([generator.mapping(z[k : k + 1], c)[0, 0] for k in range(AVERAGED)]).mean(0)
 
 
 class NetworkRunner:
@@ -91,6 +104,9 @@ class NetworkRunner:
         self._canvas = {} if canvas is None or canvas.way != "wide" else {"canvas": (canvas.columns, canvas.rows)}
         if dtype == "float16" and hasattr(self._synthesis, "use_fp16"):
             self._synthesis.use_fp16()
+        # w and the opposite of w are as far from the middle of all w.
+        panelled = self._shaped is not None and self._shaped.panelled
+        self._average = _average_w(generator).to(device) if panelled else None
         self._finish = finish
         self._z_dim, self._c_dim = generator.z_dim, generator.c_dim
         self.rates = kind.rates(card.config)
@@ -187,5 +203,10 @@ class NetworkRunner:
             rgb = self._synthesis(every, transform=transform, noise_seeds=noise_seeds, **extras)
         rgb = to_uint8(rgb if colour is None else graded(rgb, colour))
         if self._shaped:
-            rgb = self._shaped(rgb)
+            opposite = None
+            if self._average is not None:
+                every = 2 * self._average - every
+                opposite = self._synthesis(every, transform=transform, noise_seeds=noise_seeds, **self._noise)
+                opposite = to_uint8(opposite if colour is None else graded(opposite, colour))
+            rgb = self._shaped(rgb, opposite)
         return self._finish(rgb) if self._finish else rgb

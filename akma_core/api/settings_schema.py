@@ -61,6 +61,7 @@ KNOBS: dict[str, Knob] = {
     "modulation": Knob("motion", "Rows", help="what is heard, and what it moves, beside the preset's rows"),
     "own_rows": Knob("motion", "Rows of one's own alone", advanced=True),
     "shape": Knob("output", "Shape"),
+    "canvas": Knob("output", "Way to fill the shape", advanced=True),
     "upscale": Knob(
         "output", "Upscaler",
         help="makes the network's pictures larger (Real-ESRGAN): realesr-animevideov3 is fast, realesrgan-x4plus good, "

@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> None:
         plan = planned.plan.replayed(device_part(device, card, settings.shape), settings.encoder)
         check_plan(plan, reader)
     else:
-        part, canvas = device_part(device, card, settings.shape), choose(settings.shape, card, folder)
+        part, canvas = device_part(device, card, settings.shape), choose(settings.shape, card, folder, settings.canvas)
         plan = make_plan(settings, reader, song, card, part, upscale_part(upscaler), canvas)
         planned = complete(plan, reader, card, files)
         plan = planned.plan

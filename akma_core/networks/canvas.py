@@ -2,7 +2,7 @@
 
 wide: the network computes them, its coordinates going on beyond the square (StyleGAN3), or any size as such (sea).
 mirrored: its picture goes on as its own mirror image. fitted: its picture whole in the middle, mirrored out of focus
-beside it.
+beside it. panelled: pictures side by side, every other one the opposite of the one beside it.
 """
 
 import math
@@ -16,7 +16,7 @@ from akma_core.errors import RequestError
 from . import kinds
 from .card import NetworkCard
 
-Way = Literal["wide", "mirrored", "fitted"]
+Way = Literal["wide", "mirrored", "fitted", "panelled"]
 SIXTEENTHS = 16
 MOST = 8  # times as long as the network's picture, on either side
 SHAPE = r"^([1-9][0-9]{0,3}(\.[0-9]{1,3})?:[1-9][0-9]{0,3}(\.[0-9]{1,3})?|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$"

@@ -20,6 +20,7 @@ RANGES = {
     "own_curve": ["default: where one of them is given"],
     "original": ["default: off"],
     "shape": ["16:9", "640x360", "default: the network's"],
+    "canvas": ["auto", "wide", "mirrored", "fitted", "panelled", "default: auto"],
     "flash_limit": ["on or off", "default: on"],
     "preset": ["akma presets", "default: pulse"],
     "strength": ["0 to 2", "default: 1.0"],
