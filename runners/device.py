@@ -105,12 +105,17 @@ class Device(PriorityLock):
         )
 
     def complete(
-        self, plan: RenderPlan, reader: AudioReader, heard: Heard | None = None, files: Mapping[str, Path] | None = None
+        self,
+        plan: RenderPlan,
+        reader: AudioReader,
+        heard: Heard | None = None,
+        files: Mapping[str, Path] | None = None,
+        stems: Mapping[str, Heard] | None = None,
     ) -> Planned:
-        """The plan with what the song's analysis decides: its columns. `heard`, `files`: see curves.complete."""
+        """The plan with what the song's analysis decides: its columns. Arguments: see curves.complete."""
         name = plan.network.name
         _, card = resolve(name if name in BUILT_IN else plan.network.digest)
-        return complete(plan, reader, card, files, heard)
+        return complete(plan, reader, card, files, heard, stems)
 
     def frames(self, plan: RenderPlan, columns: Columns, frames: Sequence[int]) -> list[NDArray[np.uint8]]:
         """Single frames of a plan, [H, W, 3] each, between the batches of whatever renders."""

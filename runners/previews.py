@@ -119,10 +119,12 @@ class Previews:
         if request["any_size"]:  # the network itself computes pictures of that size
             plain["size"] = "{}x{}".format(*request["size"])
         settings = RenderSettings.parse(request["settings"]).model_copy(update=plain)
-        key = f"{request['audio']} {settings.model_dump_json(by_alias=True)}"
+        stems: dict[str, list[str]] = request.get("stems") or {}  # an API of before sends none
+        key = f"{request['audio']} {settings.model_dump_json(by_alias=True)} {sorted(stems.items())}"
         if key not in self._plans:
             plan = self._device.plan(settings, song.reader, request["song"])
-            planned = self._device.complete(plan, song.reader, song.heard)
+            heard = {name: self._heard(*keys) for name, keys in stems.items()}
+            planned = self._device.complete(plan, song.reader, song.heard, stems=heard)
             self._plans[key] = planned.plan, planned.columns
         self._plans.move_to_end(key)
         while len(self._plans) > KEPT:
@@ -136,17 +138,20 @@ class Previews:
             if path is None:
                 path = self._made_folder() / audio.replace("/", "-")
                 self._storage.get_file(audio, path)
-            heard = load_analysis(self._storage.get_bytes(features, MAX_FEATURES))
-            if heard is None:
-                raise FailureError("the features of the song are of another AKMA: ask again", code="bad_features")
-            values = np.load(io.BytesIO(self._storage.get_bytes(loud, MAX_FEATURES)), allow_pickle=False)
-            self._songs[keys] = _Song(open_audio(path), Heard(heard, values))
+            self._songs[keys] = _Song(open_audio(path), self._heard(features, loud))
         self._songs.move_to_end(keys)
         while len(self._songs) > KEPT:
             (audio, *_), _ = self._songs.popitem(last=False)
             if audio not in {each[0] for each in self._songs}:
                 (self._folder / audio.replace("/", "-")).unlink(missing_ok=True)
         return self._songs[keys]
+
+    def _heard(self, features: str, loud: str) -> Heard:
+        heard = load_analysis(self._storage.get_bytes(features, MAX_FEATURES))
+        if heard is None:
+            raise FailureError("the features of the song are of another AKMA: ask again", code="bad_features")
+        values = np.load(io.BytesIO(self._storage.get_bytes(loud, MAX_FEATURES)), allow_pickle=False)
+        return Heard(heard, values)
 
     def _made_folder(self) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -57,6 +57,7 @@ def settings_schema() -> Schema:
 
 
 def body(properties: Schema | None = None, *, settings: bool = False) -> Schema:
-    """`openapi_extra` of a route that reads such an object: of `properties`, or the settings themselves."""
-    schema = settings_schema() if settings else {"type": "object", "properties": properties or {}}
+    """`openapi_extra` of a route that reads such an object: of `properties`, beside the settings or without."""
+    schema: dict[str, Any] = dict(settings_schema()) if settings else {"type": "object"}
+    schema["properties"] = {**schema.get("properties", {}), **(properties or {})}
     return {"requestBody": {"required": False, "content": {"application/json": {"schema": schema}}}}

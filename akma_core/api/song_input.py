@@ -11,12 +11,19 @@ from akma_core.api.json_body import read_object, settings_in
 from akma_core.api.multipart import Limits
 from akma_core.api.state import State
 from akma_core.api.upload import Received, fields_of, merged, parse_object, receive
+from akma_core.database import Song
 from akma_core.errors import RequestError
 from akma_core.modulation.features import NAME
 from akma_core.storage.layout import SONG_ID
 
 SONG = "song"
 STEMS = 8  # of a render
+STEMS_SCHEMA = {
+    "type": "object",
+    "additionalProperties": {"type": "string"},
+    "maxProperties": STEMS,
+    "description": 'ids of songs by the name that rows have behind @, such as {"drums": ID}',
+}
 
 
 @asynccontextmanager
@@ -55,15 +62,15 @@ async def kept_song(state: State, caller: Caller, song_id: object) -> AsyncItera
         yield Received(path, song.name, song.bytes, song.id, {}, song.audio)
 
 
-async def stems_of(state: State, caller: Caller, value: Any) -> dict[str, str]:
-    """Keys in storage by name, of {NAME: ID of a song}, also as JSON text; RequestError where that is none."""
+async def stems_of(state: State, caller: Caller, value: Any) -> dict[str, Song]:
+    """Songs by name, of {NAME: ID of a song}, also as JSON text; RequestError where that is none."""
     if value is None:
         return {}
     named = parse_object(value, "stems") if isinstance(value, str) else value
     if not isinstance(named, dict) or len(named) > STEMS or not all(map(NAME.fullmatch, named)) or "mix" in named:
         message = f'stems should be up to {STEMS} songs by name such as {{"drums": ID}}, none of them called mix'
         raise RequestError(message, code="bad_setting", field="stems")
-    return {name: (await state.songs.find(caller, song_id_of(each))).audio for name, each in named.items()}
+    return {name: await state.songs.find(caller, song_id_of(each)) for name, each in named.items()}
 
 
 def song_id_of(value: object) -> str:

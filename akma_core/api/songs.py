@@ -1,8 +1,9 @@
 """Songs that are uploaded once: kept by their digest, and with them what was found in them."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -100,35 +101,53 @@ class SongLibrary:
         shown: tuple[float, float] | None,
         points: int,
         wanted: list[str] | None,
+        stems: Mapping[str, Song],
     ) -> bytes:
         """See modulation.analysis_json; only what the settings change is computed again."""
         wish = settings.model_dump_json(by_alias=True)
-        features, loudness = self._features(song, settings, owner), self._loudness(song, settings, owner)
-        async with self._files.held(*features) as path, self._files.held(*loudness) as loud:
+        async with AsyncExitStack() as held:
+            files = {
+                name: [str(await held.enter_async_context(self._files.held(*found))) for found in both]
+                for name, both in self._of_all(song, settings, owner, stems).items()
+            }
+            features, loudness = files.pop("mix")
             _, data = await self._probe.song(
-                "analysis", path, song.name, owner, settings=wish, loudness=str(loud), shown=shown, points=points,
-                wanted=wanted,
+                "analysis", Path(features), song.name, owner, settings=wish, loudness=loudness, shown=shown,
+                points=points, wanted=wanted, stems=files,
             )  # fmt: skip
         return data
 
     async def hits(self, song: Song, settings: RenderSettings, suffix: str, owner: str) -> bytes:
         """The hits of the settings, or those that are found, as a file: see modulation.hit_export."""
         wish = settings.model_dump_json(by_alias=True)
-        async with self._files.held(*self._features(song, settings, owner)) as path:
+        async with self._files.held(*self._features(song, settings, owner, "mix")) as path:
             _, data = await self._probe.song("hits", path, song.name, owner, settings=wish, suffix=suffix)
         return data
 
-    async def heard(self, song: Song, settings: RenderSettings, owner: str) -> tuple[str, str]:
-        """Keys of the song's features and of its loudness, which are there then: for a worker."""
-        features, loudness = self._features(song, settings, owner), self._loudness(song, settings, owner)
-        await self._files.stored(*features)
-        await self._files.stored(*loudness)
-        return features[0], loudness[0]
+    async def heard(
+        self, song: Song, settings: RenderSettings, owner: str, stems: Mapping[str, Song]
+    ) -> dict[str, list[str]]:
+        """Keys of features and loudness, of the song ("mix") and of each stem, which are there then: for a worker."""
+        found = self._of_all(song, settings, owner, stems)
+        for each in chain.from_iterable(found.values()):
+            await self._files.stored(*each)
+        return {name: [key for key, _ in both] for name, both in found.items()}
 
-    def _features(self, song: Song, settings: RenderSettings, owner: str) -> Found:
-        """The song's features, and the bands that the settings' rows ask for."""
-        key, wish = _features_key(song, settings), settings.model_dump_json(by_alias=True)
-        return key, partial(self._find, "features", song, owner, key, settings=wish)
+    def _of_all(
+        self, song: Song, settings: RenderSettings, owner: str, stems: Mapping[str, Song]
+    ) -> dict[str, tuple[Found, Found]]:
+        """Features and loudness of the song ("mix") and of each stem, all of whose channels count."""
+        whole = settings.model_copy(update={"channels": "mean"})
+        return {
+            name: (self._features(each, wish, owner, name), self._loudness(each, wish, owner))
+            for name, each, wish in [("mix", song, settings), *((name, stem, whole) for name, stem in stems.items())]
+        }
+
+    def _features(self, song: Song, settings: RenderSettings, owner: str, source: str) -> Found:
+        """A song's features, and the bands that the settings' rows ask for of this source."""
+        key = features_key(song.id, settings.channels, features_version(_rows(settings), source))
+        wish = settings.model_dump_json(by_alias=True)
+        return key, partial(self._find, "features", song, owner, key, settings=wish, source=source)
 
     def _loudness(self, song: Song, settings: RenderSettings, owner: str) -> Found:
         fps, channels = settings.fps, settings.channels
@@ -162,10 +181,6 @@ def end_of(song: Song, start: float, end: float | None) -> float:
         message = f"start should be before end and before the song's end ({song.duration:.3f} seconds)"
         raise RequestError(message, code="bad_setting", field="start")
     return stop
-
-
-def _features_key(song: Song, settings: RenderSettings) -> str:
-    return features_key(song.id, settings.channels, features_version(_rows(settings)))
 
 
 def _rows(settings: RenderSettings) -> tuple[Row, ...]:

@@ -202,7 +202,7 @@ def parse(fields: dict[str, Any], stems: Collection[str] = ()) -> RenderSettings
     find_preset(settings.preset_name, files=False)
     for number, row in enumerate(settings.modulation, 1):
         if row.source != "mix" and row.source not in stems:
-            message = f"there is no stem {row.source}: give stems, a song's id by name, to POST /v1/renders"
+            message = f"there is no stem {row.source}: give stems, a song's id by name"
             raise row_error({"feature": row.feature, "target": row.target}, number, message)
         name = row.feature.removeprefix("file:")
         if name != row.feature and name not in settings.curves:

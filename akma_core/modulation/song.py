@@ -57,17 +57,19 @@ class SongAnalysis:
         curves: Mapping[str, OwnCurve] | None = None,
         grid: bool = False,
         heard: Heard | None = None,
+        stems: Mapping[str, Heard] | None = None,
     ) -> None:
         """`curve`: AKMA's, [frames]. `files`: stem:NAME and curve:NAME -> path; `curves`: the settings', which files
         of their names replace. `grid`: beats, bars and sections will be asked for. `heard`: what a reader would have
-        to be read for; without one there must be a reader.
+        to be read for; without one there must be a reader. `stems`: the same of stems, which are no files then.
 
         RequestError for a bad file.
         """
         self.fps, self.frames = fps, len(curve)
         self._curve = curve
-        self._readers: dict[str, AudioReader | None] = {"mix": reader}
-        self._heard, self._hits = heard, modulation.hits
+        self._heard = {**({} if heard is None else {"mix": heard}), **(stems or {})}
+        self._readers: dict[str, AudioReader | None] = {"mix": reader} | dict.fromkeys(stems or {})
+        self._hits = modulation.hits
         self._files: dict[str, CurveFile] = {name: each.file for name, each in (curves or {}).items()}
         for key, path in files.items():
             kind, name = key.split(":", 1)
@@ -146,8 +148,8 @@ class SongAnalysis:
         return [Section(start=each.start, label=each.label) for each in found] or [Section(start=0.0, label="A")]
 
     def _loudness_of(self, source: str) -> Floats:
-        if source == "mix" and self._heard is not None:
-            return self._fitted(self._heard.loudness)
+        if source in self._heard:
+            return self._fitted(self._heard[source].loudness)
         return self._fitted(loudness(self._reader(source), self.fps))
 
     def _reader(self, source: str) -> AudioReader:
@@ -158,8 +160,8 @@ class SongAnalysis:
 
     def _analyse(self, source: str) -> analysis.Analysis:
         """All that the rows ask of a source, in one pass."""
-        if source == "mix" and self._heard is not None:
-            return self._heard.analysis
+        if source in self._heard:
+            return self._heard[source].analysis
         rows = [row for row in self._rows if row.source == source]
         wanted = {name for row in rows if (name := _name(row)) is not None}
         bands = bands_of(rows)
@@ -204,15 +206,18 @@ def bands_of(rows: Iterable[Row]) -> dict[str, tuple[float, float]]:
     return {_column(row.feature, row.band): row.band for row in rows if row.band is not None}
 
 
-def hear(reader: AudioReader, rows: Iterable[Row]) -> analysis.Analysis:
-    """All features of a song, and the bands that `rows` ask for: see Heard. One pass, memory flat but for columns."""
-    bands = bands_of(row for row in rows if row.source == "mix") | {RMS: RMS_BAND}
+def hear(reader: AudioReader, rows: Iterable[Row], source: str = "mix") -> analysis.Analysis:
+    """All features of a song, and the bands that `rows` ask for of `source`: see Heard.
+
+    One pass, memory flat but for columns.
+    """
+    bands = bands_of(row for row in rows if row.source == source) | {RMS: RMS_BAND}
     return analysis.analyse(reader.blocks(dtype="float32"), reader.info.sample_rate, bands=bands)
 
 
-def features_version(rows: Iterable[Row]) -> str:
+def features_version(rows: Iterable[Row], source: str = "mix") -> str:
     """Name of what `hear` finds: letters, digits and -."""
-    bands = sorted(bands_of(row for row in rows if row.source == "mix"))
+    bands = sorted(bands_of(row for row in rows if row.source == source))
     more = f"-{hashlib.sha256(repr(bands).encode()).hexdigest()[:12]}" if bands else ""
     return f"{VERSION}{more}"
 

@@ -36,10 +36,12 @@ def complete(
     card: NetworkCard,
     files: Mapping[str, Path] | None = None,
     heard: Heard | None = None,
+    stems: Mapping[str, Heard] | None = None,
 ) -> Planned:
     """Analyse the song for a plan that was just made. `files`: stems and curves by name, see SongAnalysis.
 
-    `heard`: what was found in the song before, for previews: another thread count may have rounded it otherwise.
+    `heard`, `stems`: what was found in the song and in stems before, for previews: another thread count may have
+    rounded it otherwise.
 
     Memory does not grow with the song but for its columns. RequestError where a row asks for what is not there.
     """
@@ -56,6 +58,7 @@ def complete(
         curves=plan.settings.curves,
         grid=plan.settings.loop,
         heard=heard,
+        stems=stems,
     )
     notes = [*curve.notes]
     changes: dict[str, object] = {}

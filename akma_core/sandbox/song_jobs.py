@@ -60,10 +60,10 @@ def song_loudness(song: Path, name: str, fps: str, channels: Channels) -> Answer
     return {}, _packed(loudness(open_audio(song).mixed(channels), Fraction(fps)))
 
 
-def song_features(song: Path, name: str, settings: str) -> Answer:  # noqa: ARG001
-    """All features, and the bands that the rows of `settings` ask for, as .npz."""
+def song_features(song: Path, name: str, settings: str, source: str) -> Answer:  # noqa: ARG001
+    """All features, and the bands that the rows of `settings` ask for of `source`, the mix or a stem, as .npz."""
     wish = RenderSettings.model_validate_json(settings)
-    return {}, dump_analysis(hear(open_audio(song).mixed(wish.channels), _modulation(wish).rows))
+    return {}, dump_analysis(hear(open_audio(song).mixed(wish.channels), _modulation(wish).rows, source))
 
 
 def analysis(
@@ -74,14 +74,21 @@ def analysis(
     shown: tuple[float, float] | None,
     points: int,
     wanted: list[str] | None = None,
+    stems: dict[str, tuple[str, str]] | None = None,
 ) -> Answer:
-    """The curves that `settings` come to, and everything that was heard, as JSON; `song` is the file of features."""
+    """The curves that `settings` come to, and everything that was heard, as JSON; `song` is the file of features.
+
+    `stems`: files of features and of loudness of each.
+    """
     wish = RenderSettings.model_validate_json(settings)
     heard, told = _recalled(song, Path(loudness))
     duration = heard.analysis.duration
     check_hits(wish, duration)
     modulation, curve = _modulation(wish), curve_of(heard.loudness, wish)
-    known = SongAnalysis(None, wish.fps, curve.values, {}, modulation, curves=wish.curves, grid=True, heard=heard)
+    also = {each: _recalled(*map(Path, files))[0] for each, files in (stems or {}).items()}
+    known = SongAnalysis(
+        None, wish.fps, curve.values, {}, modulation, curves=wish.curves, grid=True, heard=heard, stems=also
+    )
     columns, notes = compute_columns(modulation, known, curve.values, wish.fps)
     part = shown or (0.0, duration)
     return {}, analysis_json(told, modulation, columns, wish.fps, part, points, [*curve.notes, *notes], wanted)

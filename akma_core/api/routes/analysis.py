@@ -9,6 +9,7 @@ from starlette.responses import Response
 from akma_core.api.dependencies import CallerDep, SongId, StateDep
 from akma_core.api.json_body import body, read_object
 from akma_core.api.responses import disposition
+from akma_core.api.song_input import STEMS_SCHEMA, stems_of
 from akma_core.api.songs import end_of
 from akma_core.jobs.submission import parse
 from akma_core.modulation.analysis_json import POINTS
@@ -30,7 +31,7 @@ class HitFormat(StrEnum):
     "/{song_id}/analysis",
     response_class=Response,
     responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
-    openapi_extra=body(settings=True),
+    openapi_extra=body({"stems": STEMS_SCHEMA}, settings=True),
 )
 async def analyse_song(
     request: Request,
@@ -46,16 +47,18 @@ async def analyse_song(
 ) -> Response:
     """Get what moves the picture under these settings: curves, hits, beats, tempo, sections and rows.
 
-    The song is listened to once; then a changed setting is answered in some 20 milliseconds.
+    The song is listened to once; then a changed setting is answered in some 20 milliseconds. `stems`, {"drums": ID},
+    beside the settings are songs for rows such as `kick@drums -> pull 0.4`.
 
     ```
     curl -d '{"preset": "club"}' http://127.0.0.1:3000/v1/songs/ID/analysis
     ```
     """
-    settings = parse(await read_object(request))
-    song = await state.songs.find(caller, song_id)
+    fields = await read_object(request)
+    stems = await stems_of(state, caller, fields.pop("stems", None))
+    settings, song = parse(fields, stems), await state.songs.find(caller, song_id)
     stop = end_of(song, start, end)
-    data = await state.songs.analysis(song, settings, caller.name, (start, stop), points, curve)
+    data = await state.songs.analysis(song, settings, caller.name, (start, stop), points, curve, stems)
     return Response(data, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
@@ -63,7 +66,7 @@ async def analyse_song(
     "/{song_id}/hits.{format}",
     response_class=Response,
     responses={200: {"content": {kind: {} for kind in sorted(set(TYPES.values()))}}},
-    openapi_extra=body(settings=True),
+    openapi_extra=body({"stems": STEMS_SCHEMA}, settings=True),
 )
 async def export_hits(
     request: Request, song_id: SongId, format: HitFormat, state: StateDep, caller: CallerDep
@@ -74,7 +77,8 @@ async def export_hits(
     curl -d '{"fps": 25}' -o hits.edl http://127.0.0.1:3000/v1/songs/ID/hits.edl
     ```
     """
-    settings = parse(await read_object(request))
+    fields = await read_object(request)
+    settings = parse(fields, await stems_of(state, caller, fields.pop("stems", None)))
     song = await state.songs.find(caller, song_id)
     suffix = f".{format}"
     data = await state.songs.hits(song, settings, suffix, caller.name)

@@ -70,7 +70,8 @@ async def create_render(
     """
     await state.submission.check_room(caller.name, idempotency_key)
     async with song_input(request, state, caller) as (song, fields):
-        stems = await stems_of(state, caller, fields.pop("stems", None))
+        songs = await stems_of(state, caller, fields.pop("stems", None))
+        stems = {name: each.audio for name, each in songs.items()}
         render, new = await state.submission.submit(caller.name, song, fields, idempotency_key, stems)
     if new:
         event("render_accepted", render=render.id, owner=caller.name, bytes=song.size, frames=render.frames)

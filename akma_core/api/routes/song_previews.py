@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from akma_core.api.auth import Caller
 from akma_core.api.dependencies import CallerDep, SongId, StateDep
 from akma_core.api.json_body import body, read_object, settings_in, settings_schema, take
+from akma_core.api.song_input import STEMS_SCHEMA, stems_of
 from akma_core.api.speed import Look, fitted, learn, look_of, speed_of
 from akma_core.api.state import State
 from akma_core.database import Song
@@ -39,6 +40,7 @@ router = APIRouter(prefix="/v1/songs", tags=["songs"])
     openapi_extra=body(
         {
             "settings": settings_schema(),
+            "stems": STEMS_SCHEMA,
             "times": {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 1, "maxItems": STILLS},
             "size": {"type": "integer", "minimum": 16, "maximum": 1024, "default": 256},
         }
@@ -50,8 +52,9 @@ async def render_stills(request: Request, song_id: SongId, state: StateDep, call
     `size`: pixels of the longest side. The pictures are PNG in base64.
     """
     fields = await read_object(request)
-    take(fields, {"settings", "times", "size"})
-    settings = parse(settings_in(fields))
+    take(fields, {"settings", "stems", "times", "size"})
+    stems = await stems_of(state, caller, fields.get("stems"))
+    settings = parse(settings_in(fields), stems)
     side = _number(fields.get("size", 256), "size", 16, 1024)
     song = await state.songs.find(caller, song_id)
     times = fields.get("times")
@@ -63,7 +66,9 @@ async def render_stills(request: Request, song_id: SongId, state: StateDep, call
     look = await look_of(state, settings)
     size = fitted(look.width, look.height, (round(side), round(side)))
     task = {"times": moments}
-    async with _Preview(request, state, "stills", STILLS_WAIT, song, settings, look, size, caller, task) as answer:
+    async with _Preview(
+        request, state, "stills", STILLS_WAIT, song, settings, stems, look, size, caller, task
+    ) as answer:
         found = []
         for still in answer["stills"]:
             data = await run_in_threadpool(state.storage.get_bytes, still["key"], MAX_BYTES)
@@ -78,6 +83,7 @@ async def render_stills(request: Request, song_id: SongId, state: StateDep, call
     openapi_extra=body(
         {
             "settings": settings_schema(),
+            "stems": STEMS_SCHEMA,
             "start": {"type": "number", "minimum": 0, "default": 0},
             "duration": {"type": "number", "exclusiveMinimum": 0, "maximum": CLIP_SECONDS, "default": 4},
             "fps": {"type": "number", "minimum": 1, "maximum": 60},
@@ -94,8 +100,9 @@ async def render_clip(request: Request, song_id: SongId, state: StateDep, caller
     video the same devices are to make meanwhile. The answer's header AKMA-Render-Seconds says what it took.
     """
     fields = await read_object(request)
-    take(fields, {"settings", "start", "duration", "fps", "size", "estimate"})
-    settings, song = parse(settings_in(fields)), await state.songs.find(caller, song_id)
+    take(fields, {"settings", "stems", "start", "duration", "fps", "size", "estimate"})
+    stems = await stems_of(state, caller, fields.get("stems"))
+    settings, song = parse(settings_in(fields), stems), await state.songs.find(caller, song_id)
     start = _number(fields.get("start", 0), "start", 0, song.duration)
     duration = _number(fields.get("duration", 4), "duration", 0.1, CLIP_SECONDS)
     look = await look_of(state, settings)
@@ -109,7 +116,8 @@ async def render_clip(request: Request, song_id: SongId, state: StateDep, caller
     if fields.get("estimate") is True:
         return JSONResponse(await _estimate(request, state, settings, look, song, size, start, duration, fps))
     task = {"start": start, "duration": duration, "fps": str(fps)}
-    async with _Preview(request, state, "clip", CLIP_WAIT, song, settings, look, size, caller, task) as answer:
+    made = _Preview(request, state, "clip", CLIP_WAIT, song, settings, stems, look, size, caller, task)
+    async with made as answer:
         data = await run_in_threadpool(state.storage.get_bytes, answer["key"], MAX_BYTES)
     if answer["frames"] >= LEARNT_FROM:
         pixels = size[0] * size[1] if look.any_size else look.card.width * look.card.height
@@ -158,13 +166,15 @@ class _Preview:
         wait: float,
         song: Song,
         settings: RenderSettings,
+        stems: dict[str, Song],
         look: Look,
         size: tuple[int, int],
         caller: Caller,
         task: dict[str, Any],
     ) -> None:
         self._request, self._state, self._kind, self._wait = request, state, kind, wait
-        self._song, self._settings, self._owner, self._id = song, settings, caller.name, new_id()
+        self._song, self._settings, self._stems = song, settings, stems
+        self._owner, self._id = caller.name, new_id()
         self._task = {
             **task,
             "id": self._id,
@@ -181,8 +191,9 @@ class _Preview:
             raise RequestError("too many previews are being made: try again later", code="too_many")
         await state.previews.acquire()
         try:
-            features, loudness = await state.songs.heard(self._song, self._settings, self._owner)
-            task = {**self._task, "features": features, "loudness": loudness}
+            heard = await state.songs.heard(self._song, self._settings, self._owner, self._stems)
+            features, loudness = heard.pop("mix")
+            task = {**self._task, "features": features, "loudness": loudness, "stems": heard}
             return await state.ask(self._kind, task, self._wait, self._request.is_disconnected)
         except BaseException:
             await self.__aexit__()

@@ -50,6 +50,36 @@ def test_the_curves_are_those_of_a_render(ann: httpx.Client, song: Path, song_id
     assert set(told["tempo"]) == {"bpm", "confidence"}
 
 
+def test_a_row_of_a_stem_is_of_the_stem(
+    ann: httpx.Client, bob: httpx.Client, song: Path, song_id: str, tmp_path: Path
+) -> None:
+    stem = tmp_path / "stem.wav"
+    rng = np.random.default_rng(1)
+    soundfile.write(stem, rng.uniform(-1, 1, (88_200, 2)) * np.linspace(0, 0.5, 88_200)[:, None], 44_100)
+    stem_id = ann.post("/v1/songs", files={"audio": ("stem.wav", stem.read_bytes())}).json()["id"]
+    fields = {
+        "preset": "akma", "fps": "12", "channels": "left",
+        "modulation": ["loudness@drums -> exposure 0.2", "loudness@drums -> contrast 0.2 band=100,500"],
+    }  # fmt: skip
+    told = ann.post(f"/v1/songs/{song_id}/analysis", json={**fields, "stems": {"drums": stem_id}}).json()
+    settings = RenderSettings.parse(fields)
+    reader = open_audio(song).mixed("left")
+    curve = curve_of(loudness(reader, Fraction(12)), settings)
+    modulation = resolve(settings, find_preset("akma"), own_curve=False)
+    analysis = SongAnalysis(reader, Fraction(12), curve.values, {"stem:drums": stem}, modulation)
+    columns, _ = compute_columns(modulation, analysis, curve.values, Fraction(12))
+    assert sum("drums" in name for name in columns) == 2
+    for name, column in columns.items():
+        assert np.abs(np.array(told["curves"][name]["values"]) - column).max() <= 0.0006, name
+    assert ann.post(f"/v1/songs/{song_id}/hits.csv", json={**fields, "stems": {"drums": stem_id}}).status_code == 200
+    error(ann.post(f"/v1/songs/{song_id}/analysis", json=fields), 422, "bad_modulation")
+    error(ann.post(f"/v1/songs/{song_id}/analysis", json={**fields, "stems": {"drums": "0" * 64}}), 404, "not_found")
+    error(ann.post(f"/v1/songs/{song_id}/analysis", json={**fields, "stems": [stem_id]}), 422, "bad_setting")
+    soundfile.write(tmp_path / "own.wav", rng.uniform(-1, 1, 48_000), 48_000)
+    own = bob.post("/v1/songs", files={"audio": ("own.wav", (tmp_path / "own.wav").read_bytes())}).json()["id"]
+    error(bob.post(f"/v1/songs/{own}/analysis", json={**fields, "stems": {"drums": stem_id}}), 404, "not_found")
+
+
 def test_the_curve_of_one_channel(ann: httpx.Client, tmp_path: Path) -> None:
     sides = np.random.default_rng(5).uniform(-1, 1, (48_000, 2)) * np.stack([np.linspace(0, 1, 48_000)] * 2, axis=1)
     sides[:, 1] = sides[::-1, 1]

@@ -17,6 +17,7 @@ from akma_core.audio.reader import digest, open_audio
 from akma_core.settings import RenderSettings
 from runners.device import Device
 from tests.support.api_service import Service, error
+from tests.support.songs import write_song
 from tests.support.working import NAME, working
 
 
@@ -33,10 +34,11 @@ def song_id(ann: httpx.Client, song: Path) -> str:
 
 
 def rendered(device: Device, song: Path, frames: list[int], **settings: Any) -> list[np.ndarray]:
-    """Those frames as a render makes them."""
+    """Those frames as a render makes them; `stem`: a file that rows call drums."""
+    files = {"stem:drums": settings.pop("stem")} if "stem" in settings else {}
     wish = RenderSettings.parse({"model": NAME, **settings})
     reader = open_audio(song)
-    planned = device.complete(device.plan(wish, reader, digest(song)), reader)
+    planned = device.complete(device.plan(wish, reader, digest(song)), reader, files=files)
     return device.frames(planned.plan, planned.columns, frames)
 
 
@@ -54,6 +56,31 @@ def test_stills_are_the_frames_of_the_render(ann: httpx.Client, device: Device, 
     shaped = {"settings": {**settings, "shape": "2:1"}, "times": [1], "size": 64}
     (still,) = ann.post(f"/v1/songs/{song_id}/stills", json=shaped).json()["stills"]
     assert Image.open(io.BytesIO(base64.b64decode(still["png"]))).size == (64, 32)
+
+
+ROW = "loudness@drums -> exposure 1"
+
+
+def test_stills_with_a_stem(ann: httpx.Client, device: Device, song: Path, song_id: str, tmp_path: Path) -> None:
+    stem = write_song(tmp_path / "stem.wav", 2)
+    stem_id = ann.post("/v1/songs", files={"audio": ("stem.wav", stem.read_bytes())}).json()["id"]
+    settings: dict[str, Any] = {
+        "model": NAME,
+        "fps": "10",
+        "preset": "akma",
+        "modulation": ["loudness@drums -> exposure 1"],
+    }
+    sent = {"settings": settings, "times": [0.5, 1.5], "size": 64, "stems": {"drums": stem_id}}
+    told = ann.post(f"/v1/songs/{song_id}/stills", json=sent).json()["stills"]
+    pictures = [np.asarray(Image.open(io.BytesIO(base64.b64decode(still["png"])))) for still in told]
+    for picture, expected in zip(pictures, rendered(device, song, [5, 15], stem=stem, **settings), strict=True):
+        assert np.array_equal(picture, expected)
+    plain = rendered(device, song, [5], **{**settings, "modulation": []})
+    assert not np.array_equal(pictures[0], plain[0])
+    clip = {"settings": settings, "stems": {"drums": stem_id}, "duration": 0.5, "size": "64x64", "fps": 10}
+    answer = ann.post(f"/v1/songs/{song_id}/clip", json=clip)
+    assert (answer.status_code, answer.headers["AKMA-Frames"]) == (200, "5")
+    error(ann.post(f"/v1/songs/{song_id}/stills", json={**sent, "stems": {}}), 422, "bad_modulation")
 
 
 def test_a_clip_has_every_kth_frame_and_its_sound(
