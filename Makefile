@@ -5,10 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 STUDIO := akma_core/api/static/index.html
+# Else each of the hundreds of processes that the tests start would compile AKMA's modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 # A thread each: two test processes on two cores would wait for one another's threads at every barrier.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo serve studio dist gpu test coverage lint lint-deploy lock clean
+.PHONY: help demo serve studio dist gpu test lint lint-deploy lock clean
 
 help:
 	@echo "make demo    start the service, have it render the demo song, fetch the video, stop"
@@ -60,9 +62,6 @@ gpu: $(VENV)/.installed
 test: $(VENV)/.installed $(STUDIO)
 	@echo "== tests =="
 	@$(PYTEST) $(TEST_ARGS)
-
-coverage: $(VENV)/.installed
-	@$(PYTEST) -m "not slow" --ignore tests/e2e --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/.installed $(STUDIO)
 	@$(BIN)/ruff check .

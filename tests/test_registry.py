@@ -42,18 +42,20 @@ def akma(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environ)
 
 
-def test_a_pkl_by_path_and_by_name_gives_identical_frames(tmp_path: Path, song: Path) -> None:
+def test_a_pkl_by_path_and_by_name_gives_identical_frames(
+    tmp_path: Path, song: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pkl = shutil.copy(GOLDEN / "t64_clamp.pkl", tmp_path / "East Sea.pkl")
     assert akma("models", "import", pkl, "--name", "baltic", "--licence", "CC0", home=tmp_path).returncode == 0
-    listing = akma("models", "list", home=tmp_path)
-    assert "baltic" in listing.stdout
-    assert "CC0" in listing.stdout
-    digest = next(line.split()[-2] for line in listing.stdout.splitlines() if line.startswith("baltic"))
+    monkeypatch.setenv("AKMA_HOME", str(tmp_path / "akma"))
+    assert main(["models", "list"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("baltic")]
+    assert "CC0" in line
+    digest = line.split()[-2]
     frames = []
     for k, model in enumerate((pkl, "baltic", f"baltic:{digest}")):
         video = tmp_path / f"{k}.mp4"
-        done = akma("render", song, "-o", video, "--model", model, "--fps", 6, home=tmp_path)
-        assert done.returncode == 0, done.stderr
+        assert main(["render", str(song), "-o", str(video), "--model", str(model), "--fps", "6"]) == 0
         frames.append(decode_video(video)[0])
         plan = json.loads(video.with_suffix(".json").read_text())
         frames.append(np.frombuffer(plan["digest"].encode(), np.uint8))

@@ -78,11 +78,14 @@ class Service:
     def kill(self, *kinds: str) -> list[int]:
         """kill -9 of those kinds, of everything without any; their process ids."""
         killed = []
-        for process, kind in self.processes().items():
-            if not kinds or kind in kinds:
+        while found := [process for process, kind in self.processes().items() if not kinds or kind in kinds]:
+            for process in found:
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
                     killed.append(process)
+            if kinds:
+                break  # else once more: the supervisor may have begun another meanwhile, which would keep the port
+            time.sleep(0.02)
         if not kinds and self.process:
             self.process.wait(10)
         return killed

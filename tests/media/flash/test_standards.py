@@ -1,10 +1,12 @@
 """The five guidelines on the labelled sequences: those of which labels agree, and the limits that each one tests."""
 
 import runpy
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from akma_core.media.flash.meter import Verdict
 from akma_core.media.flash.standards import STANDARDS
 from tests.support.flashes import GRID, drawn, judged, labelled
 
@@ -39,11 +41,16 @@ CHOSEN = (
 )  # fmt: skip
 
 
+@cache
+def verdicts(name: str) -> dict[str, Verdict]:
+    """All verdicts on a case."""
+    return judged(drawn(labelled()[name]), GRID)
+
+
 @pytest.mark.parametrize("name", CHOSEN)
 def test_verdicts_are_the_labels(name: str) -> None:
     case = labelled()[name]
-    verdicts = judged(drawn(case), GRID)
-    wrong = [found for found, verdict in verdicts.items() if verdict.passed != mended(case, found)]
+    wrong = [found for found, verdict in verdicts(name).items() if verdict.passed != mended(case, found)]
     assert not wrong
 
 
@@ -51,7 +58,7 @@ def test_verdicts_are_the_labels(name: str) -> None:
     ("f002_002fr", True, False), ("f005_001fl", False, True), ("f006_002fb", False, False), ("f008_002p", True, True),
 ])  # fmt: skip
 def test_red_and_luminance_are_told_apart(name: str, general: bool, red: bool) -> None:
-    verdict = judged(drawn(labelled()["trace24_30fps_combo01/" + name]), GRID)["trace24"]
+    verdict = verdicts("trace24_30fps_combo01/" + name)["trace24"]
     assert (verdict.general.transitions <= 6, verdict.red.transitions <= 6) == (general, red)
 
 
@@ -59,7 +66,7 @@ def test_red_and_luminance_are_told_apart(name: str, general: bool, red: bool) -
 def test_only_the_disputed_labels_are_missed() -> None:
     missed, right = set[str](), {str(standard.name): 0 for standard in STANDARDS}
     for name, case in labelled().items():
-        for standard, verdict in judged(drawn(case), GRID).items():
+        for standard, verdict in verdicts(name).items():
             right[standard] += verdict.passed == mended(case, standard)
             if verdict.passed != mended(case, standard):
                 missed.add(name)

@@ -12,6 +12,7 @@ from runners.gpu_checks import catalog
 from runners.gpu_checks.catalog import CHECKS, GpuCheck
 from runners.gpu_checks.figure import Figure, figure_of
 from runners.gpu_checks.suite import ROOT, Result, Suite
+from tests.support.command import Akma
 
 
 def command(*arguments: object) -> "subprocess.CompletedProcess[str]":
@@ -43,17 +44,16 @@ def test_the_command_on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ("arguments", "words"),
     [(("--only", "bladder"), "there is no check bladder"), (("--device", "cpu", "--versus", "/"), "no checkout")],
 )
-def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...], words: str) -> None:
-    done = command(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert words in done.stderr
+def test_what_makes_no_sense_is_refused(akma: Akma, arguments: tuple[str, ...], words: str) -> None:
+    done = akma("doctor", "--gpu", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert words in done.complaint
 
 
-def test_options_without_gpu_are_refused() -> None:
-    whole = [sys.executable, "-m", "akma_core.cli", "doctor", "--only", "card"]
-    done = subprocess.run(whole, capture_output=True, text=True, timeout=60, cwd=ROOT)
-    assert done.returncode == 2
-    assert "go with --gpu" in done.stderr
+def test_options_without_gpu_are_refused(akma: Akma) -> None:
+    done = akma("doctor", "--only", "card")
+    assert done.code == 2
+    assert "go with --gpu" in done.complaint
 
 
 @pytest.fixture
