@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.signal import savgol_filter
 
 from akma_core.errors import RequestError
 
@@ -54,7 +54,7 @@ def reactive_curve(
     if peak == 0:
         notes = (*notes, "The loudness is 0 throughout, and so is the curve.")
         return Curve(np.zeros(frames), window_length, polyorder, notes)
-    smooth = savgol_filter(_compressed(loudness, peak, compression), window_length, polyorder)
+    smooth = scipy.signal.savgol_filter(_compressed(loudness, peak, compression), window_length, polyorder)
     highest = smooth.max()
     values = smooth / highest if highest > 0 else np.zeros(frames)
     return Curve(values if original else np.clip(values, 0.0, 1.0), window_length, polyorder, notes)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
+import scipy
 
 from .keys import Key
 from .types import Floats
@@ -19,7 +19,9 @@ class KeyedWalk:
         self._marks = np.repeat(np.arange(len(keys), dtype=np.float64), 2)
         self._knots = mapping([key.seed for key in keys])
         order = min(3, len(keys) - 1)
-        self._spline = make_interp_spline(np.arange(len(keys)), self._knots, k=order) if order else None
+        self._spline = (
+            scipy.interpolate.make_interp_spline(np.arange(len(keys)), self._knots, k=order) if order else None
+        )
 
     def __call__(self, start: int, stop: int) -> Floats:
         """w of frames start..stop, [stop - start, w_dim], float64."""

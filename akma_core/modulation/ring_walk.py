@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
+import scipy
 
 from .types import Floats
 from .walk import BLOCK, MARGIN, MIN_SEEDS, Mapping
@@ -52,11 +52,11 @@ class Ring:
         count = len(self.seeds)
         if self._block == count:
             first, knots = 0, self._mapped(range(count + 1))
-            spline = make_interp_spline(np.arange(count + 1), knots, k=3, bc_type="periodic")
+            spline = scipy.interpolate.make_interp_spline(np.arange(count + 1), knots, k=3, bc_type="periodic")
         else:
             first = block * BLOCK - MARGIN
             knots = self._mapped(range(first, first + BLOCK + 2 * MARGIN + 1))
-            spline = make_interp_spline(np.arange(first, first + len(knots)), knots, k=3)
+            spline = scipy.interpolate.make_interp_spline(np.arange(first, first + len(knots)), knots, k=3)
         return spline, knots, first
 
     def _mapped(self, indices: range) -> Floats:

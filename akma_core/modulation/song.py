@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+import scipy
 
 from akma_core.audio.features import analysis
 from akma_core.audio.features.analysis_file import VERSION
@@ -125,7 +125,7 @@ class SongAnalysis:
     def rms(self, seconds: float, /) -> Floats:
         """Root mean square of the song over `seconds` around the start of each frame, [frames]; its scale is open."""
         level = self._analysed("mix").columns[RMS].astype(np.float64)
-        power = uniform_filter1d(level**2, max(1, round(seconds * FRAME_RATE)), mode="constant")
+        power = scipy.ndimage.uniform_filter1d(level**2, max(1, round(seconds * FRAME_RATE)), mode="constant")
         at = np.arange(self.frames) / float(self.fps) * FRAME_RATE
         return np.sqrt(np.maximum(np.interp(at, np.arange(len(power)), power), 0.0))
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.interpolate import make_interp_spline
 
 MIN_SEEDS = 4  # the least that a cubic needs
 TOP_PER_SECOND, BOTTOM_PER_SECOND = 0.8, 0.27  # the original's pace: 36 and 12 seeds on 45 s
@@ -77,7 +77,7 @@ class Walk:
         knots = np.linspace(0, self.frames, last + 1)[first:stop]
         seeds = self.seeds[first:stop]
         different, where = np.unique(seeds, return_inverse=True)
-        spline: Spline = make_interp_spline(knots, self.mapping(different.tolist())[where], k=3)
+        spline: Spline = scipy.interpolate.make_interp_spline(knots, self.mapping(different.tolist())[where], k=3)
         return spline
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,8 @@ def _warm() -> None:
     from akma_core.render import planner  # noqa: F401
     from akma_core.sandbox import song_jobs  # noqa: F401
 
+    for part in ("cluster.hierarchy", "fft", "ndimage", "signal", "sparse"):  # which else load when they are used
+        import_module(f"scipy.{part}")
     plot_curve(Curve(np.zeros(2), 1, 0), np.zeros((2, 2)), name="", fps=Fraction(30), duration=1.0)
 
 

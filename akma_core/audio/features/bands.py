@@ -1,8 +1,8 @@
 """Frequency bands: the 139 triangles that onsets and drums are found in, and the level between two frequencies."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 LOWEST, HIGHEST = 27.5, 16_000.0  # Hz
 BANDS_PER_OCTAVE = 24
@@ -23,7 +23,7 @@ def corners() -> NDArray[np.float64]:
 BANDS = len(corners()) - 2  # 139
 
 
-def triangles(frequencies: NDArray[np.float64]) -> sparse.csr_array:
+def triangles(frequencies: NDArray[np.float64]) -> "scipy.sparse.csr_array":
     """Weights of the bins at `frequencies` in each band, a sum of 1 each: sparse float32 [BANDS, bins].
 
     Bands that reach beyond the last frequency are 0: such a rate holds nothing of them.
@@ -35,7 +35,7 @@ def triangles(frequencies: NDArray[np.float64]) -> sparse.csr_array:
         fall = np.clip((max(right, middle + spacing) - frequencies) / max(right - middle, spacing), 0, None)
         weights = np.minimum(rise, fall) * (right <= frequencies[-1])
         rows.append(weights / max(weights.sum(), 1e-9))
-    return sparse.csr_array(np.array(rows, np.float32))
+    return scipy.sparse.csr_array(np.array(rows, np.float32))
 
 
 def band_level(

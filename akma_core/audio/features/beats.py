@@ -3,8 +3,8 @@
 from itertools import pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from akma_core.audio.features.column import Column
 
@@ -50,7 +50,7 @@ def grid_confidence(signal: NDArray[np.float64], beats: NDArray[np.int64]) -> fl
     """Share by which `signal` on the beats exceeds that between them, 0..1; 0 without beats."""
     if len(beats) < MIN_BEATS:
         return 0.0
-    near = maximum_filter1d(signal, 2 * NEAR + 1)
+    near = scipy.ndimage.maximum_filter1d(signal, 2 * NEAR + 1)
     middles = (beats[:-1] + beats[1:]) // 2
     on, everywhere = float(near[beats].mean()), float(near[beats[0] : beats[-1]].mean())
     between = float(near[middles].mean())
@@ -70,7 +70,8 @@ def find_downbeats(
         return np.zeros(0, np.int64), 0, 0.0
     evidence = np.zeros(len(beats))
     for curve in accents:
-        value = maximum_filter1d(curve, 2 * NEAR + 1)[np.minimum(beats, len(curve) - 1)].astype(np.float64)
+        near = scipy.ndimage.maximum_filter1d(curve, 2 * NEAR + 1)
+        value = near[np.minimum(beats, len(curve) - 1)].astype(np.float64)
         evidence += (value - value.mean()) / max(float(value.std()), 1e-6)
     if chroma is not None:
         edges = np.concatenate([beats, [min(len(chroma), 2 * beats[-1] - beats[-2])]])

@@ -1,8 +1,8 @@
 """Hits: the strokes that a listener moves to. Drums where a song has them, else every note."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from akma_core.audio.features.column import FRAME_RATE, Column
 from akma_core.audio.features.drums import CLASSES
@@ -40,9 +40,9 @@ def find_hits(onset: Column, drums: NDArray[np.float32], notes: Column) -> NDArr
         found = peaks(hit / max(float(np.percentile(hit, 99)), HIT_FLOOR), 0.0, HIT_SHARE)
     else:
         # A slow attack has no steepest point: the network knows its onset to some frames only.
-        joined = gaussian_filter1d(notes, NOTE_SPREAD * FRAME_RATE, mode="constant")
+        joined = scipy.ndimage.gaussian_filter1d(notes, NOTE_SPREAD * FRAME_RATE, mode="constant")
         found = peaks(joined, NOTE_DELTA, NOTE_LEAST)
-    strongest = maximum_filter1d(growth, 2 * STRENGTH_REACH + 1, mode="constant")
+    strongest = scipy.ndimage.maximum_filter1d(growth, 2 * STRENGTH_REACH + 1, mode="constant")
     frames = np.minimum(np.rint(found[:, 0] * FRAME_RATE).astype(np.int64), len(growth) - 1)
     found[:, 1] = np.clip(strongest[frames], WEAKEST, 1)
     return found

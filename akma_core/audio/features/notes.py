@@ -1,8 +1,8 @@
 """Notes: a small convolutional network that hears them begin in music without drums, slow attacks too."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from akma_core.audio.features.bands import compressed
 from akma_core.audio.features.column import FRAME_RATE, Column
@@ -22,6 +22,7 @@ def note_probability(bands: NDArray[np.float32]) -> Column:
     The first and last `context(DILATIONS)` frames see less than the network wants.
     """
     levels = compressed(bands, GAIN)
-    heard = maximum_filter1d(bands.mean(axis=1), 2 * round(HISS_SECONDS * FRAME_RATE) + 1, mode="constant") >= HISS
+    reach = 2 * round(HISS_SECONDS * FRAME_RATE) + 1
+    heard = scipy.ndimage.maximum_filter1d(bands.mean(axis=1), reach, mode="constant") >= HISS
     note: Column = probabilities(inputs(levels, growth(levels)), weights(FILE), DILATIONS)[:, 0] * heard
     return note

@@ -1,8 +1,8 @@
 """Onsets: how much the spectrum grows, and the instants where it grows most."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from akma_core.audio.features.column import FRAME_RATE, Column
 
@@ -42,7 +42,7 @@ def local_scale(curve: Column) -> Column:
     padded = np.full(seconds * FRAME_RATE, np.nan, np.float32)
     padded[: len(curve)] = curve
     high = np.nanpercentile(padded.reshape(seconds, FRAME_RATE), 98, axis=1)
-    mean = uniform_filter1d(high, round(2 * LOCAL_SECONDS) + 1, mode="nearest")
+    mean = scipy.ndimage.uniform_filter1d(high, round(2 * LOCAL_SECONDS) + 1, mode="nearest")
     scale = np.maximum(mean, np.percentile(mean, 90) / 4)
     middle = (np.arange(seconds) + 0.5) * FRAME_RATE
     return np.interp(np.arange(len(curve)), middle, scale).astype(np.float32)
@@ -68,7 +68,7 @@ def peaks(curve: Column, delta: float, least: float = 0.0, apart: float = APART)
     padded = np.concatenate([np.zeros(before), curve.astype(np.float64), np.zeros(after)])
     sums = np.concatenate([[0.0], np.cumsum(padded)])
     mean = (sums[before + after + 1 :] - sums[:n]) / (before + after + 1)
-    highest = maximum_filter1d(curve, 2 * round(PEAK_REACH * FRAME_RATE) + 1, mode="constant")
+    highest = scipy.ndimage.maximum_filter1d(curve, 2 * round(PEAK_REACH * FRAME_RATE) + 1, mode="constant")
     found = np.flatnonzero((curve == highest) & (curve > 0) & (curve >= mean + delta) & (curve >= least))
     kept = np.zeros(n, bool)
     reach = max(0, int(np.ceil(apart * FRAME_RATE)) - 1)

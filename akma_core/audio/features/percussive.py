@@ -1,8 +1,8 @@
 """The percussive and the harmonic part of a sound: what is short and broad, and what lasts at one pitch."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from akma_core.audio.features.column import FRAME_RATE
 
@@ -27,6 +27,6 @@ def _running_median(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]
     half = size // 2
     padded = np.pad(rows, ((0, 0), (half, half)), mode="edge")
     # One long row: SciPy's filter of one dimension is ten times faster than that of two, and the ends are cut off.
-    filtered = median_filter(padded.ravel(), size, mode="nearest").reshape(padded.shape)
+    filtered = scipy.ndimage.median_filter(padded.ravel(), size, mode="nearest").reshape(padded.shape)
     out: NDArray[np.float32] = filtered[:, half : half + rows.shape[1]]
     return out

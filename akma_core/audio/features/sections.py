@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.ndimage import uniform_filter1d
-from scipy.signal import find_peaks
 
 RATE = 2  # rows a second
 CHROMA_SHARE = 0.8  # weight of the 12 chroma columns against the levels
@@ -43,7 +41,8 @@ def find_sections(rows: NDArray[np.float32], duration: float, beats: NDArray[np.
     means = np.array([scaled[a:b].mean(axis=0) for a, b in pairwise(cuts)])
     groups = np.ones(1, np.int64)
     if len(means) > 1:
-        groups = fcluster(linkage(means / np.sqrt(rows.shape[1]), "average"), ALIKE, "distance").astype(np.int64)
+        tree = scipy.cluster.hierarchy.linkage(means / np.sqrt(rows.shape[1]), "average")
+        groups = scipy.cluster.hierarchy.fcluster(tree, ALIKE, "distance").astype(np.int64)
     sections: list[Section] = []
     names: dict[int, str] = {}
     for k, group in enumerate(groups.tolist()):
@@ -58,7 +57,7 @@ def find_sections(rows: NDArray[np.float32], duration: float, beats: NDArray[np.
 
 def _boundaries(scaled: NDArray[np.float32], shortest: float) -> NDArray[np.int64]:
     """Rows at which a section begins, without the first."""
-    smooth = uniform_filter1d(scaled, round(SMOOTH_SECONDS * RATE), axis=0, mode="nearest")
+    smooth = scipy.ndimage.uniform_filter1d(scaled, round(SMOOTH_SECONDS * RATE), axis=0, mode="nearest")
     norm = np.linalg.norm(smooth, axis=1, keepdims=True)
     unit = smooth / np.maximum(norm, 1e-6)
     half = round(KERNEL_SECONDS * RATE)
@@ -71,7 +70,7 @@ def _boundaries(scaled: NDArray[np.float32], shortest: float) -> NDArray[np.int6
         weight = taper[:reach, None]
         past, future = (unit[k - reach : k][::-1] * weight).sum(0), (unit[k : k + reach] * weight).sum(0)
         novelty[k] = float(((past - future) ** 2).sum()) / max(float(taper.sum()) ** 2, 1e-9) / 2
-    at, _ = find_peaks(
+    at, _ = scipy.signal.find_peaks(
         np.r_[novelty, 0], height=NOVELTY / 2, prominence=PROMINENCE / 2, distance=max(1, round(shortest * RATE))
     )
     return at[(at / RATE >= shortest / 2) & ((n - at) / RATE >= shortest / 2)]

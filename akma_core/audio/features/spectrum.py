@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
-from scipy.signal import lfilter, windows
 
 Samples = NDArray[np.float32]
 
@@ -47,7 +46,8 @@ class _HighPass:
     def __call__(self, block: Samples) -> Samples:
         if self._state is None:
             self._state = np.array([-float(block[0])])
-        out, self._state = lfilter([1.0, -1.0], [1.0, -self._pole], block.astype(np.float64), zi=self._state)
+        exact = block.astype(np.float64)
+        out, self._state = scipy.signal.lfilter([1.0, -1.0], [1.0, -self._pole], exact, zi=self._state)
         return out.astype(np.float32)
 
 
@@ -62,7 +62,7 @@ class Spectra:
         self.size = scipy.fft.next_fast_len(max(16, round(seconds * rate)), real=True)
         bins = np.arange(self.size // 2 + 1) * (rate / self.size)
         self.frequencies: NDArray[np.float64] = bins[bins <= top].astype(np.float64)
-        window = windows.hann(self.size, sym=False)
+        window = scipy.signal.windows.hann(self.size, sym=False)
         self._window = (window * (2 / window.sum())).astype(np.float32)
         self._step = rate * hop
         self._first = -(self.size // 2)  # sample that the buffer starts with

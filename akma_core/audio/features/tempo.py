@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from akma_core.audio.features.column import FRAME_RATE, Column
 
@@ -28,7 +27,8 @@ def novelty(*curves: Column) -> NDArray[np.float64]:
     """Sum of onset-like curves, each without its local mean and over its deviation: float64 [n]."""
     total = np.zeros(len(curves[0]))
     for curve in curves:
-        flat = curve - uniform_filter1d(curve.astype(np.float64), round(MEAN_SECONDS * FRAME_RATE), mode="nearest")
+        exact = curve.astype(np.float64)
+        flat = curve - scipy.ndimage.uniform_filter1d(exact, round(MEAN_SECONDS * FRAME_RATE), mode="nearest")
         total += flat / max(float(flat.std()), 1e-9)
     return total
 

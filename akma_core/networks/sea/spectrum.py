@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
 
 from .config import SeaConfig
