@@ -1,6 +1,6 @@
 """Accuracy and cost of the flash meter, on the labelled sequences.
 
-    python benchmarks/flash.py DIR [--grid coarse] [--pack tests/golden/flash/cases.npz]
+    python benchmarks/flash.py DIR [--grid points|coarse] [--pack tests/golden/flash/cases.npz]
 
 DIR holds `cases.json`, `masks` and `sequences` of the TRACE RERC's test media (Jordan, HCII 2025). --pack writes what
 the tests need of them: each mask at the pixels that the fine grid reads, and the colours.
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from akma_core.media.flash.grid import Grid
+from akma_core.media.flash.hold import PixelHold
 from akma_core.media.flash.meter import FlashMeter, Verdict
 from akma_core.media.flash.standards import STANDARDS, Name
 
@@ -78,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument(
-        "--grid", choices=("fine", "coarse"), default="fine", help="cells as of a video, or of a render"
+        "--grid", choices=("fine", "points", "coarse"), default="fine", help="as of a video, a render, one of before"
     )
     parser.add_argument("--pack", type=Path, help="file to write, instead of judging")
     options = parser.parse_args()
@@ -102,7 +103,7 @@ def main() -> None:
                 verdict = found[case][name]
                 word = "pass" if verdict.passed else "fail"
                 print(f"    {case:45} {word}, {verdict.general.transitions} general {verdict.red.transitions} red")
-    print("\ncost of a render's frame, ms of a core: made small + metered, forms moving all over it")
+    print("\ncost of a render's frame, ms of a core: small and watched + metered, forms moving all over it")
     for size in (256, 1024):
         print(f"  {size} x {size}: {_cost(size)}")
 
@@ -121,11 +122,12 @@ def _cost(size: int) -> str:
     luma = np.stack([126 + 100 * wave for wave in waves]).astype(np.uint8)
     chroma = np.full((16, size // 2, size), 128, np.uint8)
     planes = np.concatenate([luma, chroma], axis=1)
-    grid = Grid.coarse(size, size)
+    grid = Grid.points(size, size)
     times = []
     for _ in range(5):
-        meter, began = FlashMeter(grid, 30), time.process_time()
-        pictures = grid.small(planes)
+        meter, hold, began = FlashMeter(grid, 30), PixelHold(grid, 30, 240, limit=True), time.process_time()
+        hold(planes)
+        pictures = hold.small
         made = time.process_time()
         meter.add(pictures)
         times.append((made - began, time.process_time() - made))

@@ -1,12 +1,12 @@
 """Flashes of presets on songs, as rendered and without the limit, and what the limit costs of the hits.
 
-    python -m benchmarks.preset_flashes --tool hits.py SONG.json ... [--presets pulse ...] [--seconds 4] [--quarter]
+    python -m benchmarks.preset_flashes --tool hits.py SONG.json ... [--presets pulse ...] [--quarter]
 
-Beside each SONG.json lies SONG.ogg. Of each song the passage with the most hits is drawn at 256 pixels, by default by
-every preset, 30 frames a second. A line for each, first without the limit, then with it: the worst second's transitions
-by trace24, WCAG 2.2 and the broadcast rule (more than 6 fail), those of the mean of trace24's field, and the hit f1 of
-the motion; then how many frames the limit held, in a few cells or whole. --quarter: only the middle of the picture,
-half as wide.
+Beside each SONG.json lies SONG.ogg. Of each song the chunk of 4 s with the most hits is drawn at 256 pixels, by default
+by every preset, 30 frames a second, and metered as `akma flash` does. A line for each, first without the limit, then
+with it: the worst second's transitions by trace24, WCAG 2.2 and the broadcast rule (more than 6 fail), those of
+the mean of trace24's field, and the hit f1 of the motion; then how many frames the limit changed, be it in few pixels.
+--quarter: only the middle of the picture, half as wide.
 """
 
 import argparse
@@ -25,17 +25,19 @@ from akma_core.modulation.presets import preset_names
 from akma_core.networks import builtin
 from akma_core.render.plan import CanvasPart
 from akma_core.settings import RenderSettings
+from akma_core.timeline import CHUNK_SECONDS
 from benchmarks.on_the_beat import Song, held, loaded, transitions
 from runners.network import NetworkRunner
 
 NAMES = ("trace24", "wcag2_2", "iso")
+SECONDS = CHUNK_SECONDS[-1]
 
 
-def busiest(truth: dict[str, Any], seconds: float) -> float:
-    """First whole second of the passage with the most hits."""
+def busiest(truth: dict[str, Any]) -> float:
+    """When the chunk of a whole render begins that has the most hits, of those that are SECONDS long."""
     hits = np.asarray(truth["hits"])
-    starts = np.arange(max(1, int(truth["duration"] - seconds)))
-    return float(starts[np.argmax([np.count_nonzero((hits >= at) & (hits < at + seconds)) for at in starts])])
+    starts = np.arange(sum(CHUNK_SECONDS[:-1]), truth["duration"] - SECONDS, SECONDS)
+    return float(starts[np.argmax([np.count_nonzero((hits >= at) & (hits < at + SECONDS)) for at in starts])])
 
 
 def figures(tool: ModuleType, song: Song, pictures: NDArray[np.uint8], start: float) -> dict[str, float]:
@@ -58,7 +60,6 @@ def main() -> None:
     parser.add_argument("truth", type=Path, nargs="+", help="SONG.json")
     parser.add_argument("--tool", type=Path, required=True)
     parser.add_argument("--presets", nargs="+", default=list(preset_names()))
-    parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--quarter", action="store_true")
     options = parser.parse_args()
     tool = loaded(options.tool)
@@ -69,12 +70,12 @@ def main() -> None:
     print(f"{'':28s} {'without the limit':28s}   {'with it':28s}\n{'':28s} {columns:28s}   {columns}   held")
     failed: dict[str, list[str]] = {name: [] for name in NAMES}
     for path in options.truth:
-        start = busiest(json.loads(path.read_text()), options.seconds)
+        start = busiest(json.loads(path.read_text()))
         for preset in options.presets:
             began = time.monotonic()
             song = Song(path, RenderSettings.parse({"preset": preset}), runner, true_hits=False)
-            free = song.pictures(start, options.seconds)
-            shown, changed = held(free, song.plan.fps)
+            free = song.pictures(start, SECONDS)
+            shown, changed = held(free, song.plan.fps, [0, len(free)])
             before, after = (figures(tool, song, pictures, start) for pictures in (free, shown))
             label = f"{preset} {path.stem} {start:g} s"
             line = f"{label:28s} {_words(before)}   {_words(after)}   {changed} of {len(free)}"

@@ -240,7 +240,7 @@ class Stages:
             flashes = None
             if plan.flash:
                 meter = meter_of(plan, (track_of(plan, chunk) for chunk in chunks))
-                notes, flashes = [*notes, *note_of(meter)], manifest_part(plan, meter)
+                notes, flashes = [*notes, *note_of(plan, meter)], manifest_part(plan, meter)
             written = manifest(plan, dict.fromkeys(notes), whole, flashes)
             with metrics.stage("upload"):
                 self._objects.put_file(render.id, VIDEO, whole, self.version)

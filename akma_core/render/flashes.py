@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from akma_core.media.flash.grid import Grid
-from akma_core.media.flash.hold import Hold
+from akma_core.media.flash.hold import Hold, PixelHold
+from akma_core.media.flash.hold_of_means import MeanHold
 from akma_core.media.flash.meter import FlashMeter, Verdict
 from akma_core.media.flash.report import as_json
 from akma_core.media.flash.track import join, pack
@@ -13,17 +14,17 @@ from akma_core.media.video_reader import FrameReader, open_video
 from akma_core.render.plan import RenderPlan
 from akma_core.timeline import Chunk
 
-GATE = ("ofcom2017", "itu_r1702_4", "iso")
-"""Standards that a render must pass to be called safe, and that the hold keeps: a quarter of the picture.
-
-In the smaller fields of trace24 and WCAG forms that move make cells change as flashes do; their counts are told beside,
-with those of the fields' means.
-"""
+GATE_OF_MEANS = ("ofcom2017", "itu_r1702_4", "iso")
+"""Standards that the hold kept where means were counted: a quarter of the picture. Today's keeps all of them."""
 
 
 def grid_of(plan: RenderPlan) -> Grid:
     """Reduction of a plan's pictures to the meter's grid."""
-    return Grid.coarse(plan.width, plan.height)
+    return (Grid.points if _points(plan) else Grid.coarse)(plan.width, plan.height)
+
+
+def _points(plan: RenderPlan) -> bool:
+    return plan.flash is not None and plan.flash.cells == "points"
 
 
 def track_path(segment: Path) -> Path:
@@ -44,7 +45,8 @@ def hold_of(plan: RenderPlan, chunk: Chunk) -> Hold | None:
     """Hold that a chunk's frames go through before the encoder; None for plans made before flashes were counted."""
     if plan.flash is None:
         return None
-    return Hold(grid_of(plan), float(plan.fps), chunk.frames, limit=plan.flash.limit)
+    kind = PixelHold if _points(plan) else MeanHold
+    return kind(grid_of(plan), float(plan.fps), chunk.frames, limit=plan.flash.limit)
 
 
 def meter_of(plan: RenderPlan, tracks: Iterable[bytes]) -> FlashMeter:
@@ -54,22 +56,21 @@ def meter_of(plan: RenderPlan, tracks: Iterable[bytes]) -> FlashMeter:
 
 def manifest_part(plan: RenderPlan, meter: FlashMeter) -> dict[str, Any]:
     """The manifest's word on flashes: safe or not, and each standard's verdict and worst seconds."""
-    verdicts = meter.verdicts()
     limit = plan.flash is not None and plan.flash.limit
-    return {"safe": safe(verdicts), "limit": limit, **as_json(verdicts)}
+    return {"safe": not _failed(plan, meter), "limit": limit, **as_json(meter.verdicts())}
 
 
-def safe(verdicts: dict[Any, Verdict]) -> bool:
-    """True if general and red flashes stay within what the standards of GATE allow."""
-    return all(verdicts[name].passed for name in GATE)
-
-
-def note_of(meter: FlashMeter) -> list[str]:
+def note_of(plan: RenderPlan, meter: FlashMeter) -> list[str]:
     """A note where a render is not safe."""
-    verdicts: dict[Any, Verdict] = dict(meter.verdicts())
-    failed = [verdicts[name] for name in GATE if not verdicts[name].passed]
+    failed = _failed(plan, meter)
     if not failed:
         return []
     worst = max((w for v in failed for w in (v.general, v.red)), key=lambda w: w.transitions)
     which = ", ".join(verdict.standard for verdict in failed)
     return [f"flashes more than {which} allow: {worst.transitions} transitions in the second from {worst.second:.1f} s"]
+
+
+def _failed(plan: RenderPlan, meter: FlashMeter) -> list[Verdict]:
+    """Verdicts that keep a render from being called safe."""
+    verdicts = meter.verdicts().values()
+    return [v for v in verdicts if not v.passed and (_points(plan) or v.standard in GATE_OF_MEANS)]

@@ -59,6 +59,9 @@ class FlashPart(PlanPart):
 
     limit: bool
     """Brightness is held where the picture would flash too often."""
+    # Left out where it is what there was before: those plans keep their bytes.
+    cells: Annotated[Literal["means", "points"], Field(exclude_if=lambda cells: cells == "means")] = "means"
+    """What is counted: means of 32 cells along the longer side, or single pixels, of which fine forms are seen too."""
 
 
 class NetworkPart(PlanPart):

@@ -98,7 +98,7 @@ def make_plan(
         seeds_top=top,
         seeds_bottom=bottom,
         modulation=_modulation(settings, card, pull),
-        flash=FlashPart(limit=settings.flash_limit == "on" and not settings.original),
+        flash=FlashPart(limit=settings.flash_limit == "on" and not settings.original, cells="points"),
         total_frames=total,
         first_frame=first,
         frames=frames,

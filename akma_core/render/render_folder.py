@@ -28,4 +28,4 @@ class RenderFolder(ChunkFolder):
         if plan.flash is None:
             return self.publish(self.whole, [*notes, *track.notes])
         meter = meter_of(plan, (track_of(plan, self.path(chunk)) for chunk in plan.chunks()))
-        return self.publish(self.whole, [*notes, *track.notes, *note_of(meter)], manifest_part(plan, meter))
+        return self.publish(self.whole, [*notes, *track.notes, *note_of(plan, meter)], manifest_part(plan, meter))

@@ -1,5 +1,6 @@
 """Flashes of a render: tracks beside segments, and one verdict over the joins."""
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -7,11 +8,14 @@ import numpy as np
 import pytest
 
 from akma_core.media.encoder import Encoder
+from akma_core.media.flash.grid import Grid
+from akma_core.media.flash.hold_of_means import MeanHold
 from akma_core.media.flash.track import pack
 from akma_core.media.segment import SegmentWriter
-from akma_core.render.flashes import grid_of, hold_of, manifest_part, meter_of, note_of, safe, track_of, track_path
+from akma_core.render.flashes import grid_of, hold_of, manifest_part, meter_of, note_of, track_of, track_path
 from akma_core.render.plan import FlashPart, RenderPlan
 from tests.render.test_plan import plan as planned
+from tests.support.flashes import flicker
 
 
 @pytest.fixture
@@ -44,15 +48,14 @@ def test_a_render_that_flashes_is_held_and_safe_or_told_where(plan: RenderPlan) 
     planes = flashing(plan, 5)
     meter = meter_of(plan, tracks(plan, planes))
     assert manifest_part(plan, meter)["safe"] is True
-    assert note_of(meter) == []
-    off = plan.model_copy(update={"flash": FlashPart(limit=False)})
+    assert note_of(plan, meter) == []
+    off = plan.model_copy(update={"flash": FlashPart(limit=False, cells="points")})
     meter = meter_of(off, tracks(off, planes))
     part = manifest_part(off, meter)
     assert (part["safe"], part["limit"]) == (False, False)
-    assert not safe(dict(meter.verdicts()))
     worst = part["standards"]["iso"]["general"]
     assert worst["transitions"] > 6
-    assert f"{worst['transitions']} transitions in the second from" in note_of(meter)[0]
+    assert f"{worst['transitions']} transitions in the second from" in note_of(off, meter)[0]
 
 
 def test_a_plan_of_before_holds_nothing_and_keeps_its_digest(plan: RenderPlan) -> None:
@@ -60,6 +63,18 @@ def test_a_plan_of_before_holds_nothing_and_keeps_its_digest(plan: RenderPlan) -
     assert hold_of(before, next(iter(plan.chunks()))) is None
     assert before.digest != plan.digest
     assert "flash" not in before.model_dump_json(exclude={"flash": True, "settings": True})
+
+
+def test_a_plan_that_counted_means_keeps_its_bytes_its_grid_and_its_hold(plan: RenderPlan) -> None:
+    before = plan.model_copy(update={"flash": FlashPart(limit=True)})
+    assert json.loads(before.model_dump_json())["flash"] == {"limit": True}
+    assert before.digest != plan.digest
+    assert grid_of(before) == Grid.coarse(plan.width, plan.height)
+    assert isinstance(hold_of(before, next(iter(plan.chunks()))), MeanHold)
+    # Small fields were not held: what fails in them alone was called safe.
+    meter = meter_of(before, [pack(flicker([60, 160] * 8, grid_of(before), rows=10))])
+    assert not meter.verdicts()["trace24"].passed
+    assert manifest_part(before, meter)["safe"] == meter.verdicts()["iso"].passed
 
 
 def test_a_lost_track_is_made_of_the_segment(plan: RenderPlan, tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ OTHER: dict[str, Any] = {
     "upscale": UpscalePart(name="x", digest="e" * 64, scale=4),
     "kind": "cuda",
     "dtype": "float16",
+    "cells": "means",
     "bit_rate": 5_000_000,
     "libraries": {"torch": "0"},
     "walk": WalkOptions(top="keys"),

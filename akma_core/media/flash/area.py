@@ -15,7 +15,8 @@ Rectangle = tuple[int, int, int, int]
 class Field:
     """A field of view that slides over the picture cell by cell, or the whole picture."""
 
-    def __init__(self, grid: Grid, area: Area | None) -> None:
+    def __init__(self, grid: Grid, area: Area | None, share: float = 1.0) -> None:
+        """`share` of the standard's area that counts as too much; less than 1 leaves a margin."""
         self._grid = grid
         height, width = grid.cell
         self.shape = (grid.rows, grid.columns)
@@ -26,7 +27,7 @@ class Field:
             self.columns = min(grid.columns, max(1, round(area.width / width)))
             limit = area.limit / (height * width)
         self.steps = max(1, self.rows // 8), max(1, self.columns // 8)
-        self.least = math.floor(limit + 1e-9) + 1
+        self.least = math.floor(limit * share + 1e-9) + 1
         """Fewest cells that exceed the standard's area."""
 
     def fullest(self, flags: Flags) -> tuple[int, tuple[int, int]]:

@@ -1,7 +1,9 @@
 """Transitions in the last second: of cells that enough of a field change together with, and of the field's mean."""
 
+import copy
 from collections import deque
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,12 @@ class _LastSecond:
         self.counts = np.zeros(cells, np.int16)
         self.counted: deque[tuple[float, NDArray[np.intp]]] = deque()  # when, and which cells
         self._second = 1 - 0.5 / fps  # half a picture's time less, as containers round when a picture shows
+
+    def copied(self) -> Self:
+        """A copy that goes on by itself."""
+        copied = copy.copy(self)
+        copied.counts, copied.counted = self.counts.copy(), self.counted.copy()
+        return copied
 
     def move(self, time: float) -> bool:
         """Drop what is more than a second before; says whether there was any."""
@@ -65,6 +73,14 @@ class AreaCounter:
         # Cells that changed of late, of which there were not enough, by direction.
         self._waiting: tuple[deque[tuple[float, Flags]], deque[tuple[float, Flags]]] = (deque(), deque())
         self._since: float | None = None  # since when the second up to now has held two flashes
+
+    def copied(self) -> Self:
+        """A copy that goes on by itself."""
+        copied = copy.copy(self)
+        copied._last = self._last.copied()
+        up, down = (deque((time, flags.copy()) for time, flags in waiting) for waiting in self._waiting)
+        copied._waiting = up, down
+        return copied
 
     def add(self, time: float, changes: tuple[Flags, Flags]) -> None:
         """changes: cells that went up and that went down with the picture shown then, bool [rows * columns]."""

@@ -5,58 +5,42 @@ that two chunks share may hold what both allow: each may have one transition, an
 own. Parts of four add up to three where neither is whole, so that six are left, one of them between the chunks.
 Pictures that flash less are left alone to the bit.
 
-Held to is the broadcast rule, a quarter of the picture. Of smaller fields' cells moving forms alone exceed the count.
+Where more of a field would flash than any guideline allows, each pixel takes as much of the new frame as keeps its
+brightness within a transition's step, and the rest from the frame shown before; afterwards it comes back by and by, as
+a leap would be a transition again.
 """
 
 import copy
 import math
+from abc import ABC, abstractmethod
+from typing import Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from akma_core.media.flash.area import Field
 from akma_core.media.flash.counter import AreaCounter
-from akma_core.media.flash.grid import LINEAR, Grid
-from akma_core.media.flash.standards import LUMINANCE_STEP, MOST_TRANSITIONS
+from akma_core.media.flash.grid import Grid
+from akma_core.media.flash.mix import Bounds, Weights, enlarged, mixed
+from akma_core.media.flash.standards import MOST_TRANSITIONS, STANDARDS
 from akma_core.media.flash.transitions import Flags, Luminance, Redness, luminances
 
 SHARED = MOST_TRANSITIONS - 2  # of a second over a join, shared by length; both sides may have one besides
-MARGIN = 0.8  # of a transition's step that a held cell may go: neighbours' light spreads into it
-ATTEMPTS = 4  # until the frame before is shown again
-CODE = 1 / 2.2  # light to sRGB's codes, roughly: exact where the factor is near one
-NEARLY_RED = 0.6  # share of red from which a colour may become a saturated red
-_DARK = 1e-3
+STEP = 0.095  # of luminance that is counted: a decoder's picture is not the encoder's to the last level
+SHARE = 0.9  # of a guideline's area that may flash: some pixels stand for all
+# Share of a transition's step that a pixel may go, and how far beyond the cells that are too many it is held, in cells;
+# at last the whole frame before is shown again.
+ATTEMPTS = ((0.9, 1), (0.7, 2), (0.5, 4), (0.25, 8), (0.0, 1 << 10))
+FADE = 0.8  # of a pixel's share of the frame before, from frame to frame at 30 a second
+FADED = 0.05  # share that is none
 
 Rule = tuple[float, int]
 Planes = NDArray[np.uint8]
+Small = NDArray[np.uint8]
 
 
-class _State:
-    """Counts so far of one chunk, for the standard of the smallest area that is held to."""
-
-    def __init__(self, grid: Grid, fps: float) -> None:
-        field, cells = Field(grid, None), grid.rows * grid.columns
-        self.luminance, self.redness = Luminance(cells), Redness(cells)
-        self.general, self.red = AreaCounter(field, fps), AreaCounter(field, fps)
-
-    def add(self, time: float, small: NDArray[np.uint8]) -> None:
-        rgb = small.reshape(-1, 3)
-        self.general.add(time, self.luminance.add(luminances(rgb)))
-        self.red.add(time, self.redness.add(rgb))
-
-    def over(self, rules: list[Rule], leeway: int = 0) -> Flags | None:
-        """Cells that were counted as often as one of `rules` allows, less `leeway`, or more; None while it is kept."""
-        found = None
-        for counter in (self.general, self.red):
-            for since, most in rules:
-                counts = counter.since(since)
-                if counter.exceeds(counts, most - leeway):
-                    flags = counts >= max(most - leeway, 1)
-                    found = flags if found is None else found | flags
-        return found
-
-
-class Hold:
+class Hold(ABC):
     """Takes the frames of one chunk in order, as planes, gives them back, held where they must be; keeps them small."""
 
     def __init__(self, grid: Grid, fps: float, frames: int, *, limit: bool) -> None:
@@ -64,11 +48,11 @@ class Hold:
         self.held = 0
         """Frames that were changed."""
         self._grid, self._fps, self._frames, self._limit = grid, fps, frames, limit
-        self._state, self._before = _State(grid, fps), np.zeros((0, 0), np.uint8)
-        self._small: list[NDArray[np.uint8]] = []
+        self._before = np.zeros((0, 0), np.uint8)
+        self._small: list[Small] = []
 
     @property
-    def small(self) -> NDArray[np.uint8]:
+    def small(self) -> Small:
         """The frames as they are shown, made small, uint8 [n, rows, columns, 3]."""
         return np.stack(self._small)
 
@@ -103,62 +87,111 @@ class Hold:
         rules += [(end - k / SHARED, k) for k in range(1, SHARED + 1) if end - k / SHARED <= now]
         return rules
 
-    def _next(self, planes: Planes, small: NDArray[np.uint8]) -> tuple[Planes, NDArray[np.uint8]]:
-        frame = len(self._small)
-        time, rules = frame / self._fps, self.rules(frame)
-        if self._state.over(rules, leeway=2) is None:  # a frame adds two at most: its own, and what waited for it
-            self._state.add(time, small)
-            return planes, small
-        counted, shown, seen = self._state, planes, small
-        for attempt in range(ATTEMPTS):
-            self._state = copy.deepcopy(counted)
-            self._state.add(time, seen)
-            over = self._state.over(rules)
-            if over is None:
-                self.held += attempt > 0
-                return shown, seen
-            shown = self._kept(planes, small, counted.luminance, over, 1 - attempt / (ATTEMPTS - 1))
-            seen = self._grid.small(shown[None])[0]
-        # Nothing flashes in a frame that is shown again.
-        self._state = counted
-        self.held += 1
-        seen = self._small[-1] if self._small else small
-        self._state.add(time, seen)
-        return (self._before if self._small else planes), seen
+    @abstractmethod
+    def _next(self, planes: Planes, small: Small) -> tuple[Planes, Small]:
+        """A frame as it is shown, `planes` itself if it may be, and that made small."""
 
-    def _kept(
-        self, planes: Planes, small: NDArray[np.uint8], luminance: Luminance, cells: Flags, leeway: float
-    ) -> Planes:
-        """Planes of which `cells` stay within `leeway` of a transition's step; reds among them are taken back."""
+
+class _Counts:
+    """Transitions so far of one chunk, for the areas of all standards."""
+
+    def __init__(self, grid: Grid, fps: float) -> None:
+        cells = grid.rows * grid.columns
+        self._luminance, self._redness = Luminance(cells, STEP), Redness(cells)
+        self._fields = [Field(grid, area, SHARE) for area in dict.fromkeys(standard.area for standard in STANDARDS)]
+        self._general = [AreaCounter(field, fps) for field in self._fields]
+        self._red = [AreaCounter(field, fps) for field in self._fields]
+
+    def copied(self) -> Self:
+        """A copy that goes on by itself."""
+        copied = copy.copy(self)
+        copied._luminance, copied._redness = copy.deepcopy((self._luminance, self._redness))
+        copied._general, copied._red = ([each.copied() for each in kind] for kind in (self._general, self._red))
+        return copied
+
+    def add(self, time: float, small: Small) -> None:
         rgb = small.reshape(-1, 3)
-        now = luminances(rgb)
-        low, high = luminance.within(np.float32(LUMINANCE_STEP * MARGIN * leeway))
-        gain = np.where(cells, (np.clip(now, low, high) + _DARK) / (now + _DARK), 1.0)
-        light = LINEAR[rgb]
-        red = cells & (light[:, 0] / np.maximum(light.sum(1), _DARK) >= NEARLY_RED)
-        shape = self._grid.rows, self._grid.columns
-        return _scaled(planes, (gain**CODE).reshape(shape), np.where(red, leeway, 1.0).reshape(shape), self._grid)
+        general, red = self._luminance.add(luminances(rgb)), self._redness.add(rgb)
+        for counter in self._general:
+            counter.add(time, general)
+        for counter in self._red:
+            counter.add(time, red)
+
+    def near(self, rules: list[Rule]) -> bool:
+        """True if the next frame may exceed a rule: it adds two at most, its own, and what waited for it."""
+        counters = (*self._general, *self._red)
+        return any(counter.exceeds(counter.since(since), most - 2) for counter in counters for since, most in rules)
+
+    def over(self, rules: list[Rule]) -> tuple[Flags, Flags]:
+        """Cells that flash more often than a rule allows, generally and red, where they are too many."""
+        general, red = (np.zeros(self._fields[0].shape, np.bool_) for _ in range(2))
+        for counters, found in ((self._general, general), (self._red, red)):
+            for counter, field in zip(counters, self._fields, strict=True):
+                for since, most in rules:
+                    found |= field.exceeded((counter.since(since) > most).reshape(field.shape))
+        return general, red
 
 
-def _scaled(planes: Planes, codes: NDArray[np.float64], colour: NDArray[np.float64], grid: Grid) -> Planes:
-    """I420 planes of one frame, codes times factors of cells [rows, columns] that go over into each other."""
-    height, width = grid.height, grid.width
-    factor = _enlarged(codes, height, width)
-    luma = (planes[:height].astype(np.float32) - 16) * factor + 16
-    half = _enlarged(codes * colour, height // 2, width // 2)
-    chroma = (planes[height:].reshape(2, height // 2, width // 2).astype(np.float32) - 128) * half + 128
-    out = np.concatenate([np.clip(luma, 16, 235).reshape(-1), np.clip(chroma, 16, 240).reshape(-1)])
-    scaled: Planes = np.rint(out).astype(np.uint8).reshape(planes.shape)
-    return scaled
+class PixelHold(Hold):
+    """Holds single pixels, for the areas of all standards, as they are counted on a grid of points."""
+
+    def __init__(self, grid: Grid, fps: float, frames: int, *, limit: bool) -> None:
+        super().__init__(grid, fps, frames, limit=limit)
+        self._counts, self._bounds = _Counts(grid, fps), Bounds(grid.width, grid.height)
+        self._fade = FADE ** (30 / fps)
+        self._left: Weights | None = None  # shares of the frame before that the next frame begins with
+
+    def _next(self, planes: Planes, small: Small) -> tuple[Planes, Small]:
+        time, rules = len(self._small) / self._fps, self.rules(len(self._small))
+        shown, seen = planes, small
+        if self._left is None and not self._counts.near(rules):
+            self._counts.add(time, small)
+        else:
+            shown, seen = self._kept(planes, small, time, rules)
+        self._bounds.add(shown)
+        self.held += shown is not planes
+        return shown, seen
+
+    def _kept(self, planes: Planes, small: Small, time: float, rules: list[Rule]) -> tuple[Planes, Small]:
+        """The frame so that `rules` are kept."""
+        counted, weights = self._counts, self._left
+        shown, seen = (planes, small) if weights is None else self._mixed(planes, weights)
+        general, red = (np.zeros(small.shape[:2], np.bool_) for _ in range(2))
+        for leeway, reach in ATTEMPTS:
+            self._counts = counted.copied()
+            self._counts.add(time, seen)
+            over = self._counts.over(rules)
+            if not (over[0].any() or over[1].any()):
+                break
+            general, red = general | over[0], red | over[1]
+            weights = self._weights(planes, _around(general, reach), leeway)
+            # Reds leap when they are let go: mixtures on the way would be reds and others in turn.
+            whole = enlarged(_around(red, reach).astype(np.float32), self._grid.height, self._grid.width)
+            shown, seen = self._mixed(planes, np.maximum(weights, whole))
+        else:
+            self._counts = counted.copied()
+            self._counts.add(time, seen)
+        self._left = None
+        if weights is not None:
+            left = np.where(weights * self._fade < FADED, 0, weights * self._fade).astype(np.float32)
+            self._left = left if left.any() else None
+        return shown, seen
+
+    def _weights(self, planes: Planes, cells: Flags, leeway: float) -> Weights:
+        """Shares of the frame before: in `cells` as few as keep the step's `leeway`, all where that is none."""
+        weights = self._bounds.weights(planes, self._before, leeway) if leeway else np.float32(1)
+        weights = weights * enlarged(cells.astype(np.float32), self._grid.height, self._grid.width)
+        return weights if self._left is None else np.maximum(weights, self._left)
+
+    def _mixed(self, planes: Planes, weights: Weights) -> tuple[Planes, Small]:
+        shown = mixed(planes, self._before, weights)
+        return shown, self._grid.small(shown[None])[0]
 
 
-def _enlarged(cells: NDArray[np.float64], height: int, width: int) -> NDArray[np.float32]:
-    """Bilinear between the middles of cells, float32 [height, width]."""
-    for axis, size in ((0, height), (1, width)):
-        count = cells.shape[axis]
-        at = np.clip((np.arange(size) + 0.5) * count / size - 0.5, 0, count - 1)
-        first = np.minimum(at.astype(np.intp), max(count - 2, 0))
-        second = np.minimum(first + 1, count - 1)
-        share = (at - first).reshape((-1, 1) if axis == 0 else (1, -1))
-        cells = cells.take(first, axis) * (1 - share) + cells.take(second, axis) * share
-    return cells.astype(np.float32)
+def _around(flags: Flags, reach: int) -> Flags:
+    """Flagged cells and those up to `reach` cells beside them."""
+    if not flags.any():
+        return flags
+    sides = [min(2 * reach + 1, 2 * size + 1) for size in flags.shape]
+    around: Flags = scipy.ndimage.maximum_filter(flags, sides, mode="constant")
+    return around

@@ -27,7 +27,9 @@ _BLACK = np.float32(0.008)
 class Luminance:
     """Peaks and valleys of relative luminance, cell by cell."""
 
-    def __init__(self, cells: int) -> None:
+    def __init__(self, cells: int, step: float = LUMINANCE_STEP) -> None:
+        """`step` of luminance that is a transition."""
+        self._step = np.float32(step - _ROUNDING)
         self._low = np.full(cells, np.inf, np.float32)
         self._high = np.full(cells, -np.inf, np.float32)
         self._rising = np.zeros(cells, np.int8)  # the last transition: 1 up, -1 down, 0 none yet
@@ -37,7 +39,7 @@ class Luminance:
         # Since the last transition only one of them matters; the other begins anew at the next.
         np.minimum(self._low, now, out=self._low)
         np.maximum(self._high, now, out=self._high)
-        step = np.float32(LUMINANCE_STEP - _ROUNDING)
+        step = self._step
         up = (now - self._low >= step) & (self._low < DARKER_BELOW) & (self._rising <= 0)
         down = (self._high - now >= step) & (now < DARKER_BELOW) & (self._rising >= 0)
         for changed, direction, extreme in ((up, 1, self._high), (down, -1, self._low)):
