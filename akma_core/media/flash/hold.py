@@ -5,9 +5,9 @@ that two chunks share may hold what both allow: each may have one transition, an
 own. Parts of four add up to three where neither is whole, so that six are left, one of them between the chunks.
 Pictures that flash less are left alone to the bit.
 
-Where more of a field would flash than any guideline allows, each pixel takes as much of the new frame as keeps its
-brightness within a transition's step, and the rest from the frame shown before; afterwards it comes back by and by, as
-a leap would be a transition again.
+Where more of a field would flash than a guideline allows, the picture takes as much of the new frame as keeps each
+pixel's brightness within a transition's step, and the rest from the frame shown before, as a soft dissolve; afterwards
+it comes back by and by, as a leap would be a transition again.
 """
 
 import copy
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from akma_core.media.flash.area import Field
 from akma_core.media.flash.counter import AreaCounter
 from akma_core.media.flash.grid import Grid
-from akma_core.media.flash.mix import Bounds, Weights, enlarged, mixed
-from akma_core.media.flash.standards import MOST_TRANSITIONS, STANDARDS
+from akma_core.media.flash.mix import Bounds, Weights, enlarged, mixed, soft
+from akma_core.media.flash.standards import MOST_TRANSITIONS, STANDARDS, Name
 from akma_core.media.flash.transitions import Flags, Luminance, Redness, luminances
 
 SHARED = MOST_TRANSITIONS - 2  # of a second over a join, shared by length; both sides may have one besides
@@ -34,6 +34,12 @@ SHARE = 0.9  # of a guideline's area that may flash: some pixels stand for all
 ATTEMPTS = ((0.9, 3), (0.7, 5), (0.5, 8), (0.25, 12), (0.0, 1 << 10))
 FADE = 0.9  # of a pixel's share of the frame before, from frame to frame at 30 a second
 FADED = 0.05  # share that is none
+
+HELD: tuple[Name, ...] = ("trace24", "ofcom2017", "itu_r1702_4", "iso")
+"""Standards that are held to. WCAG's own field is smaller than trace24's, which measures the same rule, and forms that
+only move exceed its count: to hold them would cost a tenth of the hits."""
+AREAS = tuple(dict.fromkeys(standard.area for standard in STANDARDS if standard.name in HELD))
+MORE = 1  # of small fields: forms that move are counted there, and would be stopped before every join
 
 Rule = tuple[float, int]
 Planes = NDArray[np.uint8]
@@ -77,14 +83,17 @@ class Hold(ABC):
             self._before = out[k]
         return out
 
-    def rules(self, frame: int) -> list[Rule]:
-        """Since when, s from the chunk's start, how many transitions may be counted up to a frame of the chunk."""
+    def rules(self, frame: int, more: int = 0) -> list[Rule]:
+        """Since when, s from the chunk's start, how many transitions may be counted up to a frame of the chunk.
+
+        `more`: in seconds over a join, on either side.
+        """
         now, end = frame / self._fps, self._frames / self._fps
         rules = [(now - 1, MOST_TRANSITIONS)]
         if now < 1:
-            rules.append((0.0, 1 + math.floor(SHARED * now)))
+            rules.append((0.0, min(MOST_TRANSITIONS, 1 + more + math.floor(SHARED * now))))
         # The last quarter of a second may hold one, the last two quarters two, and so on: what follows has the rest.
-        rules += [(end - k / SHARED, k) for k in range(1, SHARED + 1) if end - k / SHARED <= now]
+        rules += [(end - k / SHARED, k + more) for k in range(1, SHARED + 1) if end - k / SHARED <= now]
         return rules
 
     @abstractmethod
@@ -93,12 +102,12 @@ class Hold(ABC):
 
 
 class _Counts:
-    """Transitions so far of one chunk, for the areas of all standards."""
+    """Transitions so far of one chunk, for the areas of HELD."""
 
     def __init__(self, grid: Grid, fps: float) -> None:
         cells = grid.rows * grid.columns
         self._luminance, self._redness = Luminance(cells, STEP), Redness(cells)
-        self._fields = [Field(grid, area, SHARE) for area in dict.fromkeys(standard.area for standard in STANDARDS)]
+        self._fields = [Field(grid, area, SHARE) for area in AREAS]
         self._general = [AreaCounter(field, fps) for field in self._fields]
         self._red = [AreaCounter(field, fps) for field in self._fields]
 
@@ -117,23 +126,27 @@ class _Counts:
         for counter in self._red:
             counter.add(time, red)
 
-    def near(self, rules: list[Rule]) -> bool:
-        """True if the next frame may exceed a rule: it adds two at most, its own, and what waited for it."""
-        counters = (*self._general, *self._red)
-        return any(counter.exceeds(counter.since(since), most - 2) for counter in counters for since, most in rules)
+    def near(self, rules: list[list[Rule]]) -> bool:
+        """True if the next frame may exceed a rule of an area: it adds two at most, its own, and what waited for it."""
+        return any(
+            counter.exceeds(counter.since(since), most - 2)
+            for counters in (self._general, self._red)
+            for counter, own in zip(counters, rules, strict=True)
+            for since, most in own
+        )
 
-    def over(self, rules: list[Rule]) -> tuple[Flags, Flags]:
-        """Cells that flash more often than a rule allows, generally and red, where they are too many."""
+    def over(self, rules: list[list[Rule]]) -> tuple[Flags, Flags]:
+        """Cells that flash more often than a rule of an area allows, generally and red, where they are too many."""
         general, red = (np.zeros(self._fields[0].shape, np.bool_) for _ in range(2))
         for counters, found in ((self._general, general), (self._red, red)):
-            for counter, field in zip(counters, self._fields, strict=True):
-                for since, most in rules:
+            for counter, field, own in zip(counters, self._fields, rules, strict=True):
+                for since, most in own:
                     found |= field.exceeded((counter.since(since) > most).reshape(field.shape))
         return general, red
 
 
 class PixelHold(Hold):
-    """Holds single pixels, for the areas of all standards, as they are counted on a grid of points."""
+    """Holds what single pixels show, for the areas of HELD, as they are counted on a grid of points."""
 
     def __init__(self, grid: Grid, fps: float, frames: int, *, limit: bool) -> None:
         super().__init__(grid, fps, frames, limit=limit)
@@ -142,7 +155,8 @@ class PixelHold(Hold):
         self._left: Weights | None = None  # shares of the frame before that the next frame begins with
 
     def _next(self, planes: Planes, small: Small) -> tuple[Planes, Small]:
-        time, rules = len(self._small) / self._fps, self.rules(len(self._small))
+        time = len(self._small) / self._fps
+        rules = [self.rules(len(self._small), 0 if area is None else MORE) for area in AREAS]
         shown, seen = planes, small
         if self._left is None and not self._counts.near(rules):
             self._counts.add(time, small)
@@ -152,7 +166,7 @@ class PixelHold(Hold):
         self.held += shown is not planes
         return shown, seen
 
-    def _kept(self, planes: Planes, small: Small, time: float, rules: list[Rule]) -> tuple[Planes, Small]:
+    def _kept(self, planes: Planes, small: Small, time: float, rules: list[list[Rule]]) -> tuple[Planes, Small]:
         """The frame so that `rules` are kept."""
         counted, weights = self._counts, self._left
         shown, seen = (planes, small) if weights is None else self._mixed(planes, weights)
@@ -166,7 +180,7 @@ class PixelHold(Hold):
             general, red = general | over[0], red | over[1]
             weights = self._weights(planes, _around(general, reach), leeway)
             # Reds leap when they are let go: mixtures on the way would be reds and others in turn.
-            whole = enlarged(_around(red, reach).astype(np.float32), self._grid.height, self._grid.width)
+            whole = soft(_around(red, reach).astype(np.float32), red.shape)
             shown, seen = self._mixed(planes, np.maximum(weights, whole))
         else:
             self._counts = counted.copied()
@@ -178,13 +192,15 @@ class PixelHold(Hold):
         return shown, seen
 
     def _weights(self, planes: Planes, cells: Flags, leeway: float) -> Weights:
-        """Shares of the frame before: in `cells` as few as keep the step's `leeway`, all where that is none."""
-        weights = self._bounds.weights(planes, self._before, leeway) if leeway else np.float32(1)
-        weights = weights * enlarged(cells.astype(np.float32), self._grid.height, self._grid.width)
+        """Shares of the frame before: about `cells` as few as keep the step's `leeway`, all where that is none."""
+        if not leeway:
+            return np.ones(cells.shape, np.float32)
+        within = soft(cells.astype(np.float32), cells.shape)
+        weights = soft(self._bounds.weights(planes, self._before, leeway), cells.shape) * within
         return weights if self._left is None else np.maximum(weights, self._left)
 
     def _mixed(self, planes: Planes, weights: Weights) -> tuple[Planes, Small]:
-        shown = mixed(planes, self._before, weights)
+        shown = mixed(planes, self._before, enlarged(weights, self._grid.height, self._grid.width))
         return shown, self._grid.small(shown[None])[0]
 
 

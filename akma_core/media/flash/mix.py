@@ -1,11 +1,14 @@
 """Mixtures of a frame with the frame before, pixel by pixel, that keep each pixel's brightness within bounds."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from akma_core.media.flash.grid import CODE_OF, LINEAR, Grid
 from akma_core.media.flash.standards import LUMINANCE_STEP
 from akma_core.media.flash.transitions import Luminance
+
+SPREAD = 4  # cells, of 48 along the longer side
 
 Planes = NDArray[np.uint8]
 Weights = NDArray[np.float32]
@@ -29,14 +32,14 @@ class Bounds:
         self._luminance.add(np.take(_LIGHT, self._luma(planes)).reshape(-1))
 
     def weights(self, planes: Planes, before: Planes, leeway: float) -> Weights:
-        """Least shares of the frame before that keep `leeway` of a transition's step, float32 [H, W]."""
+        """Least shares of the frame before that keep `leeway` of a transition's step, float32, at the fine grid."""
         now, then = (self._luma(each).astype(np.float32) for each in (planes, before))
         low, high = (self._codes(light) for light in self._luminance.within(np.float32(LUMINANCE_STEP * leeway)))
         short = np.clip(now, low, high) - now
         # Where the frame before does not lie that way, no mixture is nearer than itself.
         apart = np.where(short * (then - now) > 0, then - now, short)
-        weights = np.clip(np.divide(short, apart, out=np.zeros_like(short), where=short != 0), 0, 1)
-        return enlarged(weights, self._grid.height, self._grid.width)
+        weights: Weights = np.clip(np.divide(short, apart, out=np.zeros_like(short), where=short != 0), 0, 1)
+        return weights
 
     def _luma(self, planes: Planes) -> NDArray[np.uint8]:
         down, across = self._grid.middles
@@ -47,6 +50,18 @@ class Bounds:
         codes = CODE_OF[(np.clip(light, 0, 1) * 65535 + 0.5).astype(np.uint16)]
         luma: NDArray[np.float32] = codes * np.float32(219 / 255) + 16
         return luma.reshape(self._grid.rows, self._grid.columns)
+
+
+def soft(weights: Weights, cells: tuple[int, ...]) -> Weights:
+    """The most in each of `cells`, rows and columns, and in those around it, gone over into each other, float32.
+
+    Single pixels of two frames beside each other would look torn.
+    """
+    down, across = (np.arange(count) * size // count for count, size in zip(cells, weights.shape, strict=True))
+    most = np.maximum.reduceat(np.maximum.reduceat(weights, down, axis=0), across, axis=1)
+    wide = scipy.ndimage.maximum_filter(most, 2 * SPREAD + 1)
+    even: Weights = scipy.ndimage.uniform_filter(wide, 2 * SPREAD + 1, mode="nearest")
+    return even
 
 
 def mixed(planes: Planes, before: Planes, weights: Weights) -> Planes:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from akma_core.media.flash.grid import Grid
-from akma_core.media.flash.hold import PixelHold
+from akma_core.media.flash.hold import HELD, PixelHold
 from akma_core.media.flash.meter import FlashMeter
+from akma_core.media.flash.standards import STANDARDS
 
 SIDE, FPS = 64, 30
 FINE = Grid.fine(SIDE, SIDE)
@@ -39,8 +40,8 @@ def shown(planes: NDArray[np.uint8], borders: list[int]) -> tuple[NDArray[np.uin
 
 
 def most(small: NDArray[np.uint8], grid: Grid = GRID) -> int:
-    """Transitions by the strictest standard."""
-    meter = FlashMeter(grid, FPS)
+    """Transitions by the strictest standard that is held to."""
+    meter = FlashMeter(grid, FPS, [standard for standard in STANDARDS if standard.name in HELD])
     meter.add(small)
     return max(max(v.general.transitions, v.red.transitions) for v in meter.verdicts().values())
 
