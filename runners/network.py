@@ -194,6 +194,21 @@ class NetworkRunner:
 
         `seconds` [n], float64, of networks that move by themselves.
         """
+        given = transform, colour, noise_seeds, seconds
+        rgb = self._drawn(ws, *given)
+        if self._shaped:
+            rgb = self._shaped(rgb, None if self._average is None else self._drawn(2 * self._average - ws, *given))
+        return self._finish(rgb) if self._finish else rgb
+
+    def _drawn(
+        self,
+        ws: Tensor,
+        transform: Tensor | None,
+        colour: Tensor | None,
+        noise_seeds: Tensor | None,
+        seconds: Tensor | None,
+    ) -> Tensor:
+        """The network's own pictures, or of a wide canvas, uint8."""
         if self._moves:
             width, height = self._size or (None, None)
             rgb = self._synthesis(ws, seconds, transform, width, height)
@@ -201,12 +216,4 @@ class NetworkRunner:
             every = ws.expand(-1, self._synthesis.num_ws, -1)
             extras = {**self._noise, **self._canvas}
             rgb = self._synthesis(every, transform=transform, noise_seeds=noise_seeds, **extras)
-        rgb = to_uint8(rgb if colour is None else graded(rgb, colour))
-        if self._shaped:
-            opposite = None
-            if self._average is not None:
-                every = 2 * self._average - every
-                opposite = self._synthesis(every, transform=transform, noise_seeds=noise_seeds, **self._noise)
-                opposite = to_uint8(opposite if colour is None else graded(opposite, colour))
-            rgb = self._shaped(rgb, opposite)
-        return self._finish(rgb) if self._finish else rgb
+        return to_uint8(rgb if colour is None else graded(rgb, colour))

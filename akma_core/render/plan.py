@@ -61,7 +61,7 @@ class FlashPart(PlanPart):
     """Brightness is held where the picture would flash too often."""
     # Left out where it is what there was before: those plans keep their bytes.
     cells: Annotated[Literal["means", "points"], Field(exclude_if=lambda cells: cells == "means")] = "means"
-    """What is counted: means of 32 cells along the longer side, or single pixels, of which fine forms are seen too."""
+    """Cells that are counted: means, 32 along the longer side, or single pixels, of which fine forms are seen too."""
 
 
 class NetworkPart(PlanPart):

@@ -66,9 +66,8 @@ async def render_stills(request: Request, song_id: SongId, state: StateDep, call
     look = await look_of(state, settings)
     size = fitted(look.width, look.height, (round(side), round(side)))
     task = {"times": moments}
-    async with _Preview(
-        request, state, "stills", STILLS_WAIT, song, settings, stems, look, size, caller, task
-    ) as answer:
+    made = _Preview(request, state, "stills", STILLS_WAIT, song, settings, stems, look, size, caller, task)
+    async with made as answer:
         found = []
         for still in answer["stills"]:
             data = await run_in_threadpool(state.storage.get_bytes, still["key"], MAX_BYTES)

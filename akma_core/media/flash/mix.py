@@ -1,4 +1,4 @@
-"""Mixtures of a frame with the frame before, pixel by pixel, that keep each pixel's brightness within bounds."""
+"""Mixtures of a frame with the frame before that keep each pixel's brightness within bounds."""
 
 import numpy as np
 import scipy

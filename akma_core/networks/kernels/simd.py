@@ -61,6 +61,14 @@ def room_for(count: int) -> Any:
     return room[first : first + count]
 
 
+@jit()
+def zeros(count: int) -> Any:
+    """As `room_for`, of zeros."""
+    room = room_for(count)
+    room[:] = 0
+    return room
+
+
 class VectorType(types.Type):
     """Numba's name for it."""
 

@@ -17,7 +17,7 @@ from akma_core.networks.kernels.epilogue import Epilogue
 from akma_core.networks.kernels.epilogue_numba import activated, finish_of, flat, vectors
 from akma_core.networks.kernels.matmul import COLUMNS, ROWS, at_once, packed, product
 from akma_core.networks.kernels.parallel import run
-from akma_core.networks.kernels.simd import LANES, fma, jit, load, room_for, splat, spread, store
+from akma_core.networks.kernels.simd import LANES, fma, jit, load, room_for, splat, spread, store, zeros
 
 F32 = np.float32
 STEP, TILE = 3, 4  # samples of the input from one tile to the next, and in a tile
@@ -85,8 +85,7 @@ def _bands(source, u, style, finish, noise, taps, result, first, last, rows, siz
     plane, plane_out = room * step + LANES, room * COLUMNS + LANES
     v, m = room_for(POINTS * plane), room_for(panels * POINTS * plane_out)
     line = (MADE * across + 1) * COLUMNS
-    band = room_for(panels * (CARRY + MADE * rows) * line).reshape(panels, -1)
-    band[:] = 0
+    band = zeros(panels * (CARRY + MADE * rows) * line).reshape(panels, -1)
     row = max(first - 1, 0)
     while row < last:
         count = 1 if row < first else min(rows, last - row)

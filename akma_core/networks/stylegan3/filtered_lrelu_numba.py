@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akma_core.networks.kernels.parallel import run
-from akma_core.networks.kernels.simd import LANES, fma, jit, load, maximum, minimum, prefetch, room_for, splat, store
+from akma_core.networks.kernels.simd import LANES, fma, jit, load, maximum, minimum, prefetch, splat, store, zeros
 
 TAPS = 6  # taps of one polyphase branch, the filter size of every published network
 DOWN = 2
@@ -248,13 +248,6 @@ def _store_row(row, at, scale, c0, width, out):
 
 
 @jit()
-def _zeros(count):
-    room = room_for(count)
-    room[:] = 0
-    return room
-
-
-@jit()
 def _strip(x, scale, bias, out_scale, out, c0, first, last, up, offset, up_taps, along, down_taps, separable, clamp):
     """Rows first..last of `out` [rows_out, n_out, C] from x [rows_in, n_in, C], channels c0..c0+16."""
     n_in, n_out, channels = x.shape[1], out.shape[1], x.shape[2]
@@ -269,15 +262,15 @@ def _strip(x, scale, bias, out_scale, out, c0, first, last, up, offset, up_taps,
     rightmost = (2 * n_out + N - 3 + offset) // up
     pad = max(TAPS - 1 - leftmost, 0)  # zero samples on the left, so that no index is negative
     length = (pad + max(n_in, rightmost + 1)) * LANES
-    source = _zeros((SOURCE_ROWS + 1) * length)  # the last row stays zero: what is above and below the picture
+    source = zeros((SOURCE_ROWS + 1) * length)  # the last row stays zero: what is above and below the picture
     loaded = np.full(SOURCE_ROWS, -1, np.int64)
     skip = offset - leftmost * up  # samples of the leftmost group that come before sample 0
     wide = ((rightmost - leftmost + 1) * up + 2 * GROUP) * LANES
-    upsampled = _zeros(wide)
+    upsampled = zeros(wide)
     row_length = n_out * LANES if separable else wide
-    ring = _zeros(RING * row_length)
+    ring = zeros(RING * row_length)
     second = (n_out + GROUP) * LANES  # where the second of two rows begins
-    pair = _zeros(2 * second)
+    pair = zeros(2 * second)
     gained = up_taps * F32(np.sqrt(2.0))
     from_rows = np.zeros(TAPS, np.int64)
     ring_rows = np.zeros(RING, np.int64)

@@ -1,7 +1,6 @@
 """The hold: what flashes too often is held, what does not is left alone, whatever the chunks."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,31 +12,15 @@ from akma_core.media.flash.grid import Grid
 from akma_core.media.flash.hold import HELD, PixelHold
 from akma_core.media.flash.meter import FlashMeter
 from akma_core.media.flash.standards import STANDARDS, Name
+from tests.support.holds import FPS, SIDE, held_frames, planes_of, square
 
-SIDE, FPS = 64, 30
 FINE = Grid.fine(SIDE, SIDE)
 GRID = Grid.points(SIDE, SIDE)
 
 
-def planes_of(levels: NDArray[np.float64], share: float = 1.0) -> NDArray[np.uint8]:
-    """Grey frames of luma `levels`, in the left `share` of the picture; the rest stays dark."""
-    planes = np.full((len(levels), SIDE * 3 // 2, SIDE), 128, np.uint8)
-    planes[:, :SIDE] = 40
-    planes[:, :SIDE, : round(SIDE * share)] = np.rint(levels)[:, None, None]
-    return planes
-
-
 def shown(planes: NDArray[np.uint8], borders: list[int]) -> tuple[NDArray[np.uint8], int, NDArray[np.uint8]]:
-    """Frames as chunks between `borders` show them, how many were held, and all of them small."""
-    out: list[NDArray[np.uint8]] = []
-    small: list[NDArray[np.uint8]] = []
-    held = 0
-    for start, stop in pairwise(borders):
-        hold = PixelHold(GRID, FPS, stop - start, limit=True)
-        out += [hold(planes[k : min(k + 3, stop)]) for k in range(start, stop, 3)]
-        assert hold.done
-        held, small = held + hold.held, [*small, hold.small]
-    return np.concatenate(out), held, np.concatenate(small)
+    """See held_frames."""
+    return held_frames(PixelHold, GRID, planes, borders)
 
 
 def most(small: NDArray[np.uint8], grid: Grid = GRID, names: Sequence[Name] = HELD) -> int:
@@ -45,10 +28,6 @@ def most(small: NDArray[np.uint8], grid: Grid = GRID, names: Sequence[Name] = HE
     meter = FlashMeter(grid, FPS, [standard for standard in STANDARDS if standard.name in names])
     meter.add(small)
     return max(max(v.general.transitions, v.red.transitions) for v in meter.verdicts().values())
-
-
-def square(hertz: float, frames: int = 120) -> NDArray[np.float64]:
-    return np.where((np.arange(frames) / FPS * hertz) % 1 < 0.5, 60.0, 200.0)
 
 
 @pytest.mark.parametrize("borders", [[0, 120], [0, 30, 90, 120], [0, 43, 81, 120]])

@@ -1,7 +1,6 @@
 """The hold of plans made before: to the bit, and as safe as it was by its own measure."""
 
 import hashlib
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,30 +11,14 @@ from numpy.typing import NDArray
 from akma_core.media.flash.grid import Grid
 from akma_core.media.flash.hold_of_means import MeanHold
 from akma_core.media.flash.meter import FlashMeter
+from tests.support.holds import FPS, SIDE, held_frames, planes_of, square
 
-SIDE, FPS = 64, 30
 GRID = Grid.coarse(SIDE, SIDE)
 
 
-def planes_of(levels: NDArray[np.float64], share: float = 1.0) -> NDArray[np.uint8]:
-    """Grey frames of luma `levels`, in the left `share` of the picture; the rest stays dark."""
-    planes = np.full((len(levels), SIDE * 3 // 2, SIDE), 128, np.uint8)
-    planes[:, :SIDE] = 40
-    planes[:, :SIDE, : round(SIDE * share)] = np.rint(levels)[:, None, None]
-    return planes
-
-
 def shown(planes: NDArray[np.uint8], borders: list[int]) -> tuple[NDArray[np.uint8], int, NDArray[np.uint8]]:
-    """Frames as chunks between `borders` show them, how many were held, and all of them small."""
-    out: list[NDArray[np.uint8]] = []
-    small: list[NDArray[np.uint8]] = []
-    held = 0
-    for start, stop in pairwise(borders):
-        hold = MeanHold(GRID, FPS, stop - start, limit=True)
-        out += [hold(planes[k : min(k + 3, stop)]) for k in range(start, stop, 3)]
-        assert hold.done
-        held, small = held + hold.held, [*small, hold.small]
-    return np.concatenate(out), held, np.concatenate(small)
+    """See held_frames."""
+    return held_frames(MeanHold, GRID, planes, borders)
 
 
 def most(small: NDArray[np.uint8]) -> int:
@@ -43,10 +26,6 @@ def most(small: NDArray[np.uint8]) -> int:
     meter.add(small)
     verdict = meter.verdicts()["iso"]
     return max(verdict.general.transitions, verdict.red.transitions)
-
-
-def square(hertz: float, frames: int = 120) -> NDArray[np.float64]:
-    return np.where((np.arange(frames) / FPS * hertz) % 1 < 0.5, 60.0, 200.0)
 
 
 @pytest.mark.parametrize("borders", [[0, 120], [0, 30, 90, 120], [0, 43, 81, 120]])
