@@ -18,7 +18,7 @@ from akma_core.home import home
 from akma_core.standard_webhooks import key_of
 
 PREFIX = "AKMA_"
-OTHERS = {"AKMA_HOME", "AKMA_DEBUG", "AKMA_COMPILED", "AKMA_API_KEY"}  # read elsewhere
+OTHERS = {"AKMA_HOME", "AKMA_DEBUG", "AKMA_COMPILED", "AKMA_AMX", "AKMA_API_KEY"}  # read elsewhere
 NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 MIN_SECRET, MAX_SECRET = 16, 200  # characters of an API key's secret
 Role = Literal["user", "admin", "link"]

@@ -24,6 +24,16 @@ def available() -> bool:
 
 
 @cache
+def amx() -> bool:
+    """True where kernels are compiled and may use AMX; the environment's AKMA_AMX=0 says no."""
+    if os.environ.get("AKMA_AMX") == "0" or not available():
+        return False
+    from . import amx as tiles
+
+    return tiles.available()
+
+
+@cache
 def mkldnn() -> bool:
     """True where torch has oneDNN, whose convolution keeps a core's multipliers busy."""
     import torch

@@ -1,7 +1,8 @@
 """The 3x3 convolutions of a StyleGAN2 with constant weights: one that keeps the size, one that doubles it.
 
 On a CPU in float32 Winograd's form does both (kernels/winograd.py, transposed_numba.py), except on the smallest
-pictures, where reading the transformed weights would take longer than the multiplications they save.
+pictures, where reading the transformed weights would take longer than the multiplications they save. Where there is AMX
+(transposed_amx.py, kernels/convolution_amx.py) it doubles sizes, and does small pictures.
 """
 
 from collections.abc import Sequence
@@ -11,12 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from akma_core.networks.kernels import winograd
-from akma_core.networks.kernels.compiled import fused
+from akma_core.networks.kernels.compiled import amx, fused
 from akma_core.networks.kernels.epilogue import Epilogue
 
 from . import filters, transposed
 
 SMALL = 8  # pixels a side of the input, at most: matrix products with the weights as they are
+SMALL_AMX = 4  # the same where there is AMX, and
+KEPT_AMX = 16  # the most that it convolves at their size: larger ones are as fast by Winograd's form
 TRANSFORMED = 128  # channels at least for Winograd's form in plain torch: with fewer its transforms cost what it saves
 
 FUSED_TAPS = 4  # of every published network's filter; others take plain torch
@@ -42,13 +45,17 @@ class Convolution(nn.Module):
     def forward(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
         """[B, C_in, h, w] times `style` [B, C_in] -> [B, C_out, H, W], channels last."""
         cpu = x.device.type == "cpu" and x.dtype == torch.float32
-        if cpu and max(x.shape[2:]) > SMALL and min(self.weight.shape[:2]) >= winograd.LANES:
+        small = SMALL_AMX if self._amx() else SMALL
+        if cpu and max(x.shape[2:]) > small and min(self.weight.shape[:2]) >= winograd.LANES:
             return self._upsampled(x, style, epilogue) if self.up else self._kept(x, style, epilogue)
         x = x * style[:, :, None, None].to(x.dtype)
         if fused(x):
             return self._finished(x, epilogue)
-        y = self._small(x) if cpu and max(x.shape[2:]) <= SMALL else self.convolve(x)
+        y = self._small(x) if cpu and max(x.shape[2:]) <= small else self.convolve(x)
         return epilogue(y.to(torch.float32)).to(x.dtype)
+
+    def _amx(self) -> bool:
+        return self.compiled and amx() and self.weight.shape[1] % winograd.LANES == 0
 
     def _finished(self, x: Tensor, epilogue: Epilogue) -> Tensor:
         """The library's convolution, and the rest in one pass."""
@@ -84,6 +91,12 @@ class Convolution(nn.Module):
     def _kept(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
         if not self.compiled and min(self.weight.shape[:2]) < TRANSFORMED:
             return self._direct(x, style, epilogue)
+        if self._amx() and max(x.shape[2:]) <= KEPT_AMX:
+            from akma_core.networks.kernels import convolution_amx
+
+            if self._arranged is None:
+                self._arranged = convolution_amx.pack(self.weight)
+            return convolution_amx.conv3x3(x, self._arranged, len(self.weight), 1, epilogue, style=style)
         if self._arranged is None:
             self._arranged = winograd.transform_weight(self.weight, self.compiled)
         return winograd.conv3x3(x, self._arranged, len(self.weight), 1, self.compiled, epilogue, style=style)
@@ -102,11 +115,14 @@ class Convolution(nn.Module):
 
     def _upsampled(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
         if self.compiled and len(self.taps) == FUSED_TAPS:
-            from . import transposed_numba
+            from . import transposed_amx, transposed_numba
 
+            pack, upsample3x3 = transposed_numba.pack, transposed_numba.upsample3x3
+            if self._amx():
+                pack, upsample3x3 = transposed_amx.pack, transposed_amx.upsample3x3
             if self._arranged is None:
-                self._arranged = transposed_numba.pack(self.weight)
-            return transposed_numba.upsample3x3(x, self._arranged, len(self.weight), self.taps, style, epilogue)
+                self._arranged = pack(self.weight)
+            return upsample3x3(x, self._arranged, len(self.weight), self.taps, style, epilogue)
         if self._arranged is None:
             self._arranged = transposed.arranged(self.weight)
         return transposed.upsample3x3(x, self._arranged, self.taps, style, epilogue)

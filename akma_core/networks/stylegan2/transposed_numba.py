@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 
 from akma_core.networks.kernels.epilogue import Epilogue
-from akma_core.networks.kernels.epilogue_numba import activated, finish_of, flat, vectors
+from akma_core.networks.kernels.epilogue_numba import finish_of, flat, vectors
 from akma_core.networks.kernels.matmul import COLUMNS, ROWS, at_once, packed, product
 from akma_core.networks.kernels.parallel import run
-from akma_core.networks.kernels.simd import LANES, fma, jit, load, room_for, splat, spread, store, zeros
+from akma_core.networks.kernels.simd import LANES, jit, load, room_for, store, zeros
+
+from .filter_numba import filter_row
 
 F32 = np.float32
 STEP, TILE = 3, 4  # samples of the input from one tile to the next, and in a tile
@@ -105,8 +107,9 @@ def _bands(source, u, style, finish, noise, taps, result, first, last, rows, siz
         for k in range(panels):
             if row >= first:
                 for y in range(max(MADE * row - 2, 0), min(MADE * (row + count) - 2, result.height)):
-                    top = y + 2 - MADE * row
-                    _filter_row(band[k], top, line, taps, finish, noise, result, y, k * COLUMNS)
+                    top = (y + 2 - MADE * row) * line
+                    four = (top, top + line, top + 2 * line, top + 3 * line)
+                    filter_row(band[k], four, taps, finish, noise, result, y, k * COLUMNS)
             band[k, : CARRY * line] = band[k, MADE * count * line : (MADE * count + CARRY) * line]
         row += count
 
@@ -211,38 +214,3 @@ def _transform_out(m, plane, band, line, across, row, start, stop):
                 store(band, at + 3 * COLUMNS, o3)
                 store(band, at + 4 * COLUMNS, o4)
                 store(band, at + 5 * COLUMNS, o5)
-
-
-@jit(inline="always")
-def _down(band, at, line, k0, k1, k2, k3):
-    v = fma(load(band, at + line), k1, load(band, at) * k0)
-    return fma(load(band, at + 3 * line), k3, fma(load(band, at + 2 * line), k2, v))
-
-
-@jit()
-def _filter_row(band, top, line, taps, finish, noise, result, y, first):
-    """Row y of the result, at most COLUMNS channels from `first` on <- four rows of `band` from `top` on."""
-    out, _, width, channels, pixel = result
-    k0, k1, k2, k3 = splat(taps[0]), splat(taps[1]), splat(taps[2]), splat(taps[3])
-    narrow = room_for(LANES)
-    for c in range(first, min(first + COLUMNS, channels), LANES):
-        g, b, s, limit = load(finish.scale, c), load(finish.bias, c), load(finish.slope, c), finish.clamp
-        lanes = min(LANES, channels - c)
-        at, into = top * line + c - first, y * width * pixel + c
-        w0 = _down(band, at, line, k0, k1, k2, k3)
-        w1 = _down(band, at + COLUMNS, line, k0, k1, k2, k3)
-        w2 = _down(band, at + 2 * COLUMNS, line, k0, k1, k2, k3)
-        for x in range(width):
-            w3 = _down(band, at + (x + 3) * COLUMNS, line, k0, k1, k2, k3)
-            v = fma(w3, k3, fma(w2, k2, fma(w1, k1, w0 * k0)))
-            v = fma(v, g, b)
-            if noise is not None:
-                v = v + spread(noise, y * width + x)
-            v = activated(v, s, limit)
-            if lanes == LANES:
-                store(out, into + x * pixel, v)
-            else:
-                store(narrow, 0, v)
-                for k in range(lanes):
-                    out[into + x * pixel + k] = narrow[k]
-            w0, w1, w2 = w1, w2, w3

@@ -127,7 +127,8 @@ def test_against_the_formulas(
     ws[:, 2:] = generator.mapping(torch.randn(2, 16))[:, 2:]
     fast, plain = generator.synthesis(ws), oracle.synthesis(generator, ws)
     assert fast.shape[2:] == (8 * init_res[0], 8 * init_res[1])
-    assert far(fast, plain) < 3e-5 * float(plain.abs().max())
+    largest = float(plain.abs().max()) * (2 if clamp else 1)  # errors are of what there was before a clamp
+    assert far(fast, plain) < 3e-5 * largest
     none = generator.synthesis(ws, "none")
     assert far(none, oracle.synthesis(generator, ws, noise=False)) < 3e-5 * float(plain.abs().max())
 
