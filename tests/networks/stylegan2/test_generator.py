@@ -130,7 +130,7 @@ def test_against_the_formulas(
     largest = float(plain.abs().max()) * (2 if clamp else 1)  # errors are of what there was before a clamp
     assert far(fast, plain) < 3e-5 * largest
     none = generator.synthesis(ws, "none")
-    assert far(none, oracle.synthesis(generator, ws, noise=False)) < 3e-5 * float(plain.abs().max())
+    assert far(none, oracle.synthesis(generator, ws, noise=False)) < 3e-5 * largest
 
 
 def test_a_batch_is_its_pictures() -> None:
