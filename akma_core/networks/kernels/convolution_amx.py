@@ -25,7 +25,7 @@ def pack(weight: Tensor) -> Tensor:
 def conv3x3(
     x: Tensor, weight: Tensor, out_channels: int, padding: int, epilogue: Epilogue, *, style: Tensor | None = None
 ) -> Tensor:
-    """As winograd.conv3x3, of channels in sixteens, `weight` being from `pack`."""
+    """As winograd.conv3x3, of 16 channels at least, `weight` being from `pack`."""
     x = x.contiguous(memory_format=torch.channels_last)
     batch, channels, height, width = x.shape
     high, wide = height + 2 * padding - 2, width + 2 * padding - 2

@@ -1,7 +1,7 @@
 """Matrix products of float32 in Intel's AMX, which multiplies bfloat16: each number is a sum of two of them.
 
-x = high + low holds 16 bits of its 24, so that of the four products of two sums three are made: what they leave out is
-about 2^-17 of a term. Winograd's transforms lose more. Pixels are rows of 32 channels, group after group: a tile is 16
+x = high + low holds 16 bits of its 24. Three of the four products of two such sums are made, and 3 x 2^-18 of each term
+is left out at most: about as exact as Winograd's form. Pixels are rows of 32 channels, group after group: a tile is 16
 pixels that follow one another, and a convolution's taps are the same picture some pixels on.
 """
 
@@ -25,11 +25,14 @@ STEP = 4 * TILE  # bfloat16 of the weights of a tap, a group of channels and COL
 
 
 def packed(taps: Tensor) -> Tensor:
-    """[taps, C_out, C_in] -> int16 [panels, groups, taps, parts, 2, 16, 16, 2], as `products` reads them."""
+    """[taps, C_out, C_in] -> int16 [panels, groups, taps, parts, 2, 16, 16, 2], see `products`; C_in >= 16."""
     count, out_channels, channels = taps.shape
     panels, groups = -(-out_channels // COLUMNS), -(-channels // DEPTH)
+    vectors = -(-channels // LANES)
     whole = torch.zeros(count, panels * COLUMNS, groups * DEPTH)
-    whole[:, :out_channels, :channels] = taps
+    last = channels % LANES or LANES  # `split` reads as many after those that the vector before has already
+    whole[:, :out_channels, : channels - last] = taps[:, :, : channels - last]
+    whole[:, :out_channels, vectors * LANES - last : vectors * LANES] = taps[:, :, channels - last :]
     high = whole.to(torch.bfloat16)
     parts = torch.stack([high, (whole - high.float()).to(torch.bfloat16)])
     tiles = parts.view(2, count, panels, 2, SIDE, groups, SIDE, 2)  # C_in in pairs
@@ -52,17 +55,17 @@ def shared_out(pictures: int, height: int, rows: int, panels: int, parts: int) -
 def split(a, at, pixel, count, channels, style, high, low, into, plane):
     """`count` rows of `high` and `low` [groups, plane] from `into` on <- pixels of `a`, times `style` if there is one.
 
-    Flat float32 arrays; channels come in sixteens.
+    Flat float32 arrays. The last vector of a pixel begins early enough to be whole: its first channels count nothing.
     """
-    zero = splat(F32(0))
+    zero, last = splat(F32(0)), channels - LANES
     for k in range(count):
         first, to = at + k * pixel, into + k * LINE
         for c in range(0, channels, DEPTH):
-            x = load(a, first + c)
-            y = load(a, first + c + LANES) if c + LANES < channels else zero
+            c_x, c_y = min(c, last), min(c + LANES, last)
+            x = load(a, first + c_x)
+            y = load(a, first + c_y) if c + LANES < channels else zero
             if style is not None:
-                x = x * load(style, c)
-                y = y * load(style, c + LANES) if c + LANES < channels else zero
+                x, y = x * load(style, c_x), y * load(style, c_y)
             high_x, high_y = rounded(x), rounded(y)
             store_halves(high, to, high_x, high_y)
             store_halves(low, to, rounded(x - high_x), rounded(y - high_y))

@@ -47,7 +47,7 @@ def pack(weight: Tensor) -> Tensor:
 def upsample3x3(
     x: Tensor, weight: Tensor, out_channels: int, taps: Sequence[float], style: Tensor, epilogue: Epilogue
 ) -> Tensor:
-    """As transposed_numba.upsample3x3, of channels in sixteens."""
+    """As transposed_numba.upsample3x3."""
     x = x.contiguous(memory_format=torch.channels_last)
     batch, channels, height, width = x.shape
     out = torch.empty((batch, out_channels, 2 * height, 2 * width), memory_format=torch.channels_last)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from akma_core.networks.fully_connected import FullyConnected
 from akma_core.networks.kernels import winograd
-from akma_core.networks.kernels.compiled import available, mkldnn
+from akma_core.networks.kernels.compiled import amx, available, mkldnn
 
 from .config import GeneratorConfig, Layer
 from .filtered_lrelu import FilteredLeakyReLU
@@ -198,6 +198,12 @@ class SynthesisLayer(nn.Module):
             if self._transformed is None:
                 self._transformed = winograd.transform_weight(self.kernel, self.compiled)
             return winograd.conv3x3(x, self._transformed, out_channels, 2, self.compiled)
+        if cpu and k == 1 and self.compiled and amx() and min(in_channels, out_channels) >= winograd.LANES:
+            from akma_core.networks.kernels import pointwise_amx
+
+            if self._transformed is None:
+                self._transformed = pointwise_amx.pack(self.kernel)
+            return pointwise_amx.conv1x1(x, self._transformed, out_channels)
         if cpu and mkldnn():  # conv2d leaves a single thread's 1x1 to a slower way
             y: Tensor = torch.mkldnn_convolution(x, self.kernel, None, [k - 1, k - 1], [1, 1], [1, 1], 1)
             return y

@@ -93,7 +93,8 @@ def test_golden_activations(golden: Golden, generator: Generator) -> None:
         style = layer.style(ws[:, 1 + i])
         x = layer(x * style[:, :, None, None], style, torch.ones(1, layer.geometry.out_channels))
         if i in (0, 3, 7):
-            assert far(x, golden[f"feat_L{i}"]) < CLOSE
+            expected = golden[f"feat_L{i}"]
+            assert far(x, expected) < CLOSE * max(1, float(expected.abs().max()))
 
 
 def test_filters_are_those_in_the_file(golden: Golden, generator: Generator) -> None:
