@@ -28,7 +28,7 @@ from akma_core.media.flash.transitions import Flags, Luminance, Redness, luminan
 
 SHARED = MOST_TRANSITIONS - 2  # of a second over a join, shared by length; both sides may have one besides
 STEP = 0.0975  # of luminance that is counted: a decoder's picture is not the encoder's to the last level
-SHARE = 0.9  # of a guideline's area that may flash: some pixels stand for all
+SHARE = 0.85  # of a guideline's area that may flash: some pixels stand for all
 # Share of a transition's step that a pixel may go, and how far beyond the cells that are too many it is held, in cells;
 # at last the whole frame before is shown again.
 ATTEMPTS = ((0.9, 3), (0.7, 5), (0.5, 8), (0.25, 12), (0.0, 1 << 10))

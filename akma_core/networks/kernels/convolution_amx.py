@@ -9,10 +9,10 @@ from torch import Tensor
 
 from . import amx
 from .epilogue import Epilogue
-from .epilogue_numba import activated, finish_of, flat, vectors
+from .epilogue_numba import activated, finish_of, flat, store_lanes, vectors
 from .matmul_amx import BAND, COLUMNS, LINE, ROWS, STEP, Span, empty, packed, products, shared_out, split
 from .parallel import run
-from .simd import LANES, fma, jit, load, room_for, spread, store, zeros
+from .simd import LANES, fma, jit, load, room_for, spread, zeros
 
 TAPS = 3
 
@@ -91,9 +91,4 @@ def _finish_row(made, at, finish, noise, result, y, first):
             if noise is not None:
                 v = v + spread(noise, y * width + x)
             v = activated(v, s, limit)
-            if lanes == LANES:
-                store(out, into + x * pixel, v)
-            else:
-                store(narrow, 0, v)
-                for k in range(lanes):
-                    out[into + x * pixel + k] = narrow[k]
+            store_lanes(out, into + x * pixel, v, lanes, narrow)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .epilogue import Epilogue
-from .simd import LANES, fma, jit, maximum, minimum, splat
+from .simd import LANES, fma, jit, maximum, minimum, splat, store
 
 F32 = np.float32
 Numbers = NDArray[np.float32]
@@ -77,3 +77,14 @@ def noise_of(epilogue: Epilogue, picture: int, step: int) -> Numbers | None:
 def activated(v, slope, clamp):
     v = fma(slope, minimum(v, splat(F32(0))), maximum(v, splat(F32(0))))
     return maximum(minimum(v, splat(clamp)), splat(-clamp))
+
+
+@jit(inline="always")
+def store_lanes(out, at, v, lanes, room):
+    """out[at : at + lanes] = the first `lanes` of v; `room` for a whole vector is written."""
+    if lanes == LANES:
+        store(out, at, v)
+    else:
+        store(room, 0, v)
+        for k in range(lanes):
+            out[at + k] = room[k]

@@ -1,8 +1,8 @@
 """The filter after a transposed convolution, and the epilogue, compiled by Numba: a row of the result at once."""
 
-from akma_core.networks.kernels.epilogue_numba import activated
+from akma_core.networks.kernels.epilogue_numba import activated, store_lanes
 from akma_core.networks.kernels.matmul import COLUMNS
-from akma_core.networks.kernels.simd import LANES, fma, jit, load, room_for, splat, spread, store
+from akma_core.networks.kernels.simd import LANES, fma, jit, load, room_for, splat, spread
 
 
 @jit(inline="always")
@@ -36,10 +36,5 @@ def filter_row(band, rows, taps, finish, noise, result, y, first):
             if noise is not None:
                 v = v + spread(noise, y * width + x)
             v = activated(v, s, limit)
-            if lanes == LANES:
-                store(out, into + x * pixel, v)
-            else:
-                store(narrow, 0, v)
-                for k in range(lanes):
-                    out[into + x * pixel + k] = narrow[k]
+            store_lanes(out, into + x * pixel, v, lanes, narrow)
             w0, w1, w2 = w1, w2, w3
