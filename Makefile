@@ -43,7 +43,7 @@ demo: $(VENV)/.installed $(STUDIO)
 	@echo "== its curve =="
 	@$(BIN)/akma waveform $(DEMO)/song.wav -o $(DEMO)/curve.png
 	@$(BIN)/python scripts/demo.py $(DEMO)/song.wav $(DEMO)/song.mp4 -- --model dunes --shape 320x180 \
-		--seed 8 --fps 18 --upscale realesr-animevideov3 --size 1280x720
+		--seed 8 --strength 0.9 --fps 18 --upscale realesr-animevideov3 --size 1280x720
 	@echo
 	@echo "Open $(DEMO)/song.mp4 in a browser. Watch: a quiet opening; at 2 s the drums come in and every hit moves the hills"
 	@echo "and the light; at 4 s it rests, at 5 s it is loudest, and from 7 s on it rings out."

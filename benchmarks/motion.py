@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 from make_song import SECTIONS
 
 EDGE = 0.25  # seconds
-COLUMNS, SIDE = 8, 160  # of the strip: pictures across, and pixels across each
+COLUMNS, SIDE = 4, 320  # of the strip: pictures across, and pixels across each
 
 
 def main() -> None:
