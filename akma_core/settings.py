@@ -215,8 +215,10 @@ class RenderSettings(BaseModel):
         description="how a network fills a shape other than its own: auto, wide (drawn on), mirrored, fitted, or "
         "panelled: pictures side by side, every other one the opposite of its neighbour",
     )
-    flash_limit: Literal["on", "off"] = Field(
-        "on", description="hold the brightness where the picture would flash more than guidelines allow: on or off"
+    flash_limit: Literal["on", "strict", "off"] = Field(
+        "on",
+        description="hold the brightness where the picture would flash more than guidelines allow: on, strict (WCAG "
+        "2.2's small field too, at the cost of some hits) or off",
     )
     start: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = Field(
         0.0, description="first second of the song to show, 0 or more"

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from akma_core.audio.reader import digest, open_audio
 from akma_core.media.flash.grid import Grid
-from akma_core.media.flash.hold import PixelHold
+from akma_core.media.flash.hold import HELD, STRICT, PixelHold
 from akma_core.media.flash.meter import FlashMeter
 from akma_core.media.flash.standards import STANDARDS
 from akma_core.media.yuv import rgb_to_yuv420
@@ -86,16 +86,18 @@ class Song:
         return np.concatenate([self._runner.pictures(part).numpy() for part in parts])
 
 
-def held(pictures: NDArray[np.uint8], fps: Fraction, borders: list[int] | None = None) -> tuple[NDArray[np.uint8], int]:
+def held(
+    pictures: NDArray[np.uint8], fps: Fraction, borders: list[int] | None = None, *, strict: bool = False
+) -> tuple[NDArray[np.uint8], int]:
     """The pictures as a render of this passage shows them, and how many of them the limit held.
 
     `borders` of its chunks, in frames; by default as of a render that begins with the passage.
     """
     planes = rgb_to_yuv420(torch.from_numpy(pictures)).numpy()
-    grid = Grid.points(pictures.shape[2], pictures.shape[1])
+    grid, standards = Grid.points(pictures.shape[2], pictures.shape[1]), STRICT if strict else HELD
     out, count = [], 0
     for chunk in cut(0, borders or chunk_borders(len(planes), fps, CHUNK_SECONDS)):
-        hold = PixelHold(grid, float(fps), chunk.frames, limit=True)
+        hold = PixelHold(grid, float(fps), chunk.frames, limit=True, standards=standards)
         out.append(hold(planes[chunk.start : chunk.start + chunk.frames]))
         count += hold.held
     frames = (VideoFrame.from_ndarray(frame, format="yuv420p") for frame in np.concatenate(out))

@@ -1,12 +1,12 @@
 """Flashes of presets on songs, as rendered and without the limit, and what the limit costs of the hits.
 
-    python -m benchmarks.preset_flashes --tool hits.py SONG.json ... [--presets pulse ...] [--quarter]
+    python -m benchmarks.preset_flashes --tool hits.py SONG.json ... [--presets pulse ...] [--quarter] [--strict]
 
 Beside each SONG.json lies SONG.ogg. Of each song the chunk of 4 s with the most hits is drawn at 256 pixels, by default
 by every preset, 30 frames a second, and metered as `akma flash` does. A line for each, first without the limit, then
 with it: the worst second's transitions by trace24, WCAG 2.2 and the broadcast rule (more than 6 fail), those of
 the mean of trace24's field, and the hit f1 of the motion; then how many frames the limit changed, be it in few pixels.
---quarter: only the middle of the picture, half as wide.
+--quarter: only the middle of the picture, half as wide. --strict: as with `--flash-limit strict`.
 """
 
 import argparse
@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--tool", type=Path, required=True)
     parser.add_argument("--presets", nargs="+", default=list(preset_names()))
     parser.add_argument("--quarter", action="store_true")
+    parser.add_argument("--strict", action="store_true")
     options = parser.parse_args()
     tool = loaded(options.tool)
     canvas = CanvasPart(way="wide", columns=8, rows=8) if options.quarter else None
@@ -75,7 +76,7 @@ def main() -> None:
             began = time.monotonic()
             song = Song(path, RenderSettings.parse({"preset": preset}), runner, true_hits=False)
             free = song.pictures(start, SECONDS)
-            shown, changed = held(free, song.plan.fps, [0, len(free)])
+            shown, changed = held(free, song.plan.fps, [0, len(free)], strict=options.strict)
             before, after = (figures(tool, song, pictures, start) for pictures in (free, shown))
             label = f"{preset} {path.stem} {start:g} s"
             line = f"{label:28s} {_words(before)}   {_words(after)}   {changed} of {len(free)}"

@@ -5,16 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from akma_core.media.flash.grid import Grid
-from akma_core.media.flash.hold import HELD, Hold, PixelHold
+from akma_core.media.flash.hold import HELD, STRICT, Hold, PixelHold
 from akma_core.media.flash.hold_of_means import MeanHold
 from akma_core.media.flash.meter import FlashMeter, Verdict
 from akma_core.media.flash.report import as_json
+from akma_core.media.flash.standards import Name
 from akma_core.media.flash.track import join, pack
 from akma_core.media.video_reader import FrameReader, open_video
 from akma_core.render.plan import RenderPlan
 from akma_core.timeline import Chunk
 
-GATE_OF_MEANS = ("ofcom2017", "itu_r1702_4", "iso")
+GATE_OF_MEANS: tuple[Name, ...] = ("ofcom2017", "itu_r1702_4", "iso")
 """Standards that the hold kept where means were counted: a quarter of the picture. Today's: hold.HELD."""
 
 
@@ -45,8 +46,17 @@ def hold_of(plan: RenderPlan, chunk: Chunk) -> Hold | None:
     """Hold that a chunk's frames go through before the encoder; None for plans made before flashes were counted."""
     if plan.flash is None:
         return None
-    kind = PixelHold if _points(plan) else MeanHold
-    return kind(grid_of(plan), float(plan.fps), chunk.frames, limit=plan.flash.limit)
+    grid, fps, limit = grid_of(plan), float(plan.fps), plan.flash.limit
+    if not _points(plan):
+        return MeanHold(grid, fps, chunk.frames, limit=limit)
+    return PixelHold(grid, fps, chunk.frames, limit=limit, standards=held_to(plan))
+
+
+def held_to(plan: RenderPlan) -> tuple[Name, ...]:
+    """Standards that a plan's hold keeps, and that make a render safe."""
+    if not _points(plan):
+        return GATE_OF_MEANS
+    return STRICT if plan.flash is not None and plan.flash.strict else HELD
 
 
 def meter_of(plan: RenderPlan, tracks: Iterable[bytes]) -> FlashMeter:
@@ -73,4 +83,4 @@ def note_of(plan: RenderPlan, meter: FlashMeter) -> list[str]:
 def _failed(plan: RenderPlan, meter: FlashMeter) -> list[Verdict]:
     """Verdicts that keep a render from being called safe."""
     verdicts = meter.verdicts().values()
-    return [v for v in verdicts if not v.passed and v.standard in (HELD if _points(plan) else GATE_OF_MEANS)]
+    return [v for v in verdicts if not v.passed and v.standard in held_to(plan)]

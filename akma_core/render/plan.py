@@ -62,6 +62,8 @@ class FlashPart(PlanPart):
     # Left out where it is what there was before: those plans keep their bytes.
     cells: Annotated[Literal["means", "points"], Field(exclude_if=lambda cells: cells == "means")] = "means"
     """Cells that are counted: means, 32 along the longer side, or single pixels, of which fine forms are seen too."""
+    strict: Annotated[bool, Field(exclude_if=lambda strict: not strict)] = False
+    """WCAG 2.2's field is held to as well, of single pixels."""
 
 
 class NetworkPart(PlanPart):

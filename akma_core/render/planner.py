@@ -98,7 +98,7 @@ def make_plan(
         seeds_top=top,
         seeds_bottom=bottom,
         modulation=_modulation(settings, card, pull),
-        flash=FlashPart(limit=settings.flash_limit == "on" and not settings.original, cells="points"),
+        flash=_flash_part(settings),
         total_frames=total,
         first_frame=first,
         frames=frames,
@@ -209,6 +209,11 @@ def _seeds(
     bottom = settings.seeds_bottom or draw_seeds(bottom_num, card.seeds_bottom, bottom_rng)
     pull = draw_seeds(PULL_SEEDS, (*card.seeds_top, *card.seeds_bottom), pull_rng)
     return top, bottom, pull, int(noise.generate_state(1)[0])
+
+
+def _flash_part(settings: RenderSettings) -> FlashPart:
+    limit = settings.flash_limit != "off" and not settings.original
+    return FlashPart(limit=limit, cells="points", strict=limit and settings.flash_limit == "strict")
 
 
 def _modulation(settings: RenderSettings, card: NetworkCard, pull: tuple[int, ...]) -> Modulation:

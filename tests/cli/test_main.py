@@ -21,7 +21,7 @@ RANGES = {
     "original": ["default: off"],
     "shape": ["16:9", "640x360", "default: the network's"],
     "canvas": ["auto", "wide", "mirrored", "fitted", "panelled", "default: auto"],
-    "flash_limit": ["on or off", "default: on"],
+    "flash_limit": ["on, strict", "off", "default: on"],
     "preset": ["akma presets", "default: pulse"],
     "strength": ["0 to 2", "default: 1.0"],
     "modulation": ["FEATURE -> TARGET", "default: none"],

@@ -12,7 +12,7 @@ from akma_core.media.flash.grid import Grid
 from akma_core.media.flash.hold_of_means import MeanHold
 from akma_core.media.flash.track import pack
 from akma_core.media.segment import SegmentWriter
-from akma_core.render.flashes import grid_of, hold_of, manifest_part, meter_of, note_of, track_of, track_path
+from akma_core.render.flashes import grid_of, held_to, hold_of, manifest_part, meter_of, note_of, track_of, track_path
 from akma_core.render.plan import FlashPart, RenderPlan
 from tests.render.test_plan import plan as planned
 from tests.support.flashes import flicker
@@ -49,6 +49,10 @@ def test_a_render_that_flashes_is_held_and_safe_or_told_where(plan: RenderPlan) 
     meter = meter_of(plan, tracks(plan, planes))
     assert manifest_part(plan, meter)["safe"] is True
     assert note_of(plan, meter) == []
+    assert "strict" not in plan.flash.model_dump()
+    strict = plan.model_copy(update={"flash": FlashPart(limit=True, cells="points", strict=True)})
+    assert strict.digest != plan.digest
+    assert set(held_to(strict)) == set(held_to(plan)) | {"wcag2_2"}
     off = plan.model_copy(update={"flash": FlashPart(limit=False, cells="points")})
     meter = meter_of(off, tracks(off, planes))
     part = manifest_part(off, meter)

@@ -13,6 +13,7 @@ it comes back by and by, as a leap would be a transition again.
 import copy
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
 from typing import Self
 
 import numpy as np
@@ -23,7 +24,7 @@ from akma_core.media.flash.area import Field
 from akma_core.media.flash.counter import AreaCounter
 from akma_core.media.flash.grid import Grid
 from akma_core.media.flash.mix import Bounds, Weights, enlarged, mixed, soft
-from akma_core.media.flash.standards import MOST_TRANSITIONS, STANDARDS, Name
+from akma_core.media.flash.standards import MOST_TRANSITIONS, STANDARDS, Area, Name
 from akma_core.media.flash.transitions import Flags, Luminance, Redness, luminances
 
 SHARED = MOST_TRANSITIONS - 2  # of a second over a join, shared by length; both sides may have one besides
@@ -36,9 +37,9 @@ FADE = 0.9  # of a pixel's share of the frame before, from frame to frame at 30 
 FADED = 0.05  # share that is none
 
 HELD: tuple[Name, ...] = ("trace24", "ofcom2017", "itu_r1702_4", "iso")
-"""Standards that are held to. WCAG's own field is smaller than trace24's, which measures the same rule, and forms that
-only move exceed its count: to hold them would cost a tenth of the hits."""
-AREAS = tuple(dict.fromkeys(standard.area for standard in STANDARDS if standard.name in HELD))
+"""Standards that are held to by default. WCAG's own field is smaller than trace24's, which measures the same rule, and
+forms that only move exceed its count: to hold them would cost a tenth of the hits."""
+STRICT: tuple[Name, ...] = (*HELD, "wcag2_2")
 MORE = 1  # of small fields: forms that move are counted there, and would be stopped before every join
 
 Rule = tuple[float, int]
@@ -102,12 +103,12 @@ class Hold(ABC):
 
 
 class _Counts:
-    """Transitions so far of one chunk, for the areas of HELD."""
+    """Transitions so far of one chunk, for some areas."""
 
-    def __init__(self, grid: Grid, fps: float) -> None:
+    def __init__(self, grid: Grid, fps: float, areas: Sequence[Area | None]) -> None:
         cells = grid.rows * grid.columns
         self._luminance, self._redness = Luminance(cells, STEP), Redness(cells)
-        self._fields = [Field(grid, area, SHARE) for area in AREAS]
+        self._fields = [Field(grid, area, SHARE) for area in areas]
         self._general = [AreaCounter(field, fps) for field in self._fields]
         self._red = [AreaCounter(field, fps) for field in self._fields]
 
@@ -146,17 +147,18 @@ class _Counts:
 
 
 class PixelHold(Hold):
-    """Holds what single pixels show, for the areas of HELD, as they are counted on a grid of points."""
+    """Holds what single pixels show, for the areas of some standards, as they are counted on a grid of points."""
 
-    def __init__(self, grid: Grid, fps: float, frames: int, *, limit: bool) -> None:
+    def __init__(self, grid: Grid, fps: float, frames: int, *, limit: bool, standards: Collection[Name] = HELD) -> None:
         super().__init__(grid, fps, frames, limit=limit)
-        self._counts, self._bounds = _Counts(grid, fps), Bounds(grid.width, grid.height)
+        self._areas = tuple(dict.fromkeys(standard.area for standard in STANDARDS if standard.name in standards))
+        self._counts, self._bounds = _Counts(grid, fps, self._areas), Bounds(grid.width, grid.height)
         self._fade = FADE ** (30 / fps)
         self._left: Weights | None = None  # shares of the frame before that the next frame begins with
 
     def _next(self, planes: Planes, small: Small) -> tuple[Planes, Small]:
         time = len(self._small) / self._fps
-        rules = [self.rules(len(self._small), 0 if area is None else MORE) for area in AREAS]
+        rules = [self.rules(len(self._small), 0 if area is None else MORE) for area in self._areas]
         shown, seen = planes, small
         if self._left is None and not self._counts.near(rules):
             self._counts.add(time, small)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from akma_core.media.flash.grid import Grid
-from akma_core.media.flash.hold import HELD, PixelHold
+from akma_core.media.flash.hold import HELD, STRICT, PixelHold
 from akma_core.media.flash.meter import FlashMeter
 from akma_core.media.flash.standards import STANDARDS, Name
 from tests.support.holds import FPS, SIDE, held_frames, planes_of, square
@@ -39,6 +39,15 @@ def test_what_flashes_too_often_passes_held(hertz: float, borders: list[int]) ->
     assert held
     assert most(GRID.small(out)) <= 6
     assert (small == GRID.small(out)).all()
+
+
+def test_a_smaller_field_is_held_where_its_standard_is_asked_for() -> None:
+    planes = planes_of(square(5), share=0.084)  # more than may flash of WCAG's field, less than of trace24's
+    assert most(GRID.small(planes)) <= 6 < most(GRID.small(planes), names=STRICT)
+    loose = PixelHold(GRID, FPS, 120, limit=True)(planes)
+    assert most(GRID.small(loose), names=STRICT) > 6
+    strict = PixelHold(GRID, FPS, 120, limit=True, standards=STRICT)(planes)
+    assert most(GRID.small(strict), names=STRICT) <= 6
 
 
 def test_a_slow_flash_and_a_small_one_are_left_to_the_bit() -> None:
