@@ -122,7 +122,7 @@ def compiled(wish: CheckContext) -> CheckResult:
     if not all(caches):
         advice = "set NUMBA_CACHE_DIR to a folder of this user's"
         return warn("Numba has no place for its machine code: every start compiles for half a minute", advice)
-    return ok(f"by Numba{' for AMX' if kernels.amx() else ''}, kept in {caches[0]}")
+    return ok(f"by Numba{' for AMX' if kernels.has_amx() else ''}, kept in {caches[0]}")
 
 
 def picture(wish: CheckContext) -> CheckResult:

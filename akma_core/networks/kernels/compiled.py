@@ -24,7 +24,7 @@ def available() -> bool:
 
 
 @cache
-def amx() -> bool:
+def has_amx() -> bool:
     """True where kernels are compiled and may use AMX; the environment's AKMA_AMX=0 says no."""
     if os.environ.get("AKMA_AMX") == "0" or not available():
         return False

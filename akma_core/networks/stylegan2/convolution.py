@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from akma_core.networks.kernels import winograd
-from akma_core.networks.kernels.compiled import amx, fused
+from akma_core.networks.kernels.compiled import fused, has_amx
 from akma_core.networks.kernels.epilogue import Epilogue
 
 from . import filters, transposed
@@ -55,7 +55,7 @@ class Convolution(nn.Module):
         return epilogue(y.to(torch.float32)).to(x.dtype)
 
     def _amx(self) -> bool:
-        return self.compiled and amx()
+        return self.compiled and has_amx()
 
     def _finished(self, x: Tensor, epilogue: Epilogue) -> Tensor:
         """The library's convolution, and the rest in one pass."""

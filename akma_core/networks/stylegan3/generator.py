@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from akma_core.networks.fully_connected import FullyConnected
 from akma_core.networks.kernels import winograd
-from akma_core.networks.kernels.compiled import amx, available, mkldnn
+from akma_core.networks.kernels.compiled import available, has_amx, mkldnn
 
 from .config import GeneratorConfig, Layer
 from .filtered_lrelu import FilteredLeakyReLU
@@ -198,7 +198,7 @@ class SynthesisLayer(nn.Module):
             if self._transformed is None:
                 self._transformed = winograd.transform_weight(self.kernel, self.compiled)
             return winograd.conv3x3(x, self._transformed, out_channels, 2, self.compiled)
-        if cpu and k == 1 and self.compiled and amx() and min(in_channels, out_channels) >= winograd.LANES:
+        if cpu and k == 1 and self.compiled and has_amx() and min(in_channels, out_channels) >= winograd.LANES:
             from akma_core.networks.kernels import pointwise_amx
 
             if self._transformed is None:

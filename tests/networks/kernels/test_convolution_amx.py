@@ -12,7 +12,7 @@ from tests.support.threads import by_threads
 
 LEFT_OUT = 2**-16  # of each term at most: see matmul_amx.py
 
-pytestmark = pytest.mark.skipif(not compiled.amx(), reason="no AMX")
+pytestmark = pytest.mark.skipif(not compiled.has_amx(), reason="no AMX")
 
 
 @settings(max_examples=60, deadline=None)

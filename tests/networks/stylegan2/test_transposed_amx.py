@@ -15,7 +15,7 @@ TAPS = (0.1, 0.2, 0.3, 0.4)
 
 LEFT_OUT = 2**-16  # of each term at most: see matmul_amx.py
 
-pytestmark = pytest.mark.skipif(not compiled.amx(), reason="no AMX")
+pytestmark = pytest.mark.skipif(not compiled.has_amx(), reason="no AMX")
 
 
 @settings(max_examples=60, deadline=None)
