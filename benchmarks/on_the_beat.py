@@ -1,7 +1,7 @@
 """Accuracy with which presets land on the hits of songs whose truth is known, and whether what they make flashes.
 
     python -m benchmarks.on_the_beat --tool hits.py SONG.json ... [--presets pulse akma] [--fps 30]
-        [--model ink] [--passages 4] [--seconds 12] [--set key=value ...] [--hits found|truth] [--quarter] [--hold]
+        [--model ink] [--passages 4] [--seconds 12] [--set key=value ...] [--hits found|truth] [--quarter] [--hold [--strict]]
 
 Beside each SONG.json lies SONG.ogg. `--tool` is the measure of motion against the truth (its docstring defines every
 figure). Prints a line a passage: f1 of the found hits themselves, f1 of the motion with chance, f1_any, the ratio of
@@ -128,7 +128,7 @@ def measured(tool: ModuleType, song: Song, start: float, options: argparse.Names
     """Figures of the tool and of the flash meter for one passage."""
     pictures, fps = song.pictures(start, options.seconds), float(song.plan.fps)
     if options.hold:
-        pictures, _ = held(pictures, song.plan.fps)
+        pictures, _ = held(pictures, song.plan.fps, strict=options.strict)
     small = np.stack([tool.reduce(picture.astype(np.float32)) for picture in pictures])
     found = dict(tool.measure(tool.motion(small), fps, song.truth, start))
     truth = np.asarray(song.truth["hits"])
@@ -160,6 +160,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12.0)
     parser.add_argument("--quarter", action="store_true", help="only the middle of the picture, half as wide: quicker")
     parser.add_argument("--hold", action="store_true", help="with the limit on flashes, as a render has it")
+    parser.add_argument("--strict", action="store_true", help="with --hold: as `--flash-limit strict`")
     parser.add_argument("--hits", choices=("found", "truth"), default="found")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="further settings")
     options = parser.parse_args()
