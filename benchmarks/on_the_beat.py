@@ -1,7 +1,8 @@
 """Accuracy with which presets land on the hits of songs whose truth is known, and whether what they make flashes.
 
     python -m benchmarks.on_the_beat --tool hits.py SONG.json ... [--presets pulse akma] [--fps 30]
-        [--model ink] [--passages 4] [--seconds 12] [--set key=value ...] [--hits found|truth] [--quarter] [--hold [--strict]]
+        [--model ink] [--passages 4] [--seconds 12] [--set key=value ...] [--hits found|truth]
+        [--quarter] [--hold [--strict]]
 
 Beside each SONG.json lies SONG.ogg. `--tool` is the measure of motion against the truth (its docstring defines every
 figure). Prints a line a passage: f1 of the found hits themselves, f1 of the motion with chance, f1_any, the ratio of
