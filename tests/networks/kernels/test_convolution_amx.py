@@ -6,13 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from akma_core.networks.kernels import compiled
 from akma_core.networks.kernels.epilogue import Epilogue
+from tests.support.convolutions import LEFT_OUT_BY_AMX, needs_amx
 from tests.support.threads import by_threads
 
-LEFT_OUT = 2**-16  # of each term at most: see matmul_amx.py
-
-pytestmark = pytest.mark.skipif(not compiled.has_amx(), reason="no AMX")
+pytestmark = needs_amx
 
 
 @settings(max_examples=60, deadline=None)
@@ -49,7 +47,7 @@ def test_any_shape(
     out = convolution_amx.conv3x3(x, packed, out_channels, padding, epilogue, style=style if styled else None)
     expected = F.leaky_relu(y + (0 if noise is None else noise[:, None]) + bias[:, None, None], 0.2)
     assert out.shape == expected.shape
-    assert ((out - expected.clamp(-(clamp or 1e9), clamp or 1e9)).abs() < LEFT_OUT * (1 + terms)).all()
+    assert ((out - expected.clamp(-(clamp or 1e9), clamp or 1e9)).abs() < LEFT_OUT_BY_AMX * (1 + terms)).all()
 
 
 @pytest.mark.parametrize("size", [(9, 11), (300, 90)])

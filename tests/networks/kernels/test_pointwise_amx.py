@@ -1,17 +1,14 @@
 """The 1x1 convolution in AMX against the library's in float64, over the space of shapes."""
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from akma_core.networks.kernels import compiled
+from tests.support.convolutions import LEFT_OUT_BY_AMX, needs_amx
 from tests.support.threads import by_threads
 
-LEFT_OUT = 2**-16  # of each term at most: see matmul_amx.py
-
-pytestmark = pytest.mark.skipif(not compiled.has_amx(), reason="no AMX")
+pytestmark = needs_amx
 
 
 @settings(max_examples=60, deadline=None)
@@ -31,7 +28,7 @@ def test_any_shape(batch: int, channels: int, out_channels: int, height: int, wi
     expected = F.conv2d(x.double(), weight.double())
     assert out.shape == expected.shape
     terms = F.conv2d(x.double().abs(), weight.double().abs())
-    assert ((out - expected).abs() < LEFT_OUT * terms).all()
+    assert ((out - expected).abs() < LEFT_OUT_BY_AMX * terms).all()
 
 
 def test_threads_change_nothing() -> None:

@@ -4,18 +4,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.nn import functional as F
 
-from akma_core.networks.kernels import compiled
 from akma_core.networks.kernels.epilogue import Epilogue
-from tests.support.convolutions import upsampled
+from tests.support.convolutions import LEFT_OUT_BY_AMX, needs_amx, upsampled, upsampling
 from tests.support.threads import by_threads
 
 TAPS = (0.1, 0.2, 0.3, 0.4)
 
-LEFT_OUT = 2**-16  # of each term at most: see matmul_amx.py
-
-pytestmark = pytest.mark.skipif(not compiled.has_amx(), reason="no AMX")
+pytestmark = needs_amx
 
 
 @settings(max_examples=60, deadline=None)
@@ -30,17 +26,14 @@ pytestmark = pytest.mark.skipif(not compiled.has_amx(), reason="no AMX")
 def test_any_shape(channels: int, out_channels: int, height: int, width: int, noises: int, clamp: float | None) -> None:
     from akma_core.networks.stylegan2 import transposed_amx
 
-    torch.manual_seed(1)
-    x, weight = torch.randn(2, channels, height, width), torch.randn(out_channels, channels, 3, 3)
-    style, scale, bias = torch.randn(2, channels), torch.randn(2, out_channels), torch.randn(out_channels)
-    noise = torch.randn(noises, 2 * height, 2 * width) if noises else None
-    epilogue, packed = Epilogue(scale, bias, noise, 0.2, clamp), transposed_amx.pack(weight)
-    out = transposed_amx.upsample3x3(x, packed, out_channels, TAPS, style, epilogue)
-    y = upsampled(x, weight, TAPS, style, scale, noise) + bias[:, None, None]
-    expected = F.leaky_relu(y, 0.2).clamp(-(clamp or 1e9), clamp or 1e9)
-    assert out.shape == expected.shape
-    terms = upsampled(x.abs(), weight.abs(), TAPS, style.abs(), scale.abs(), None)
-    assert ((out - expected).abs() < LEFT_OUT * (1 + terms)).all()
+    case = upsampling(channels, out_channels, height, width, noises, clamp, TAPS)
+    packed = transposed_amx.pack(case.weight)
+    out = transposed_amx.upsample3x3(case.x, packed, out_channels, TAPS, case.style, case.epilogue)
+    assert out.shape == case.expected.shape
+    assert case.epilogue.scale is not None
+    scale = case.epilogue.scale.abs()
+    terms = upsampled(case.x.abs(), case.weight.abs(), TAPS, case.style.abs(), scale, None)
+    assert ((out - case.expected).abs() < LEFT_OUT_BY_AMX * (1 + terms)).all()
 
 
 @pytest.mark.parametrize("size", [(9, 11), (300, 90)])

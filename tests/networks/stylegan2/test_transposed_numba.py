@@ -4,11 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.nn import functional as F
 
 from akma_core.networks.kernels.epilogue import Epilogue
 from akma_core.networks.stylegan2 import transposed_numba
-from tests.support.convolutions import upsampled
+from tests.support.convolutions import upsampling
 from tests.support.threads import by_threads
 
 TAPS = (0.1, 0.2, 0.3, 0.4)
@@ -24,17 +23,11 @@ TAPS = (0.1, 0.2, 0.3, 0.4)
     clamp=st.sampled_from([None, 0.5]),
 )
 def test_any_shape(channels: int, out_channels: int, height: int, width: int, noises: int, clamp: float | None) -> None:
-    torch.manual_seed(1)
-    x, weight = torch.randn(2, channels, height, width), torch.randn(out_channels, channels, 3, 3)
-    style, scale, bias = torch.randn(2, channels), torch.randn(2, out_channels), torch.randn(out_channels)
-    noise = torch.randn(noises, 2 * height, 2 * width) if noises else None
-    packed = transposed_numba.pack(weight)
-    epilogue = Epilogue(scale, bias, noise, 0.2, clamp)
-    out = transposed_numba.upsample3x3(x, packed, out_channels, TAPS, style, epilogue)
-    y = upsampled(x, weight, TAPS, style, scale, noise) + bias[:, None, None]
-    expected = F.leaky_relu(y, 0.2).clamp(-(clamp or 1e9), clamp or 1e9)
-    assert out.shape == expected.shape
-    assert (out - expected).abs().max() < 1e-5 * (1 + y.abs().max())
+    case = upsampling(channels, out_channels, height, width, noises, clamp, TAPS)
+    packed = transposed_numba.pack(case.weight)
+    out = transposed_numba.upsample3x3(case.x, packed, out_channels, TAPS, case.style, case.epilogue)
+    assert out.shape == case.expected.shape
+    assert (out - case.expected).abs().max() < 1e-5 * (1 + case.linear.abs().max())
 
 
 @pytest.mark.parametrize("batch", [1, 3])
