@@ -10,11 +10,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from .simd import LANES, jit, pointer, vector_type
+from .simd import LANES, jit, pointer, processor_has, vector_type
 
 SIDE = 16  # rows of a tile, and float32 in a row
 DEPTH = 32  # bfloat16 in a row
@@ -34,11 +34,7 @@ def available() -> bool:
     """True where the processor has AMX with bfloat16 and Linux lets this process use it."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         return False
-    try:
-        features = binding.get_host_cpu_features()
-    except RuntimeError:  # where LLVM cannot tell
-        return False
-    if not all(features.get(name) for name in ("amx-tile", "amx-bf16", "avx512f", "avx512bw")):
+    if not processor_has("amx-tile", "amx-bf16", "avx512f", "avx512bw"):
         return False
     return bool(ctypes.CDLL(None).syscall(_ARCH_PRCTL, _REQUEST, _TILE_DATA) == 0)
 

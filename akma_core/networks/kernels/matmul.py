@@ -10,10 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from llvmlite import binding
 from torch import Tensor
 
-from .simd import fma, jit, load, prefetch, splat, spread, store
+from .simd import fma, jit, load, prefetch, processor_has, splat, spread, store
 
 F32 = np.float32
 
@@ -102,14 +101,7 @@ def narrow(a, at, step, rows, b, bt, depth, c, ct):
         store(c, into + 80, s5)
 
 
-def _avx512() -> bool:
-    try:
-        return bool(binding.get_host_cpu_features().get("avx512f"))
-    except RuntimeError:  # where LLVM cannot tell
-        return False
-
-
-product, ROWS, COLUMNS = (wide, 8, 32) if _avx512() else (narrow, 6, 16)
+product, ROWS, COLUMNS = (wide, 8, 32) if processor_has("avx512f") else (narrow, 6, 16)
 
 
 def at_once(tiles: int, channels: int) -> int:

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from . import amx
+from .epilogue_numba import store_lanes
 from .matmul_amx import BAND, COLUMNS, LINE, ROWS, STEP, packed, products, split
 from .parallel import run
-from .simd import LANES, jit, load, room_for, store
+from .simd import LANES, jit, load, room_for
 
 
 def pack(weight: Tensor) -> Tensor:
@@ -59,14 +60,8 @@ def _pixels(x, channels, u, out, out_channels, first, last, most):
 @jit()
 def _copy(made, count, columns, out, into, pixel):
     """`columns` of each of `count` rows of `made`, COLUMNS apart, into `out`, `pixel` apart."""
+    room = room_for(LANES)
     for k in range(count):
         at, to = k * COLUMNS, into + k * pixel
-        done = 0
-        if columns >= LANES:
-            store(out, to, load(made, at))
-            done = LANES
-        if columns == COLUMNS:
-            store(out, to + LANES, load(made, at + LANES))
-            done = COLUMNS
-        for c in range(done, columns):
-            out[to + c] = made[at + c]
+        for c in range(0, columns, LANES):
+            store_lanes(out, to + c, load(made, at + c), min(LANES, columns - c), room)

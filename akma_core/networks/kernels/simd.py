@@ -13,7 +13,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba.core import types
 from numba.extending import intrinsic, models, overload, register_model
 
@@ -51,6 +51,15 @@ def _cache_folder(source: Path, given: str) -> Path:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "akma"
     files = sorted({*source.glob("*.py"), *Path(__file__).parent.glob("*.py")})
     return folder / hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+
+
+def processor_has(*features: str) -> bool:
+    """True if LLVM finds all of `features`, by its names for them, in this machine's processor."""
+    try:
+        found = binding.get_host_cpu_features()
+    except RuntimeError:  # where LLVM cannot tell
+        return False
+    return all(found.get(name) for name in features)
 
 
 @jit()

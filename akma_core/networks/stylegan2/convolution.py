@@ -115,11 +115,10 @@ class Convolution(nn.Module):
 
     def _upsampled(self, x: Tensor, style: Tensor, epilogue: Epilogue) -> Tensor:
         if self.compiled and len(self.taps) == FUSED_TAPS:
-            from . import transposed_amx, transposed_numba
-
-            pack, upsample3x3 = transposed_numba.pack, transposed_numba.upsample3x3
             if self._amx():
-                pack, upsample3x3 = transposed_amx.pack, transposed_amx.upsample3x3
+                from .transposed_amx import pack, upsample3x3
+            else:
+                from .transposed_numba import pack, upsample3x3
             if self._arranged is None:
                 self._arranged = pack(self.weight)
             return upsample3x3(x, self._arranged, len(self.weight), self.taps, style, epilogue)

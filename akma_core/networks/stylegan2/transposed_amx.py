@@ -55,13 +55,16 @@ def upsample3x3(
     pictures = [(flat(a), flat(o)) for a, o in zip(x, out, strict=True)]
     finishes = [finish_of(epilogue, k, len(weight) * COLUMNS) for k in range(batch)]
     noise = None if epilogue.noise is None else epilogue.noise.contiguous().numpy()
-    rows = max(1, BAND // ((width + 1) * channels))
+    across = width + 1
+    rows = max(1, BAND // (across * channels))
+    # From the pixel above and before x[i, j] on: a third tap is of the one above, or before.
+    shifts = tuple(np.array([(1 - i // 2) * across + 1 - j // 2 for i, j in phase]) for phase in TAPS)
 
     def work(task: tuple[int, Span, Span]) -> None:
         k, strip, panels = task
         field = None if noise is None else noise[k % len(noise)]
         source, result = pictures[k]
-        _bands(source, u, vectors(style[k]), finishes[k], field, filter_taps, result, strip, rows, panels)
+        _bands(source, u, shifts, vectors(style[k]), finishes[k], field, filter_taps, result, strip, rows, panels)
 
     threads = torch.get_num_threads()
     run(work, shared_out(batch, height + 1, rows, len(weight), max(1, threads // batch)), threads)
@@ -69,8 +72,8 @@ def upsample3x3(
 
 
 @jit()
-def _bands(source, u, style, finish, noise, taps, result, strip, rows, panels):
-    """Rows of `result` that those of `source` in `strip` finish, at most `rows` of them at once, of some panels."""
+def _bands(source, u, shifts, style, finish, noise, taps, result, strip, rows, panels):
+    """Rows of `result` that those of `source` in `strip` finish, at most `rows` at once, of some panels."""
     x, height, width, channels, pixel = source
     across = width + 1
     first, last = strip
@@ -78,11 +81,6 @@ def _bands(source, u, style, finish, noise, taps, result, strip, rows, panels):
     rows = min(rows, last - max(first - BEFORE, 0))
     plane = ((rows + 1) * across + 1 + ROWS) * LINE
     high, low = zeros(groups * plane), zeros(groups * plane)
-    here = across + 1
-    taps_of = (
-        np.array([here]), np.array([here, here - 1]), np.array([here, here - across]),
-        np.array([here, here - 1, here - across, here - across - 1])
-    )  # fmt: skip
     # Even and odd rows of the result before the filter are apart, so that theirs too follow one another.
     line = 2 * across * COLUMNS
     half = (BEFORE + rows) * line + 2 * ROWS * COLUMNS
@@ -99,10 +97,11 @@ def _bands(source, u, style, finish, noise, taps, result, strip, rows, panels):
                 empty(high, low, width, groups, into, plane)
         for k in range(panels[0], panels[1]):
             w, z_rows = k * groups * PRODUCTS * STEP, band[k - panels[0]]
-            for odd, shifts, column in ((1, taps_of[0], 1), (1, taps_of[1], 0), (0, taps_of[2], 1), (0, taps_of[3], 0)):
-                into = odd * half + COLUMNS + BEFORE * line + column * COLUMNS
-                products(high, low, 0, plane, groups, count * across, shifts, u, w, z_rows, into, 2 * COLUMNS)
-                w += groups * len(shifts) * STEP
+            for phase in range(len(shifts)):
+                odd_row, odd_column = 1 - phase // 2, 1 - phase % 2
+                into = odd_row * half + COLUMNS + BEFORE * line + odd_column * COLUMNS
+                products(high, low, 0, plane, groups, count * across, shifts[phase], u, w, z_rows, into, 2 * COLUMNS)
+                w += groups * len(shifts[phase]) * STEP
             if row >= first:
                 for y in range(max(2 * row - 2, 0), min(2 * (row + count) - 2, result.height)):
                     z = y - 1 - 2 * (row - BEFORE)
